@@ -1,0 +1,495 @@
+//! What a run came to: the numbers and the verdict, as they stand in `report.json`.
+//!
+//! [`Analysis`] is made by folding what the recorders heard (`Tally`) and is pure data: every figure that any
+//! report shows is in it. Names are the report's keys; `_us` and `_ms` are integers, a ratio is a float from 0
+//! to 1, a percentile without samples is `null`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{Profile, Source};
+use crate::gate::{Decision, Unit};
+use crate::severity::Severity;
+
+/// Everything that was found out about a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    pub verdict: Verdict,
+    pub accounting: Accounting,
+    pub stages: Vec<StageFacts>,
+    pub faults: Vec<FaultFacts>,
+    pub metrics: Metrics,
+    pub histograms: Vec<HistogramFacts>,
+    pub timeseries: Timeseries,
+    pub retries: Retries,
+    pub contract: Option<ContractFacts>,
+    pub findings: Vec<FindingFacts>,
+    pub data_quality: DataQuality,
+}
+
+/// The outcome of a run; the order is not the order of exit codes, which `cli` decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Pass,
+    Fail,
+    Inconclusive,
+    Invalid,
+    Error,
+}
+
+/// Pass or fail, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub status: Status,
+    /// One or two sentences: what happened, and what decided.
+    pub headline: String,
+    /// Why the run is not to be believed; empty for a valid one.
+    pub invalid: Vec<String>,
+    pub gates: Vec<GateFacts>,
+}
+
+/// One gate, decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateFacts {
+    pub id: String,
+    pub name: String,
+    pub require: String,
+    /// The scope in words; `null` for the whole judged run.
+    #[serde(rename = "where")]
+    pub scope: Option<String>,
+    pub metric: String,
+    pub op: String,
+    pub limit: f64,
+    pub actual: Option<f64>,
+    pub unit: Unit,
+    pub ci: Option<[f64; 2]>,
+    pub n: u64,
+    pub n_eff: Option<u64>,
+    pub decision: Decision,
+    pub reason: String,
+    pub severity: Option<Severity>,
+}
+
+/// The identity: every arrival, exchange and attempt is somewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accounting {
+    pub scheduled: u64,
+    pub started: u64,
+    pub dropped: u64,
+    pub unstarted: u64,
+    pub later_steps: u64,
+    pub skipped_steps: u64,
+    pub exchanges: u64,
+    pub ok: u64,
+    pub error_answers: u64,
+    pub failed: u64,
+    pub timed_out: u64,
+    pub cancelled: u64,
+    pub in_flight_at_end: u64,
+    pub attempts: u64,
+    pub retries: u64,
+    /// `null` without the proxy in the path.
+    pub seen_by_proxy: Option<u64>,
+    pub never_sent: u64,
+    pub hidden_resends: u64,
+}
+
+/// One stage as it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageFacts {
+    pub name: String,
+    pub judged: bool,
+    pub start_ms: u64,
+    pub end_ms: u64,
+    /// As written in the plan.
+    pub load: String,
+    /// Arrivals the schedule held.
+    pub offered: u64,
+    pub started: u64,
+}
+
+/// One fault rule as it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultFacts {
+    pub id: String,
+    pub name: String,
+    /// `respond`, `reset`, `cut`, `delay`, `sequence`.
+    pub effect: String,
+    pub spec: String,
+    pub windows: Vec<WindowFacts>,
+    pub eligible: u64,
+    pub planned: u64,
+    pub fired: u64,
+    pub unreached: u64,
+    pub attempts_touched: u64,
+    pub exchanges_touched: u64,
+    /// From the end of its last window until the run was back in its earlier band (M38).
+    pub recovery_ms: Option<u64>,
+    /// Injected answers that violate the contract (X05).
+    pub fidelity_findings: u64,
+}
+
+/// An open stretch of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowFacts {
+    pub start_ms: u64,
+    pub end_ms: u64,
+}
+
+/// Counts and latencies.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Judged stages only.
+    pub overall: MetricSet,
+    /// In order of time.
+    pub by_stage: Vec<NamedMetrics>,
+    /// By `scenario/step`, judged stages only, in plan order.
+    pub by_operation: Vec<NamedMetrics>,
+    pub by_status_code: Vec<StatusCount>,
+    /// Failed attempts by kind, most frequent first.
+    pub by_failure: Vec<FailureCount>,
+    /// Whole sessions, from the scheduled start of the arrival; judged stages only.
+    pub session_us: ByOutcome,
+    /// What the proxy measured towards the target; `null` without a proxy.
+    pub upstream_us: Option<Summary>,
+}
+
+/// A metric set with the name of what it is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedMetrics {
+    pub name: String,
+    #[serde(flatten)]
+    pub metrics: MetricSet,
+}
+
+/// Counts and latencies of one scope.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MetricSet {
+    pub exchanges: u64,
+    pub attempts: u64,
+    pub ok: u64,
+    pub error_answers: u64,
+    pub failed: u64,
+    pub timed_out: u64,
+    /// Exchanges per second.
+    pub rate_per_s: f64,
+    pub response_us: ByOutcome,
+    pub service_us: ByOutcome,
+    pub first_byte_us: ByOutcome,
+    pub lag_us: ByOutcome,
+}
+
+/// Success and error apart: fast errors must not flatter a percentile.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ByOutcome {
+    pub ok: Summary,
+    pub error: Summary,
+}
+
+/// A distribution in a few numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub n: u64,
+    pub min: Option<u64>,
+    pub mean: Option<u64>,
+    pub p50: Option<u64>,
+    pub p90: Option<u64>,
+    pub p95: Option<u64>,
+    pub p99: Option<u64>,
+    pub p999: Option<u64>,
+    pub max: Option<u64>,
+    /// Samples that are lower bounds: attempts that ended by a timeout.
+    pub censored: u64,
+}
+
+/// Answers with one status and code.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatusCount {
+    pub status: u16,
+    pub code: Option<String>,
+    pub service: Option<String>,
+    pub count: u64,
+    /// How many of them our own proxy made.
+    pub injected: u64,
+}
+
+/// Failed attempts of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureCount {
+    /// A word of [`crate::wire::Failure::word`].
+    pub kind: String,
+    pub count: u64,
+    pub injected: u64,
+}
+
+/// One histogram, whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistogramFacts {
+    pub id: String,
+    /// `judged`, a stage, an operation.
+    pub scope: String,
+    /// response | service | session | first_byte | lag | backoff
+    pub kind: String,
+    /// ok | error
+    pub outcome: String,
+    pub unit: String,
+    pub encoding: String,
+    pub co_corrected: bool,
+    pub data: String,
+}
+
+/// What happened when, in columns.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timeseries {
+    pub interval_ms: u64,
+    pub columns: Vec<String>,
+    /// One array per interval, in the order of `columns`.
+    pub data: Vec<Vec<Option<f64>>>,
+}
+
+/// How failures were repeated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Retries {
+    pub exchanges: u64,
+    pub attempts: u64,
+    /// Attempts per exchange (M2).
+    pub amplification: Option<f64>,
+    pub attempts_per_exchange: Vec<AttemptsCount>,
+    pub success_after_retry: SuccessAfterRetry,
+    pub goodput: Goodput,
+    pub retry_after: HintFacts,
+    pub by_policy: Vec<PolicyFacts>,
+    /// Waits before each retry.
+    pub backoff: Vec<BackoffFacts>,
+    pub waterfalls: Vec<Waterfall>,
+}
+
+/// How many exchanges took so many attempts (M1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptsCount {
+    pub attempts: u32,
+    pub exchanges: u64,
+}
+
+/// Exchanges that met a failure and still came out well (M27).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SuccessAfterRetry {
+    pub touched: u64,
+    pub recovered: u64,
+    pub ratio: Option<f64>,
+}
+
+/// Useful work against offered work (M30).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Goodput {
+    pub ok_per_s: f64,
+    pub offered_per_s: f64,
+    pub ratio: Option<f64>,
+}
+
+/// What was done with the server's Retry-After (M11).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HintFacts {
+    /// Failed attempts that carried one and were followed by another attempt.
+    pub seen: u64,
+    pub obeyed: u64,
+    pub early: u64,
+    pub late: u64,
+    pub early_max_us: u64,
+}
+
+/// One retry policy as it went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyFacts {
+    pub name: String,
+    pub spec: String,
+    pub exchanges: u64,
+    pub attempts: u64,
+    pub amplification: Option<f64>,
+    pub max_attempts: u32,
+    pub touched: u64,
+    pub recovered: u64,
+    pub success_ratio: Option<f64>,
+    pub hints: HintFacts,
+    pub budget_refused: u64,
+}
+
+/// Waits before retry number `retry`, without a hint and with one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackoffFacts {
+    pub policy: String,
+    pub retry: u32,
+    pub waits_us: Summary,
+    pub hinted_us: Summary,
+}
+
+/// One exchange attempt by attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waterfall {
+    pub exchange: String,
+    pub operation: String,
+    /// Why it was chosen: `most attempts`, `slowest`, `recovered`.
+    pub chosen: String,
+    pub scheduled_ms: u64,
+    pub outcome: String,
+    pub attempts: Vec<WaterfallAttempt>,
+}
+
+/// One bar of a waterfall; times are from the scheduled start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaterfallAttempt {
+    pub start_us: u64,
+    pub end_us: u64,
+    /// `429`, `reset`…
+    pub ending: String,
+    pub injected: Option<String>,
+    /// When the server said to come back.
+    pub asked_until_us: Option<u64>,
+}
+
+/// What was seen of the documented errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ContractFacts {
+    pub name: String,
+    pub version: String,
+    pub profile: Profile,
+    pub sources: Vec<String>,
+    pub entries: Vec<EntryFacts>,
+    pub coverage: CoverageFacts,
+    /// Statuses and codes that were answered and are not documented.
+    pub undocumented: Vec<UndocumentedFacts>,
+    /// What is wrong with the contract itself (Q checks).
+    pub lints: Vec<LintFacts>,
+    /// Answers inspected, successes included; injected ones apart.
+    pub inspected: u64,
+    pub inspected_injected: u64,
+}
+
+/// One documented error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntryFacts {
+    /// `service/operation/status/code`.
+    pub key: String,
+    pub service: Option<String>,
+    pub status: u16,
+    pub code: String,
+    pub state: EntryState,
+    /// load | probe | fault | hook
+    pub how_seen: Vec<String>,
+    /// Answers of the target, not injected.
+    pub count: u64,
+    pub injected: u64,
+    /// Of medium severity or worse.
+    pub findings: u64,
+    pub reason: Option<String>,
+    pub contract_ref: Option<Source>,
+}
+
+/// What is known of a documented error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryState {
+    Conformant,
+    Violating,
+    Unreached,
+    NotTried,
+    NeedsHook,
+    SyntheticOnly,
+    Excluded,
+}
+
+/// n of N.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageFacts {
+    pub in_scope: u64,
+    pub seen: u64,
+    pub conformant: u64,
+    pub absolute_total: u64,
+}
+
+/// Something answered that the document does not list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndocumentedFacts {
+    pub status: u16,
+    pub code: Option<String>,
+    pub service: Option<String>,
+    pub count: u64,
+}
+
+/// Something wrong with the contract document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LintFacts {
+    pub check: String,
+    pub message: String,
+    pub contract_ref: Source,
+}
+
+/// Violations with one cause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingFacts {
+    pub id: String,
+    pub check: String,
+    pub severity: Severity,
+    /// `certain` | `likely`
+    pub confidence: String,
+    pub title: String,
+    pub expected: String,
+    pub actual: String,
+    pub instance_path: String,
+    pub contract_ref: Option<Source>,
+    pub service: Option<String>,
+    pub status: Option<u16>,
+    pub code: Option<String>,
+    pub operations: Vec<String>,
+    pub count: u64,
+    pub first_at_ms: u64,
+    pub last_at_ms: u64,
+    pub stages: Vec<String>,
+    /// Faults that were open when it was seen.
+    pub faults: Vec<String>,
+    /// `target` | `injector` | `transport`
+    pub responder: String,
+    pub isolated_replay: Option<String>,
+    /// At most three.
+    pub evidence: Vec<Evidence>,
+    pub how_to_fix: String,
+    pub sources: Vec<String>,
+    /// new | known | fixed | suppressed
+    pub baseline: Option<String>,
+}
+
+/// A sample of a violating answer; secrets are masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub at_ms: u64,
+    pub request: String,
+    pub response: String,
+    pub curl: String,
+}
+
+/// Whether the numbers can be believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataQuality {
+    pub generator: GeneratorFacts,
+    pub dropped: u64,
+    pub skipped_validations: u64,
+    pub truncated: BTreeMap<String, u64>,
+    pub warnings: Vec<String>,
+}
+
+/// The generator's own health.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorFacts {
+    pub workers: u32,
+    pub transport: String,
+    pub lag_us: Summary,
+    pub wait_us: Summary,
+    /// Share of its threads' time the generator used; `null` where the system does not tell.
+    pub cpu: Option<f64>,
+    pub peak_rss_bytes: Option<u64>,
+    pub connections_made: u64,
+    pub saturated_samples: u64,
+    pub peak_in_flight: u64,
+}

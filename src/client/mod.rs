@@ -1,0 +1,53 @@
+//! Send one attempt, stamp it, add nothing.
+//!
+//! A tester that reports retry and error behaviour must have no behaviour of its own: no hidden retries, no
+//! redirects, no environment proxies, no cookies. Two transports stand behind one type: [`direct`] on hyper's
+//! `client::conn`, the measured path, where every phase is timed and the number of connections is exact; and
+//! `reqwest`, the client a Rust service really uses, for plans that study such a client.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use crate::record::StreamFacts;
+use crate::units::Offset;
+use crate::wire::{Ending, Stamps};
+
+/// One request, complete but for the connection it goes out on.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbound<'a> {
+    pub method: &'a Method,
+    /// Path and query, as they go on the request line.
+    pub path: &'a str,
+    /// All headers, `Host` included; nothing is added but `Content-Length`.
+    pub headers: &'a HeaderMap,
+    pub body: &'a Bytes,
+    /// Keep the body of a success too (captures need it); the body of an error answer is always kept.
+    pub keep_success_body: bool,
+    /// Read the answer as server-sent events if it is a success.
+    pub stream: Option<&'a crate::plan::SseRule>,
+}
+
+/// What came of one attempt.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub stamps: Stamps,
+    pub ending: Ending,
+    /// Whether any byte of the request was written.
+    pub sent: bool,
+    /// The head of the answer, where one came, even if its body did not.
+    pub head: Option<Head>,
+    /// Bytes of the body that arrived, those not kept included.
+    pub body_bytes: u64,
+    /// Whether the kept body is all of it.
+    pub body_complete: bool,
+    pub stream: Option<StreamFacts>,
+}
+
+/// Status and headers of an answer.
+#[derive(Clone, Debug)]
+pub struct Head {
+    pub status: u16,
+    pub version: http::Version,
+    pub headers: HeaderMap,
+    pub at: Offset,
+}

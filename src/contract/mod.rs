@@ -1,0 +1,349 @@
+//! What an answer must look like: the documented errors of an API, and the judgement of one answer against them.
+//!
+//! A [`Contract`] is data, read from a contract file by `plan`. It knows no product: services, envelopes, rows
+//! (one documented error each), headers, and the equations between them. [`Contract::check`] holds one answer
+//! to it and says which row it claims to be and what is wrong; [`Contract::compose`] makes an answer that
+//! conforms, for the fault proxy and the embedded target alike, so that what we send is checked by what we check.
+//!
+//! This module does no I/O and reads no clock.
+
+pub mod server;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{RowIx, ServiceIx};
+use crate::secret::Secrets;
+use crate::severity::Severity;
+use crate::units::Micros;
+use crate::wire::{Failure, PathPattern, RequestFacts, ResponseFacts};
+
+/// How much of the document is held against an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Only what the document demands.
+    Core,
+    /// What it shows, too.
+    Strict,
+    /// What its sibling documents claim, too.
+    Companion,
+}
+
+/// How firmly the document asks for the presence of a field or header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Never required; its value is checked when it is there.
+    Optional,
+    /// Asked for by the HTTP specification alone: a missing one is info.
+    Rfc,
+    /// Claimed by sibling documents: held in profile companion only.
+    Companion,
+    /// Shown by the document: held in strict and companion, info in core.
+    Expected,
+    /// Demanded by the document: held in every profile.
+    Must,
+}
+
+/// What a field or header is for; roles select the R, I and T checks, since names are data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    Limit,
+    Remaining,
+    Reset,
+    RetryAfter,
+    RequestId,
+    Timestamp,
+}
+
+/// When the document allows the same request to be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryClass {
+    Never,
+    Follow,
+    AfterChange,
+    AfterRefreshOnce,
+    AfterHeader,
+    Backoff,
+}
+
+/// A place in a contract file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file as the plan names it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+/// The documented errors of one API.
+#[derive(Clone, Debug)]
+pub struct Contract {
+    pub name: String,
+    pub version: String,
+    pub source: Source,
+    pub services: Vec<Service>,
+    pub envelopes: Vec<Envelope>,
+    /// Documented errors in file order. Rows without a service apply wherever no service row does.
+    pub rows: Vec<Row>,
+    /// Statuses documented without an error body of their own: success and redirect statuses.
+    pub other_statuses: Vec<u16>,
+    /// What the contract's own examples say.
+    pub examples: Vec<Example>,
+    pub unknown_fields: UnknownFields,
+    /// The embedded target's part, where the file has one.
+    pub server: Option<Arc<server::Server>>,
+}
+
+/// What a field that the contract does not name means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    Allowed,
+    Info,
+    Violation,
+}
+
+/// A part of the API with its own errors.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub id: String,
+    pub title: String,
+    /// Path patterns (`*` one segment, `**` any rest); the longest literal prefix wins, then file order.
+    pub paths: Vec<PathPattern>,
+}
+
+/// A shape that error answers share.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    pub name: String,
+    /// Essence of the expected media type; `+json` suffixes of it are understood.
+    pub content_type: String,
+    /// Fields of the body object, inherited ones included, in file order.
+    pub fields: Vec<Field>,
+    /// Headers, inherited ones included.
+    pub headers: Vec<Header>,
+    /// Closed: a field outside the contract is a violation.
+    pub closed: bool,
+    pub source: Source,
+}
+
+/// One documented error: what an answer with this status and code, from this service, must look like.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// `service/operation/status/code`, `*` where unspecified.
+    pub key: String,
+    /// None: any service.
+    pub service: Option<ServiceIx>,
+    pub status: u16,
+    pub code: String,
+    pub meaning: String,
+    pub retry: RetryClass,
+    /// Envelope with the row's own fields merged in: everything that applies, resolved.
+    pub envelope: Envelope,
+    /// How coverage can be reached: probe, fault, hook or none, as the file says.
+    pub provoke: Option<String>,
+    /// A declared deviation from the RFCs.
+    pub deviation: Option<String>,
+    /// A row that a service row of the same code specialises: strict prefers the service's.
+    pub generic: bool,
+    pub source: Source,
+}
+
+/// One member of a body object.
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub name: String,
+    pub kind: Kind,
+    pub level: Level,
+    pub role: Option<Role>,
+    pub rule: ValueRule,
+    /// Members, where `kind` is object (or the item object of an array).
+    pub fields: Vec<Field>,
+    /// Array: the smallest number of items.
+    pub min_items: usize,
+    pub source: Source,
+}
+
+/// A JSON type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    String,
+    Integer,
+    Number,
+    Boolean,
+    Object,
+    Array,
+    Any,
+}
+
+/// What a value must be, beyond its type.
+#[derive(Clone, Debug, Default)]
+pub struct ValueRule {
+    pub pattern: Option<Regex>,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub min_len: Option<usize>,
+    pub one_of: Vec<String>,
+    /// The values the document shows; another value is a deviation only where a profile holds `expected`.
+    pub expected_values: Vec<String>,
+    pub format: Option<Format>,
+    /// The value must equal the reason phrase of the status (both spellings of 413 and 422 count).
+    pub is_reason_phrase: bool,
+    pub unique: bool,
+    /// A timestamp within this distance of the Date header.
+    pub near_date: Option<Micros>,
+    /// Limits: the window they are counted over.
+    pub window: Option<Micros>,
+    /// Header relations: `$.field` or `header:Name`.
+    pub equals: Option<Reference>,
+    pub at_most: Option<Reference>,
+    pub tolerance: Option<Micros>,
+}
+
+/// How a text value is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Rfc3339,
+    HttpDate,
+    DelaySeconds,
+    EpochSeconds,
+    EpochMillis,
+    DeltaSeconds,
+    Uri,
+}
+
+/// Another value of the same answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// A member of the body: `$.retry_after`.
+    Body(Vec<String>),
+    /// A header field.
+    Header(String),
+}
+
+/// One response header.
+#[derive(Clone, Debug)]
+pub struct Header {
+    pub name: http::HeaderName,
+    /// The name as the document writes it.
+    pub shown: String,
+    /// String or Integer.
+    pub kind: Kind,
+    pub level: Level,
+    pub role: Option<Role>,
+    pub rule: ValueRule,
+    pub source: Source,
+}
+
+/// An example of the document: an answer it shows.
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Vec<u8>,
+    pub row: Option<RowIx>,
+    pub source: Source,
+}
+
+/// How strictly answers are judged, and which secrets they must not contain.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub profile: Profile,
+    /// The severity of a status or code that the document does not list.
+    pub undocumented: Severity,
+    pub secrets: Arc<Secrets>,
+}
+
+/// One answer, judged. An answer in order holds no allocation.
+#[derive(Clone, Debug, Default)]
+pub struct Judged<'a> {
+    pub service: Option<ServiceIx>,
+    /// The documented error that the answer claims to be.
+    pub row: Option<RowIx>,
+    /// The error code it carries, as sent.
+    pub code: Option<Cow<'a, str>>,
+    pub violations: Vec<Violation>,
+}
+
+/// One thing that is wrong with one answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Violation {
+    /// The stable id of the check: `R04`.
+    pub check: &'static str,
+    pub severity: Severity,
+    /// Where in the answer: `$.errors[].field` (indices dropped), `header:Retry-After`, `status`.
+    pub instance_path: String,
+    /// What was demanded, in words.
+    pub expected: String,
+    /// What was there, in words; the caller masks secrets.
+    pub actual: String,
+    /// The detail that distinguishes causes, with values normalised away; part of the finding's identity.
+    pub cause: String,
+    /// The line of the contract that demands it.
+    pub contract_ref: Option<Source>,
+}
+
+/// The values an answer is made of when we make it.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances<'a> {
+    /// The wall clock, in microseconds since the Unix epoch.
+    pub now_unix_us: i64,
+    /// A number that makes this answer's request id unique.
+    pub unique: u64,
+    /// Seconds until the client may come back.
+    pub retry_after_s: Option<u64>,
+    /// Retry-After as an HTTP-date instead of seconds.
+    pub retry_after_as_date: bool,
+    pub limit: Option<u64>,
+    pub remaining: Option<u64>,
+    /// The text of the message; the row's meaning where absent.
+    pub message: Option<&'a str>,
+    /// Further members, by field name, in place of invented ones: `resource`, `id`, `required_role`, `details`, `errors`.
+    pub fields: Vec<(&'a str, serde_json::Value)>,
+}
+
+/// An answer made from the contract.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Contract {
+    /// The service a path belongs to: the longest literal prefix wins, then file order.
+    pub fn service_of(&self, _path: &str) -> Option<ServiceIx> {
+        todo!()
+    }
+
+    /// The row that an error of this service, status and code falls under: the service's own, else the general one.
+    pub fn row_of(&self, _service: Option<ServiceIx>, _status: u16, _code: &str) -> Option<RowIx> {
+        todo!()
+    }
+
+    /// The row a plan means by an error code alone, or by `service/CODE`; `Err` lists what it could have meant.
+    pub fn row_named(&self, _name: &str, _service: Option<ServiceIx>) -> Result<RowIx, Vec<String>> {
+        todo!()
+    }
+
+    /// Holds one answer to the contract. Success answers are inspected too (P02, leaks excepted: L only on errors).
+    pub fn check<'a>(&self, _terms: &Terms, _request: &RequestFacts<'_>, _response: &ResponseFacts<'a>) -> Judged<'a> {
+        todo!()
+    }
+
+    /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
+    pub fn check_failure(&self, _terms: &Terms, _request: &RequestFacts<'_>, _failure: Failure) -> Vec<Violation> {
+        todo!()
+    }
+
+    /// An answer that conforms to the row under every profile.
+    pub fn compose(&self, _row: RowIx, _circumstances: &Circumstances<'_>) -> Answer {
+        todo!()
+    }
+}

@@ -1,0 +1,174 @@
+//! Which request is disturbed, and how: the decision, pure and keyed, that the proxy carries out.
+//!
+//! A [`FaultRule`] matches requests inside its windows, draws from the seed, and names an effect. A decision is
+//! a function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run.
+
+use http::{HeaderMap, Method};
+
+use crate::id::{AttemptNumber, RowIx, RuleIx, ScenarioIx, StepIx};
+use crate::seed::{Distribution, Seed};
+use crate::units::{Micros, Offset, Ratio, Size};
+use crate::wire::PathPattern;
+
+/// All fault rules of a plan, in file order: the first that fires wins.
+#[derive(Clone, Debug)]
+pub struct FaultRules {
+    pub seed: Seed,
+    pub rules: Vec<FaultRule>,
+}
+
+/// One `[[fault]]` of the plan.
+#[derive(Clone, Debug)]
+pub struct FaultRule {
+    pub name: String,
+    pub matcher: Matcher,
+    /// Open stretches of the run, half-open `[start, end)`, resolved from stages; never empty.
+    pub windows: Vec<Window>,
+    pub trigger: Trigger,
+    pub per: Per,
+    pub delay: Option<Distribution>,
+    pub effect: Effect,
+    /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
+    pub spec: String,
+}
+
+/// When a rule may fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub start: Offset,
+    pub end: Offset,
+}
+
+/// Which requests a rule looks at; an empty list matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Matcher {
+    pub methods: Vec<Method>,
+    /// `*` is one segment, `**` any rest.
+    pub path: Option<PathPattern>,
+    /// All must hold: the header is present and its value matches the glob.
+    pub headers: Vec<(http::HeaderName, String)>,
+    pub scenarios: Vec<ScenarioIx>,
+}
+
+/// The unit of a draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    Attempt,
+    Exchange,
+    Route,
+    Global,
+}
+
+/// When a matching request inside a window is disturbed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trigger {
+    Always,
+    /// A coin for every unit.
+    Chance(Ratio),
+    /// Exactly this share of arrivals, by permuted blocks.
+    Exactly(Ratio),
+    /// Every n-th arrival of its (scenario, step).
+    Every(u64),
+    /// The first n attempts of every exchange.
+    FirstAttempts(u32),
+}
+
+/// What is done to a request.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Nothing but the rule's delay.
+    DelayOnly,
+    /// Answered by the proxy; the target never sees it.
+    Respond(Respond),
+    /// The connection is reset after so many bytes of the target's answer body (0: before the request is forwarded).
+    Reset { after: Size },
+    /// The connection is closed in order after so many bytes of the target's answer body.
+    Cut { after: Size },
+    /// Attempt n of the exchange takes element n, the last element repeats.
+    Sequence(Vec<Element>),
+}
+
+/// One element of a sequence.
+#[derive(Clone, Debug)]
+pub enum Element {
+    Pass,
+    Respond(Respond),
+    Reset { after: Size },
+    Cut { after: Size },
+    Delay(Distribution),
+}
+
+/// An answer made by the proxy.
+#[derive(Clone, Debug)]
+pub enum Respond {
+    /// A documented error: the contract supplies status, body and headers.
+    Error { row: RowIx, retry_after: Option<Micros>, retry_after_form: RetryAfterForm },
+    /// As written in the plan, wrong on purpose where the author wants it.
+    Literal { status: u16, headers: HeaderMap, body: Vec<u8> },
+}
+
+/// How an injected Retry-After is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RetryAfterForm {
+    #[default]
+    Seconds,
+    Date,
+}
+
+/// One attempt as the proxy sees it, before anything is done.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    pub scenario: ScenarioIx,
+    pub step: StepIx,
+    pub arrival: u64,
+    pub attempt: AttemptNumber,
+    /// What windows are compared with: the scheduled start for first attempts, the proxy's clock for retries.
+    pub at: Offset,
+    pub method: &'a Method,
+    pub path: &'a str,
+    pub headers: &'a HeaderMap,
+}
+
+/// What is to be done to one attempt.
+#[derive(Clone, Debug)]
+pub struct Decision<'r> {
+    pub rule: RuleIx,
+    pub delay: Option<Micros>,
+    pub action: Action<'r>,
+}
+
+/// The part of a decision that is not a delay.
+#[derive(Clone, Copy, Debug)]
+pub enum Action<'r> {
+    Forward,
+    Respond(&'r Respond),
+    Reset { after: Size },
+    Cut { after: Size },
+}
+
+/// What deciding about one attempt said of each rule it reached, for the rule's counters.
+pub trait RuleCounts {
+    /// The rule matched inside its window.
+    fn eligible(&mut self, rule: RuleIx);
+    /// The draw said yes.
+    fn planned(&mut self, rule: RuleIx);
+}
+
+impl FaultRules {
+    /// The first rule in file order that fires for this attempt.
+    pub fn decide(&self, _seen: &Sighting<'_>, _counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
+        todo!()
+    }
+}
+
+impl FaultRule {
+    /// Whether the rule looks at this request at all, whenever it comes.
+    pub fn matches(&self, _scenario: ScenarioIx, _method: &Method, _path: &str, _headers: &HeaderMap) -> bool {
+        todo!()
+    }
+
+    /// Whether the rule may fire at this moment.
+    pub fn open_at(&self, at: Offset) -> bool {
+        self.windows.iter().any(|window| window.start <= at && at < window.end)
+    }
+}

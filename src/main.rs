@@ -1,0 +1,3 @@
+//! The `brownout` command: parse the arguments, call the library, turn its answer into an exit code.
+
+fn main() {}

@@ -1,0 +1,244 @@
+//! The facts of a run: attempts, exchanges, and who hears of them.
+//!
+//! The engine writes down what happened by calling a [`Recorder`]; analysis is one. Every worker has its own, so
+//! that nothing is locked or sent per attempt, and they are merged at the end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::contract::Judged;
+use crate::id::{AttemptNumber, ExchangeId, PolicyIx, RuleIx, StageIx};
+use crate::units::{Micros, Offset};
+use crate::wire::{Ending, Failure, RequestFacts, ResponseFacts, RetryAfter, Stamps};
+
+/// One request on the wire.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub number: AttemptNumber,
+    pub stamps: Stamps,
+    pub ending: Ending,
+    /// Whether any byte of the request was written.
+    pub sent: bool,
+    /// What the proxy did, where it is in the path and saw the attempt.
+    pub proxy: Option<ProxyNote>,
+    /// When the server said to come back.
+    pub asked_to_wait: Option<RetryAfter>,
+    /// The back-off the policy chose before this attempt; `None` for the first.
+    pub waited: Option<Micros>,
+}
+
+/// How a logical request came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The status is in the step's `expect`.
+    Ok,
+    /// Answered with another status.
+    ErrorAnswer(u16),
+    /// No complete answer, for another reason than time.
+    Failed(Failure),
+    TimedOut,
+    /// Cut by a signal or an abort gate.
+    Cancelled,
+    /// Cut by the end of the drain.
+    InFlightAtEnd,
+}
+
+/// One logical request, with its attempts in order.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    pub id: ExchangeId,
+    pub stage: StageIx,
+    pub policy: Option<PolicyIx>,
+    /// Path of the request, without its query.
+    pub path: &'a str,
+    pub method: &'a http::Method,
+    pub outcome: Outcome,
+    /// When the outcome was known.
+    pub ended_at: Offset,
+    /// Empty only where it was cancelled before its first attempt began.
+    pub attempts: &'a [Attempt],
+    /// Steps of the session that come after this one and are skipped because of its outcome.
+    pub skipped_steps: u32,
+    /// For SSE: events seen, and whether the stream ended with its terminator.
+    pub stream: Option<StreamFacts>,
+    /// The retry budget said no.
+    pub budget_refused: bool,
+}
+
+/// What a stream of server-sent events came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    pub events: u64,
+    /// From the start of the attempt to the first event.
+    pub first_event: Option<Micros>,
+    pub longest_gap: Micros,
+    pub terminated: bool,
+}
+
+/// One answer, judged, as it is told to the recorder right after it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered<'a> {
+    pub exchange: &'a ExchangeId,
+    pub stage: StageIx,
+    pub attempt: AttemptNumber,
+    pub at: Offset,
+    pub request: &'a RequestFacts<'a>,
+    /// Absent where the attempt failed and only the failure could be judged.
+    pub response: Option<&'a ResponseFacts<'a>>,
+    /// Absent where the plan names no contract.
+    pub judged: Option<&'a Judged<'a>>,
+    /// The rule that made this answer, or spoiled it.
+    pub injected: Option<RuleIx>,
+}
+
+/// Who is told what happened. One per worker, merged at the end.
+pub trait Recorder {
+    /// An arrival that was started, after this much delay.
+    fn started(&mut self, stage: StageIx, scheduled_at: Offset, started_at: Offset);
+    /// An arrival that met `max_in_flight` and was not sent.
+    fn dropped(&mut self, stage: StageIx, scheduled_at: Offset);
+    /// An arrival that was scheduled and never started: the run ended before.
+    fn unstarted(&mut self, stage: StageIx, scheduled_at: Offset);
+    /// An answer, judged (or a failure, judged).
+    fn answered(&mut self, answered: &Answered<'_>);
+    /// An exchange that has ended.
+    fn exchange(&mut self, exchange: &Exchange<'_>);
+    /// A session that has ended: all its steps, or up to the first that was not ok.
+    fn session(&mut self, stage: StageIx, scheduled_at: Offset, ended_at: Offset, ok: bool);
+    /// What to show while running.
+    fn glance(&self) -> Glance;
+}
+
+/// Running totals of one worker, for progress and abort gates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Glance {
+    pub started: u64,
+    pub dropped: u64,
+    pub ok: u64,
+    pub not_ok: u64,
+    pub attempts: u64,
+    pub in_flight: u64,
+    /// p99 of the response time of ok exchanges so far.
+    pub p99: Option<Micros>,
+}
+
+/// What the proxy did to one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProxyNote {
+    pub attempt: AttemptNumber,
+    /// The rule that fired.
+    pub rule: Option<RuleIx>,
+    /// Whether the target was asked.
+    pub forwarded: bool,
+}
+
+/// Where the proxy notes what it did to the attempt in flight of each session, resets included.
+///
+/// A reset has no header that could tell. Every session has a slot of its own for as long as it lasts, and one
+/// attempt at a time, so a single atomic word is enough: no lock, no channel, no allocation per attempt.
+#[derive(Debug)]
+pub struct Board {
+    slots: Vec<AtomicU64>,
+}
+
+const RULE_SHIFT: u32 = 32;
+const FORWARDED: u64 = 1 << 48;
+const NOTED: u64 = 1 << 49;
+
+impl Board {
+    /// A board for this many sessions at once.
+    pub fn new(sessions: usize) -> Board {
+        Board { slots: (0..sessions).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// Notes what was done to the attempt of the session in `slot`; called before anything reaches the client.
+    pub fn note(&self, slot: u32, note: ProxyNote) {
+        let rule = note.rule.map_or(0, |rule| u64::from(rule.0) + 1);
+        let forwarded = if note.forwarded { FORWARDED } else { 0 };
+        if let Some(word) = self.slots.get(slot as usize) {
+            word.store(NOTED | forwarded | rule << RULE_SHIFT | u64::from(note.attempt.0), Ordering::Release);
+        }
+    }
+
+    /// What was done to this attempt; `None` if the proxy has not seen it.
+    pub fn read(&self, slot: u32, attempt: AttemptNumber) -> Option<ProxyNote> {
+        let word = self.slots.get(slot as usize)?.load(Ordering::Acquire);
+        let noted = AttemptNumber(word as u32);
+        let rule = (word >> RULE_SHIFT) as u16;
+        (word & NOTED != 0 && noted == attempt).then(|| ProxyNote {
+            attempt,
+            rule: rule.checked_sub(1).map(RuleIx),
+            forwarded: word & FORWARDED != 0,
+        })
+    }
+
+    /// Forgets what was noted: the slot begins a new exchange.
+    pub fn clear(&self, slot: u32) {
+        if let Some(word) = self.slots.get(slot as usize) {
+            word.store(0, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_by_the_attempt_it_is_about_and_by_no_other() {
+        let board = Board::new(2);
+        let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true };
+        board.note(1, note);
+        assert_eq!(board.read(1, AttemptNumber(2)), Some(note));
+        assert_eq!(board.read(1, AttemptNumber(1)), None);
+        assert_eq!(board.read(0, AttemptNumber(2)), None);
+        board.clear(1);
+        assert_eq!(board.read(1, AttemptNumber(2)), None);
+    }
+
+    #[test]
+    fn a_slot_outside_the_board_is_ignored() {
+        let board = Board::new(1);
+        board.note(9, ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false });
+        assert_eq!(board.read(9, AttemptNumber(1)), None);
+    }
+}
+
+/// What the proxy counted by itself, to be compared with what the generator sent.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyTally {
+    /// Attempts whose head arrived.
+    pub seen: u64,
+    /// Attempts for which the target was asked.
+    pub forwarded: u64,
+    /// Attempts that were asked for without our identity headers, or with forged ones.
+    pub strangers: u64,
+    /// By rule.
+    pub rules: Vec<RuleTally>,
+    /// Answers of ours that do not conform to the contract, by rule (X05): must stay empty.
+    pub infidelities: Vec<Infidelity>,
+    /// Failures between proxy and target.
+    pub upstream_failures: u64,
+    /// From the request forwarded to the head of the target's answer, in microseconds.
+    pub upstream_us: Option<hdrhistogram::Histogram<u64>>,
+    /// Order-free sum over the decisions about first attempts of first steps.
+    pub decisions_digest: u64,
+    /// CPU time of the proxy's thread.
+    pub cpu: Micros,
+}
+
+/// The counters of one fault rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleTally {
+    pub eligible: u64,
+    pub planned: u64,
+    pub fired: u64,
+}
+
+/// An injected answer that violates the contract: a defect of the tool or the plan, never of the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Infidelity {
+    pub rule: RuleIx,
+    pub check: &'static str,
+    pub cause: String,
+    pub count: u64,
+}

@@ -1,0 +1,1 @@
+//! The embedded reference server: a contract, served.

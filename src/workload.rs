@@ -1,0 +1,1 @@
+//! Plan → the requests of a session: scenarios, steps, data, templates.

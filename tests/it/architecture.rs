@@ -1,0 +1,1 @@
+//! The module table of `src/lib.rs` holds.

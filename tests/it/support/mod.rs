@@ -1,0 +1,3 @@
+//! What several tests need: golden files.
+
+pub mod golden;
