@@ -145,3 +145,15 @@ pub struct Budget {
     pub state: f64,
     pub refilled_at: Offset,
 }
+
+impl Budget {
+    pub fn new(_rule: BudgetRule, _workers: u32, _now: Offset) -> Budget {
+        todo!()
+    }
+    pub fn first_attempt(&mut self, _now: Offset) {
+        todo!()
+    }
+    pub fn spend(&mut self, _now: Offset) -> bool {
+        todo!()
+    }
+}
