@@ -53,7 +53,7 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     let mut waited = None;
     let mut budget_refused = false;
     if let Some(budget) = budget(worker, exchange.policy).as_mut() {
-        budget.first_attempt(worker.timer.clock().now());
+        budget.earn(worker.timer.clock().now());
     }
     let (outcome, reply) = loop {
         lane.open.borrow_mut().under_way = Some((worker.timer.clock().now(), waited));

@@ -121,12 +121,9 @@ impl<R: Recorder + 'static> Worker<R> {
         let Job { setup, worker, workers, stop, in_flight, .. } = job;
         let shares = Shares::of(&setup.plan, worker, workers);
         let slot = |index: usize| u32::try_from(shares.before + index).expect("fewer than 2³² sessions at once");
-        let now = setup.clock.now();
         Worker {
             workload: Workload::new(&setup.plan, &setup.run_id, &setup.authority),
-            budgets: RefCell::new(
-                setup.plan.policies.iter().map(|policy| policy.budget.map(|rule| Budget::new(rule, workers, now))).collect(),
-            ),
+            budgets: RefCell::new(setup.plan.policies.iter().map(|policy| policy.budget.map(|rule| Budget::new(rule, workers))).collect()),
             plan: setup.plan,
             run_id: setup.run_id,
             index: worker,

@@ -334,15 +334,3 @@ mod tests {
         }
     }
 }
-
-impl Budget {
-    pub fn new(_rule: BudgetRule, _workers: u32, _now: Offset) -> Budget {
-        todo!()
-    }
-    pub fn first_attempt(&mut self, _now: Offset) {
-        todo!()
-    }
-    pub fn spend(&mut self, _now: Offset) -> bool {
-        todo!()
-    }
-}
