@@ -56,6 +56,7 @@ impl Conditions {
                 Failure::Closed | Failure::BodyCutShort { reset: false, .. } => self.cut,
                 Failure::BadProtocol => self.protocol,
             },
+            Ending::Unfinished => false,
         }
     }
 }
