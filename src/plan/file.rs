@@ -53,8 +53,9 @@ const SYNTAX_ERRORS: usize = 5;
 
 /// What `${name}` stands for in the strings of a document.
 pub trait Variables {
-    /// The value, or what is wrong with the name (to which a place is added).
-    fn value(&self, name: &str) -> Result<String, Box<dyn FnOnce(Place) -> Problem>>;
+    /// The value, or what is wrong with the name (to which the place is added); `Err(None)` for a variable whose lack of
+    /// a value has been reported already.
+    fn value(&self, name: &str) -> Result<String, Option<Problem>>;
 }
 
 /// What a reader needs beside the document: where problems go, and what `${name}` stands for.
@@ -517,7 +518,7 @@ impl<'t> Value<'t> {
     }
 
     /// The text with its variables replaced; `None` where one cannot be, after all of them were looked at.
-    fn expand(&self, raw: &str) -> Option<String> {
+    pub(super) fn expand(&self, raw: &str) -> Option<String> {
         let Some(variables) = self.cx.reading.variables else { return Some(raw.to_owned()) };
         let mut text = String::with_capacity(raw.len());
         let mut sound = true;
@@ -527,7 +528,8 @@ impl<'t> Value<'t> {
                 Part::Name(name) => match variables.value(name) {
                     Ok(value) => text.push_str(&value),
                     Err(problem) => {
-                        self.problems().add(problem(self.place_of(&format!("${{{name}}}"))));
+                        let place = Some(self.place_of(&format!("${{{name}}}")));
+                        problem.into_iter().for_each(|problem| self.problems().add(Problem { place: place.clone(), ..problem }));
                         sound = false;
                     }
                 },
@@ -700,9 +702,8 @@ mod tests {
 
     struct Rates;
     impl Variables for Rates {
-        fn value(&self, name: &str) -> Result<String, Box<dyn FnOnce(Place) -> Problem>> {
-            let name = name.to_owned();
-            if name == "rate" { Ok("40".into()) } else { Err(Box::new(move |place| Problem::at(place, format!("no `{name}`")))) }
+        fn value(&self, name: &str) -> Result<String, Option<Problem>> {
+            if name == "rate" { Ok("40".into()) } else { Err(Some(Problem::nowhere(format!("no `{name}`")))) }
         }
     }
 

@@ -6,6 +6,7 @@
 
 pub mod contract_file;
 pub mod file;
+mod lower;
 mod nearest;
 pub mod problem;
 pub mod source;
@@ -25,6 +26,7 @@ use crate::secret::Secrets;
 use crate::seed::{Distribution, Seed};
 use crate::units::{Micros, Offset, Ratio, Size};
 
+pub use lower::LoadOptions;
 pub use nearest::nearest;
 
 /// Everything a run does.
