@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn old_and_new_spellings_name_the_same_status() {
-        for (status, phrase) in [(413, "Payload Too Large"), (413, "Content Too Large"), (422, "Unprocessable Entity"), (422, "Unprocessable Content")] {
+        for (status, phrase) in
+            [(413, "Payload Too Large"), (413, "Content Too Large"), (422, "Unprocessable Entity"), (422, "Unprocessable Content")]
+        {
             assert!(names(status, phrase), "{phrase}");
         }
         assert!(!names(404, "not found") && !names(400, "Not Found") && phrases(599).is_empty());
