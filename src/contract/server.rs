@@ -19,6 +19,9 @@ use crate::seed::Distribution;
 use crate::units::Size;
 use crate::wire::PathPattern;
 
+/// The preset that changes nothing: the server as the contract describes it.
+pub const STRICT: &str = "strict";
+
 /// Everything the embedded target needs beside the contract's rows.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -39,6 +42,8 @@ pub struct Server {
     pub explain: Vec<Explain>,
     pub resources: Vec<Resource>,
     pub routes: Vec<Route>,
+    /// Cost units per minute for requests that reach no route; none: no limit.
+    pub limit: Option<u32>,
     /// The first that applies wins.
     pub triggers: Vec<Trigger>,
     /// Without `strict`, which changes nothing and always exists.

@@ -8,6 +8,7 @@ pub mod contract_file;
 pub mod file;
 mod nearest;
 pub mod problem;
+pub mod server_file;
 pub mod source;
 
 use std::sync::Arc;
