@@ -9,6 +9,7 @@ pub mod file;
 mod lower;
 mod nearest;
 pub mod problem;
+pub mod server_file;
 pub mod source;
 
 use std::sync::Arc;
