@@ -8,6 +8,7 @@ use url::Url;
 
 use super::template::Scope;
 use super::{LoadOptions, contract, scenario};
+use crate::contract::server::STRICT;
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::{Place, Problem, Problems};
 use crate::plan::source::read_bounded;
@@ -16,8 +17,6 @@ use crate::plan::{
 };
 use crate::units::{Micros, Ratio};
 
-/// What the embedded target can be asked for.
-const PRESETS: [&str; 2] = ["strict", "broken-reset"];
 /// Certificates and keys larger than this are not read.
 const LARGEST_PEM: usize = 1024 * 1024;
 
@@ -81,21 +80,25 @@ pub fn consent(lowered: &Lowered, scenarios: &[scenario::Lowered], root: &Table<
     }
 }
 
-/// The embedded target serves the plan's contract, so there must be one with a `[server]` part.
+/// The embedded target serves the plan's contract, so there must be one with a `[server]` part, and the preset in it.
 pub fn served(lowered: &Lowered, contract: &contract::Lowered, root: &Table<'_>) {
-    if !matches!(lowered.target.place, At::Embedded(_)) {
-        return;
-    }
+    let At::Embedded(embedded) = &lowered.target.place else { return };
+    let at_target = |what: &str| Problem::at(lowered.place.clone(), what);
     let problem = match contract {
-        contract::Lowered::Absent => {
-            let problem = Problem::at(lowered.place.clone(), "the embedded target serves the plan's contract, and the plan names none");
-            problem.help("add `[contract]` with `file = \"…\"`")
-        }
-        contract::Lowered::Sound(using) if using.contract.server.is_none() => {
-            let problem = Problem::at(lowered.place.clone(), "the embedded target needs a contract with a `[server]` part");
-            problem.help(format!("`{}` has none; name another contract or a `url`", using.contract.source.file))
-        }
-        _ => return,
+        contract::Lowered::Broken => return,
+        contract::Lowered::Absent => at_target("the embedded target serves the plan's contract, and the plan names none")
+            .help("add `[contract]` with `file = \"…\"`"),
+        contract::Lowered::Sound(using) => match &using.contract.server {
+            None => at_target("the embedded target needs a contract with a `[server]` part")
+                .help(format!("`{}` has none; name another contract or a `url`", using.contract.source.file)),
+            Some(server) => {
+                let presets = server.presets.iter().map(|preset| preset.name.as_str()).chain([STRICT]);
+                if presets.clone().any(|preset| preset == embedded.preset) {
+                    return;
+                }
+                at_target(&format!("the contract's server has no preset `{}`", embedded.preset)).did_you_mean(&embedded.preset, presets)
+            }
+        },
     };
     root.problems().add(problem);
 }
@@ -188,15 +191,14 @@ fn host_pattern(value: &Value<'_>) -> Option<String> {
 }
 
 fn embedded_target(value: &Value<'_>) -> Option<Embedded> {
-    let preset = |value: &Value<'_>| value.one_of(&PRESETS.map(|name| (name, name))).map(str::to_owned);
     match value.view() {
         View::Table(table) => {
-            let preset = table.required("preset").and_then(|value| preset(&value));
+            let preset = table.required("preset").and_then(|value| value.string());
             let limits = table.take("limits").and_then(|value| limits(&value)).unwrap_or(Limits::Off);
             table.finish();
             Some(Embedded { preset: preset?, limits })
         }
-        _ => preset(value).map(|preset| Embedded { preset, limits: Limits::Off }),
+        _ => value.string().map(|preset| Embedded { preset, limits: Limits::Off }),
     }
 }
 
