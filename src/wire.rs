@@ -156,6 +156,8 @@ pub enum Ending {
     Answered(u16),
     /// No complete answer.
     Failed(Failure),
+    /// Still under way when the run was cut off: neither answered nor failed.
+    Unfinished,
 }
 
 impl Ending {
@@ -163,7 +165,7 @@ impl Ending {
     pub const fn status(self) -> Option<u16> {
         match self {
             Ending::Answered(status) => Some(status),
-            Ending::Failed(_) => None,
+            Ending::Failed(_) | Ending::Unfinished => None,
         }
     }
 }
