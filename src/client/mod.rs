@@ -5,12 +5,33 @@
 //! `client::conn`, the measured path, where every phase is timed and the number of connections is exact; and
 //! `reqwest`, the client a Rust service really uses, for plans that study such a client.
 
+pub mod connect;
+pub mod setup;
+pub mod stream;
+pub mod tls;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+
+pub use connect::{Connected, Connector, Destination};
+pub use setup::SetupError;
+pub use stream::Stream;
+pub use tls::TlsSettings;
 
 use crate::record::StreamFacts;
 use crate::units::Offset;
 use crate::wire::{Ending, Stamps};
+
+/// The HTTP version spoken to the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    Http1,
+    /// By prior knowledge on plain TCP, by ALPN on TLS.
+    Http2,
+    /// HTTP/2 where TLS negotiates it, else HTTP/1.1.
+    #[default]
+    Auto,
+}
 
 /// One request, complete but for the connection it goes out on.
 #[derive(Clone, Copy, Debug)]
