@@ -9,7 +9,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::{Authority, Parts, Scheme};
-use http::{HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
@@ -236,11 +236,14 @@ fn alone(outbound: &Outbound<'_>) -> Request<Full<Bytes>> {
     *request.method_mut() = outbound.method.clone();
     *request.uri_mut() = Uri::from(outbound.path.clone());
     *request.headers_mut() = outbound.headers.clone();
-    // A method that is about its content says so even where there is none (RFC 9110 §8.6).
+    says_no_content(request.headers_mut(), outbound);
+    request
+}
+
+/// A method that is about its content says so even where there is none (RFC 9110 §8.6).
+pub(super) fn says_no_content(headers: &mut HeaderMap, outbound: &Outbound<'_>) {
     let about_content = matches!(*outbound.method, Method::POST | Method::PUT | Method::PATCH);
-    let headers = request.headers_mut();
     if about_content && outbound.body.is_empty() && !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    request
 }

@@ -1,9 +1,9 @@
 //! Send one attempt, stamp it, add nothing.
 //!
 //! A tester that reports retry and error behaviour must have no behaviour of its own: no hidden retries, no
-//! redirects, no environment proxies, no cookies. Two transports stand behind one type: [`direct`] on hyper's
+//! redirects, no environment proxies, no cookies. Two transports stand behind one type, [`Transport`]: [`direct`] on hyper's
 //! `client::conn`, the measured path, where every phase is timed and the number of connections is exact; and
-//! `reqwest`, the client a Rust service really uses, for plans that study such a client.
+//! [`mod@reqwest`], the client a Rust service really uses, for plans that study such a client.
 
 pub mod connect;
 pub mod direct;
@@ -12,6 +12,7 @@ mod http1;
 mod http2;
 mod pool;
 mod receive;
+pub mod reqwest;
 pub mod setup;
 mod sse;
 pub mod stream;
@@ -23,6 +24,7 @@ use http::{HeaderMap, Method};
 
 pub use connect::{Connected, Connector, Destination};
 pub use direct::Direct;
+pub use reqwest::Reqwest;
 pub use setup::SetupError;
 pub use stream::Stream;
 pub use tls::TlsSettings;
@@ -60,6 +62,23 @@ pub struct ClientSettings {
     pub total: Micros,
     /// Bodies are kept up to this size; the rest is counted and thrown away.
     pub keep_body: Size,
+}
+
+/// Whichever client sends the measured requests of one worker.
+#[derive(Clone)]
+pub enum Transport {
+    Direct(Direct),
+    Reqwest(Reqwest),
+}
+
+impl Transport {
+    /// Sends one attempt and reads its answer; `kept` receives the kept part of the body.
+    pub async fn send(&self, request: &Outbound<'_>, kept: &mut Vec<u8>) -> Reply {
+        match self {
+            Transport::Direct(direct) => direct.send(request, kept).await,
+            Transport::Reqwest(reqwest) => reqwest.send(request, kept).await,
+        }
+    }
 }
 
 /// One request, complete but for the connection it goes out on.
@@ -100,14 +119,4 @@ pub struct Head {
     pub version: http::Version,
     pub headers: HeaderMap,
     pub at: Offset,
-}
-
-pub enum Transport {}
-impl Transport {
-    pub async fn send(&self, _request: &Outbound<'_>, _body: &mut Vec<u8>) -> Reply {
-        todo!()
-    }
-    pub fn connections_made(&self) -> u64 {
-        todo!()
-    }
 }

@@ -45,6 +45,9 @@ pub enum SetupError {
     /// The plan wants HTTP/2 and the target did not agree to it.
     #[error("`{name}` did not agree to HTTP/2")]
     NoHttp2 { name: String },
+    /// The reqwest transport cannot do what the plan asks.
+    #[error("the reqwest transport cannot be used: {reason}")]
+    Transport { reason: String },
 }
 
 impl SetupError {
@@ -66,6 +69,7 @@ impl SetupError {
             SetupError::NotTls { .. } => "If the target speaks plain HTTP, write `http://` in the URL.",
             SetupError::Tls { .. } => "Check which TLS versions and certificates the target offers.",
             SetupError::NoHttp2 { .. } => "Leave `target.http` at its default, or enable HTTP/2 on the target.",
+            SetupError::Transport { .. } => "Leave `target.transport` at its default.",
         }
     }
 
