@@ -198,6 +198,16 @@ pub struct ConnectTimes {
     pub tls: Micros,
 }
 
+/// What a stream of server-sent events came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    pub events: u64,
+    /// From the start of the attempt to the first event.
+    pub first_event: Option<Micros>,
+    pub longest_gap: Micros,
+    pub terminated: bool,
+}
+
 /// A path with `*` or `{name}` for one segment and `**` for any rest: `/v1/conversations/{id}/items/**`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathPattern(String);

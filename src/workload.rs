@@ -104,12 +104,14 @@ impl Memory {
 }
 
 /// One request, ready to be sent.
+///
+/// What is the same in every session is borrowed from the workload.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct Request<'w> {
     /// Path and query.
-    pub path: String,
+    pub path: Cow<'w, str>,
     /// `Host` included, identity headers not.
-    pub headers: HeaderMap,
+    pub headers: Cow<'w, HeaderMap>,
     pub body: Bytes,
 }
 
@@ -185,12 +187,12 @@ impl Workload {
     }
 
     /// The request of one step of one session.
-    pub fn request(&self, visit: &Visit, step: StepIx, memory: &Memory) -> Request {
+    pub fn request(&self, visit: &Visit, step: StepIx, memory: &Memory) -> Request<'_> {
         let prepared = &self.steps[visit.scenario.at()][step.at()];
         let planned = &self.plan.scenarios[visit.scenario.at()].steps[step.at()];
-        let mut headers = prepared.headers.clone();
+        let mut headers = Cow::Borrowed(&prepared.headers);
         for (name, template) in &prepared.filled_headers {
-            headers.insert(name, header_value(&self.fill(template, visit, step, memory)));
+            headers.to_mut().insert(name, header_value(&self.fill(template, visit, step, memory)));
         }
         let body = match (&prepared.body, &planned.body) {
             (Some(body), _) => body.clone(),
@@ -198,8 +200,8 @@ impl Workload {
             (None, None) => Bytes::new(),
         };
         let path = match &prepared.path {
-            Some(path) => path.clone(),
-            None => self.prefixed(&self.fill(&planned.path, visit, step, memory)),
+            Some(path) => Cow::Borrowed(path.as_str()),
+            None => Cow::Owned(self.prefixed(&self.fill(&planned.path, visit, step, memory))),
         };
         Request { path, headers, body }
     }

@@ -6,8 +6,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use http::uri::Authority;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -53,6 +54,14 @@ impl Destination {
         Ok(Destination { tls, host: without_brackets(&host), port, connect_to })
     }
 
+    /// `host:port`, without the port where it is the scheme's own.
+    fn authority(&self) -> Result<Authority, SetupError> {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let default = if self.tls { 443 } else { 80 };
+        let text = if self.port == default { host } else { format!("{host}:{}", self.port) };
+        Authority::try_from(text.as_str()).map_err(|error| SetupError::NotATarget { text, reason: error.to_string() })
+    }
+
     /// The host and port that are resolved and connected to.
     fn place(&self) -> (&str, u16) {
         self.connect_to.as_ref().map_or((self.host.as_str(), self.port), |(host, port)| (host.as_str(), *port))
@@ -89,7 +98,9 @@ pub struct Connector {
 
 struct Shared {
     clock: Clock,
+    /// The host connected to, for messages.
     host: String,
+    authority: Authority,
     /// Pinned for the run; never empty.
     addresses: Vec<SocketAddr>,
     /// The address that answered last: tried first.
@@ -97,6 +108,8 @@ struct Shared {
     resolve: Micros,
     version: HttpVersion,
     tls: Option<Secured>,
+    /// Whether the last connection spoke HTTP/2; what is expected where none was made yet.
+    http2: AtomicBool,
 }
 
 struct Secured {
@@ -139,7 +152,17 @@ impl Connector {
             return Err(unresolved("it has no address".to_owned()));
         }
         let resolve = clock.now().since(before);
-        let shared = Shared { clock, host: host.to_owned(), addresses, preferred: AtomicUsize::new(0), resolve, version, tls };
+        let shared = Shared {
+            clock,
+            host: host.to_owned(),
+            authority: destination.authority()?,
+            addresses,
+            preferred: AtomicUsize::new(0),
+            resolve,
+            version,
+            tls,
+            http2: AtomicBool::new(version == HttpVersion::Http2),
+        };
         Ok(Connector { shared: Arc::new(shared) })
     }
 
@@ -153,14 +176,24 @@ impl Connector {
         self.shared.tls.as_ref().map(|tls| &tls.config)
     }
 
+    /// The name that TLS asks for and verifies.
+    pub(super) fn tls_name(&self) -> Option<&ServerName<'static>> {
+        self.shared.tls.as_ref().map(|tls| &tls.name)
+    }
+
     /// The HTTP version asked for.
     pub(super) fn version(&self) -> HttpVersion {
         self.shared.version
     }
 
-    /// The clock connections are timed by.
-    pub(super) fn clock(&self) -> Clock {
-        self.shared.clock
+    /// The target's own authority, for requests that name no host.
+    pub(super) fn authority(&self) -> Authority {
+        self.shared.authority.clone()
+    }
+
+    /// Whether the next connection is expected to speak HTTP/2; known for sure after a preflight.
+    pub fn expects_http2(&self) -> bool {
+        self.shared.http2.load(Ordering::Relaxed)
     }
 
     /// Connects once, TLS included, and closes again; no request is sent. The address that answered is tried first from then on.
@@ -181,9 +214,11 @@ impl Connector {
             .map_err(|_| timed_out())?
             .map_err(|error| explain(&error))?;
         times.tls = shared.clock.now().since(before);
-        if shared.version == HttpVersion::Http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        if shared.version == HttpVersion::Http2 && !http2 {
             return Err(SetupError::NoHttp2 { name: name.into_owned() });
         }
+        shared.http2.store(http2, Ordering::Relaxed);
         // In TLS 1.3 our side is done before the target has looked at our certificate: listen for its complaint.
         match tokio::time::timeout(COMPLAINT.as_duration(), stream.read_u8()).await {
             Ok(Err(error)) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => Err(explain(&error)),
@@ -233,6 +268,9 @@ impl Connector {
             Some(protocol) => protocol == b"h2",
             None => shared.version == HttpVersion::Http2,
         };
+        if http2 != self.expects_http2() {
+            shared.http2.store(http2, Ordering::Relaxed);
+        }
         Ok(Connected { stream: Stream::Tls(Box::new(stream)), http2 })
     }
 

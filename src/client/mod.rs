@@ -6,21 +6,29 @@
 //! `reqwest`, the client a Rust service really uses, for plans that study such a client.
 
 pub mod connect;
+pub mod direct;
+mod failure;
+mod http1;
+mod http2;
+mod pool;
+mod receive;
 pub mod setup;
+mod sse;
 pub mod stream;
 pub mod tls;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 
 pub use connect::{Connected, Connector, Destination};
+pub use direct::Direct;
 pub use setup::SetupError;
 pub use stream::Stream;
 pub use tls::TlsSettings;
 
-use crate::record::StreamFacts;
-use crate::units::Offset;
-use crate::wire::{Ending, Stamps};
+use crate::units::{Micros, Offset, Size};
+use crate::wire::{Ending, Stamps, StreamFacts};
 
 /// The HTTP version spoken to the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,19 +41,49 @@ pub enum HttpVersion {
     Auto,
 }
 
+/// How one worker's transport uses connections and time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClientSettings {
+    /// Sockets at most; at least 1.
+    pub connections: u32,
+    /// Requests at a time on one HTTP/2 connection; a further connection is made when all carry that many. At least 1.
+    pub streams: u32,
+    /// False: one connection per request.
+    pub keep_alive: bool,
+    /// How long a connection may lie idle.
+    pub idle_timeout: Micros,
+    /// For a new connection, TLS included.
+    pub connect: Micros,
+    /// From the connection being ready to the head of the answer.
+    pub first_byte: Micros,
+    /// For the whole attempt, waiting for a connection included.
+    pub total: Micros,
+    /// Bodies are kept up to this size; the rest is counted and thrown away.
+    pub keep_body: Size,
+}
+
+/// What is expected of a stream of server-sent events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SseRule {
+    /// The data of the event that ends the stream in order (`[DONE]`).
+    pub done: Option<String>,
+    /// The longest silence between events; a longer one ends the attempt as a timeout.
+    pub max_gap: Option<Micros>,
+}
+
 /// One request, complete but for the connection it goes out on.
 #[derive(Clone, Copy, Debug)]
 pub struct Outbound<'a> {
     pub method: &'a Method,
     /// Path and query, as they go on the request line.
-    pub path: &'a str,
+    pub path: &'a PathAndQuery,
     /// All headers, `Host` included; nothing is added but `Content-Length`.
     pub headers: &'a HeaderMap,
     pub body: &'a Bytes,
     /// Keep the body of a success too (captures need it); the body of an error answer is always kept.
     pub keep_success_body: bool,
     /// Read the answer as server-sent events if it is a success.
-    pub stream: Option<&'a crate::plan::SseRule>,
+    pub stream: Option<&'a SseRule>,
 }
 
 /// What came of one attempt.

@@ -46,7 +46,7 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     let mut request = worker.workload.request(exchange.visit, exchange.step, &room.memory);
     if let Some(name) = policy.and_then(|policy| policy.idempotency_header.as_ref()) {
         let key = workload::uuid(plan.seed.draw("idempotency").with(id.arrival).with(u64::from(id.step.0)));
-        request.headers.insert(name, HeaderValue::try_from(key).expect("a UUID is a header value"));
+        request.headers.to_mut().insert(name, HeaderValue::try_from(key).expect("a UUID is a header value"));
     }
     open(worker, lane, &id, stage, exchange, step, &request);
     let mut number = AttemptNumber::FIRST;
@@ -108,7 +108,7 @@ fn open<R: Recorder>(
     stage: StageIx,
     exchange: &Exchange<'_>,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
 ) {
     if let Some(board) = &worker.board {
         board.clear(lane.slot);
@@ -138,7 +138,7 @@ async fn send<R: Recorder>(
     id: &ExchangeId,
     number: AttemptNumber,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
     body: &mut Vec<u8>,
 ) -> Reply {
     let identified;
@@ -189,7 +189,7 @@ fn judge<R: Recorder>(
     stage: StageIx,
     attempt: &Attempt,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
     reply: &Reply,
     body: &[u8],
 ) {
@@ -254,7 +254,7 @@ fn after<R: Recorder>(
     id: &ExchangeId,
     attempt: &Attempt,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
 ) -> Decision {
     let Some(policy) = policy else { return Decision::Stop(StopReason::NotRetryable) };
     let clock = worker.timer.clock();

@@ -4,6 +4,14 @@
 //! all problems are found at once. What leaves this module is complete: variables are replaced, names are
 //! indices, stages and windows are offsets, errors are rows of the contract. Nothing later can find a fault in it.
 
+pub mod contract_file;
+pub mod file;
+mod lower;
+mod nearest;
+pub mod problem;
+pub mod server_file;
+pub mod source;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +26,9 @@ use crate::retry::RetryPolicy;
 use crate::secret::Secrets;
 use crate::seed::{Distribution, Seed};
 use crate::units::{Micros, Offset, Ratio, Size};
+
+pub use lower::LoadOptions;
+pub use nearest::nearest;
 
 /// Everything a run does.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::contract::Judged;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, RuleIx, StageIx};
 use crate::units::{Micros, Offset};
+pub use crate::wire::StreamFacts;
 use crate::wire::{Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
 
 /// One request on the wire.
@@ -62,16 +63,6 @@ pub struct Exchange<'a> {
     pub stream: Option<StreamFacts>,
     /// The retry budget said no.
     pub budget_refused: bool,
-}
-
-/// What a stream of server-sent events came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamFacts {
-    pub events: u64,
-    /// From the start of the attempt to the first event.
-    pub first_event: Option<Micros>,
-    pub longest_gap: Micros,
-    pub terminated: bool,
 }
 
 /// One answer, judged, as it is told to the recorder right after it came.
