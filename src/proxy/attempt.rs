@@ -137,7 +137,7 @@ async fn pass(
     let reply = match reply {
         Ok(reply) => reply,
         Err(failure) => {
-            proxy.upstream_failed(identity, failure);
+            proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
             control.end(ending_of(failure));
             return Err(Ended);
         }
@@ -145,19 +145,20 @@ async fn pass(
     let (mut head, body) = reply.response.into_parts();
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
-    let mut strike = None;
+    let (mut rule, mut strike) = (None, None);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().upstream_answered(reply.took);
         if let Some(touch) = touch {
             strike = Strike::of(&touch.action, touch.rule, &body, !touch.fired);
             if touch.fired || strike.is_some() {
+                rule = Some(touch.rule);
                 proxy.sign(&mut head.headers, identity, touch.rule);
             } else {
                 proxy.note(identity, None, true, None);
             }
         }
     }
-    let relay = Relay::new(&head, body, reply.lease, strike, identity, Rc::clone(proxy), Rc::clone(control));
+    let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control)).of(identity, rule, strike);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
@@ -168,11 +169,10 @@ impl Proxy {
         self.settings.board.note(identity.exchange.slot, note);
     }
 
-    /// Notes a failure between proxy and target. A rule that had already been done stays noted with it.
-    pub(super) fn upstream_failed(&self, identity: Option<Identity>, failure: Failure) {
+    /// Notes a failure between proxy and target, with the rule that had been done to the attempt before.
+    pub(super) fn upstream_failed(&self, identity: Option<Identity>, rule: Option<RuleIx>, failure: Failure) {
         self.counters.borrow_mut().upstream_failed();
         if let Some(identity) = identity {
-            let rule = self.settings.board.read(identity.exchange.slot, identity.attempt).and_then(|note| note.rule);
             self.note(&identity, rule, true, Some(failure));
         }
     }

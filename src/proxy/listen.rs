@@ -22,7 +22,7 @@ use super::upstream::Upstream;
 use super::ProxySettings;
 use crate::clock::{Timer, thread_cpu};
 use crate::record::ProxyTally;
-use crate::units::{Micros, Offset};
+use crate::units::Micros;
 
 /// How long answers under way may take to finish once the proxy is to stop.
 const GRACE: Micros = Micros::from_secs(1);
@@ -88,7 +88,7 @@ async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
     loop {
         proxy.timer.sleep(ROUND).await;
         proxy.upstream.tidy();
-        let limit = Offset::START + proxy.timer.clock().now().since(Offset::START + proxy.settings.head_timeout);
+        let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
         for control in open.borrow().controls.values().filter(|control| control.head_overdue(limit)) {
             control.order(Order::Abort);
         }

@@ -14,7 +14,8 @@ use hyper::body::Incoming;
 use super::attempt::Proxy;
 use super::identity::Identity;
 use super::socket::{Control, Ending};
-use super::upstream::{self, Lease};
+use super::upstream::Lease;
+use crate::client::failure::inside_the_body;
 use crate::clock::Sleep;
 use crate::fault::Action;
 use crate::id::RuleIx;
@@ -76,22 +77,34 @@ pub(super) struct Relay {
     passed: u64,
     ending: Option<(Ending, Option<Sleep>)>,
     identity: Option<Identity>,
+    /// The rule that touches the attempt.
+    rule: Option<RuleIx>,
     proxy: Rc<Proxy>,
     control: Rc<Control>,
 }
 
 impl Relay {
-    pub(super) fn new(
-        head: &response::Parts,
-        body: Incoming,
-        lease: Lease,
-        strike: Option<Strike>,
-        identity: Option<Identity>,
-        proxy: Rc<Proxy>,
-        control: Rc<Control>,
-    ) -> Relay {
+    /// The body of an answer with this head, which came on this connection.
+    pub(super) fn new(head: &response::Parts, body: Incoming, lease: Lease, proxy: Rc<Proxy>, control: Rc<Control>) -> Relay {
         let declared = declared(head, &body);
-        Relay { body: Some((body, lease)), complete: false, declared, strike, passed: 0, ending: None, identity, proxy, control }
+        Relay {
+            body: Some((body, lease)),
+            complete: false,
+            declared,
+            strike: None,
+            passed: 0,
+            ending: None,
+            identity: None,
+            rule: None,
+            proxy,
+            control,
+        }
+    }
+
+    /// The same for an attempt that is known, touched by this rule, and perhaps to be ended early by it.
+    pub(super) fn of(mut self, identity: Option<Identity>, rule: Option<RuleIx>, strike: Option<Strike>) -> Relay {
+        (self.identity, self.rule, self.strike) = (identity, rule, strike);
+        self
     }
 
     /// Begins to end the connection: first, what has passed must really leave.
@@ -121,8 +134,8 @@ impl Relay {
         if let Some(Strike { left: 0, ending, .. }) = self.strike {
             self.end(ending);
         }
-        let Some((body, _)) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(Pin::new(body).poll_frame(cx));
+        let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(lease.poll_frame(body, cx));
         Poll::Ready(match (frame, self.strike.as_mut()) {
             (Some(Ok(frame)), None) => {
                 self.passed += frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -159,12 +172,9 @@ impl Relay {
 
     /// The target's answer ended before it was complete: so does ours, in the same way.
     fn fail(&mut self, error: &hyper::Error) {
-        self.strike = None;
-        let failure = match upstream::failure(error) {
-            Failure::BadProtocol => Failure::BadProtocol,
-            other => Failure::BodyCutShort { received: self.passed, reset: other == Failure::Reset },
-        };
-        self.proxy.upstream_failed(self.identity, failure);
+        let failure = inside_the_body(error).after(self.passed);
+        let undone = self.strike.take().is_some_and(|strike| strike.counts);
+        self.proxy.upstream_failed(self.identity, self.rule.filter(|_| !undone), failure);
         self.end(ending_of(failure));
     }
 }

@@ -1,17 +1,23 @@
 //! Connections to the target: made when needed, used again, replaced unnoticed only while nothing was written.
+//!
+//! An HTTP/1.1 connection is driven by whoever uses it, the task of the client's connection: an attempt costs no
+//! switch between tasks, and a client that goes away takes its connection to the target with it.
 
 use std::cell::RefCell;
-use std::error::Error as _;
 use std::future::Future;
-use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
 use super::forward;
+use crate::client::failure::before_the_head;
 use crate::client::{Connector, Stream};
 use crate::clock::Timer;
 use crate::units::{Micros, Offset};
@@ -29,13 +35,13 @@ pub(super) struct Upstream {
 }
 
 struct Idle {
-    sender: Sender,
+    line: Line,
     since: Offset,
 }
 
 /// A connection in use. Whoever sees the answer complete gives it [back](Lease::give_back); dropped, it is closed.
 pub(super) struct Lease {
-    sender: Sender,
+    line: Line,
     upstream: Rc<Upstream>,
 }
 
@@ -47,14 +53,22 @@ pub(super) struct Reply {
     pub(super) took: Micros,
 }
 
-enum Sender {
-    Http1(http1::SendRequest<Incoming>),
+enum Line {
+    Http1(Box<Http1>),
     /// One request at a time, as on HTTP/1.1: how many streams share a connection is not the proxy's to decide.
     Http2 {
         sender: http2::SendRequest<Incoming>,
         tls: bool,
     },
 }
+
+struct Http1 {
+    sender: http1::SendRequest<Incoming>,
+    connection: http1::Connection<TokioIo<Stream>, Incoming>,
+    over: bool,
+}
+
+type Unsent = TrySendError<Request<Incoming>>;
 
 impl Upstream {
     pub(super) fn new(connector: Connector, timer: Timer, connect_timeout: Micros, keep_alive: bool, idle_timeout: Micros) -> Upstream {
@@ -72,59 +86,61 @@ impl Upstream {
         loop {
             let idle = self.idle();
             let pooled = idle.is_some();
-            let mut sender = match idle {
-                Some(sender) => sender,
+            let mut line = match idle {
+                Some(line) => line,
                 None => self.connect().await?,
             };
             let sent_at = self.timer.clock().now();
-            match sender.send(request).await {
+            match line.send(request).await {
                 Ok(response) => {
                     let took = self.timer.clock().now().since(sent_at);
-                    return Ok(Reply { response, lease: Lease { sender, upstream: self }, took });
+                    return Ok(Reply { response, lease: Lease { line, upstream: self }, took });
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if pooled => request = unsent,
-                    _ => return Err(failure(error.error())),
+                    _ => return Err(before_the_head(error.error())),
                 },
             }
         }
     }
 
-    /// Closes connections that have been idle for too long.
+    /// Closes connections that have been idle for too long, or that the target has closed.
     pub(super) fn tidy(&self) {
         let now = self.timer.clock().now();
-        self.idle.borrow_mut().retain(|idle| now.since(idle.since) < self.idle_timeout && idle.sender.is_ready());
+        self.idle.borrow_mut().retain_mut(|idle| now.since(idle.since) < self.idle_timeout && idle.line.is_ready());
     }
 
-    fn idle(&self) -> Option<Sender> {
+    fn idle(&self) -> Option<Line> {
         let now = self.timer.clock().now();
         let mut pool = self.idle.borrow_mut();
-        while let Some(idle) = pool.pop() {
+        while let Some(mut idle) = pool.pop() {
             if now.since(idle.since) >= self.idle_timeout {
                 // Those below it have been idle for longer.
                 pool.clear();
-            } else if idle.sender.is_ready() {
-                return Some(idle.sender);
+            } else if idle.line.is_ready() {
+                return Some(idle.line);
             }
         }
         None
     }
 
-    async fn connect(&self) -> Result<Sender, Failure> {
+    async fn connect(&self) -> Result<Line, Failure> {
         let deadline = self.timer.clock().now() + self.connect_timeout;
         let made = self.timer.within(deadline, async {
             let connected = self.connector.connect(&mut ConnectTimes::default()).await?;
             let tls = matches!(connected.stream, Stream::Tls(_));
             let stream = TokioIo::new(connected.stream);
             if connected.http2 {
-                let (sender, connection) = http2::handshake(Local, stream).await.map_err(|error| failure(&error))?;
-                drive(connection);
-                Ok(Sender::Http2 { sender, tls })
+                let (sender, connection) = http2::handshake(Local, stream).await.map_err(|error| before_the_head(&error))?;
+                tokio::task::spawn_local(async move {
+                    // What becomes of the connection is learnt from the requests sent on it.
+                    let _ = connection.await;
+                });
+                Ok(Line::Http2 { sender, tls })
             } else {
                 let handshake = http1::Builder::new().preserve_header_case(true).handshake(stream).await;
-                let (sender, connection) = handshake.map_err(|error| failure(&error))?;
-                drive(connection);
-                Ok(Sender::Http1(sender))
+                let (sender, connection) = handshake.map_err(|error| before_the_head(&error))?;
+                Ok(Line::Http1(Box::new(Http1 { sender, connection, over: false })))
             }
         });
         made.await.unwrap_or(Err(Failure::TimedOut(Phase::Connect)))
@@ -132,35 +148,43 @@ impl Upstream {
 }
 
 impl Lease {
+    /// The next frame of the answer that came on this connection.
+    pub(super) fn poll_frame(&mut self, body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.line {
+            Line::Http1(line) => {
+                line.advance(cx);
+                Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+            }
+            Line::Http2 { .. } => Pin::new(body).poll_frame(cx),
+        }
+    }
+
     /// The answer is complete: the connection may be used again.
     pub(super) fn give_back(self) {
-        let Lease { sender, upstream } = self;
-        if upstream.keep_alive && !sender.is_closed() {
+        let Lease { mut line, upstream } = self;
+        if upstream.keep_alive && line.is_ready() {
             let since = upstream.timer.clock().now();
-            upstream.idle.borrow_mut().push(Idle { sender, since });
+            upstream.idle.borrow_mut().push(Idle { line, since });
         }
     }
 }
 
-impl Sender {
-    fn is_ready(&self) -> bool {
+impl Line {
+    /// Whether a request can be sent: what the target has said or done meanwhile is heard first.
+    fn is_ready(&mut self) -> bool {
         match self {
-            Sender::Http1(sender) => sender.is_ready(),
-            Sender::Http2 { sender, .. } => sender.is_ready(),
+            Line::Http1(line) => {
+                line.advance(&mut Context::from_waker(Waker::noop()));
+                !line.over && line.sender.is_ready()
+            }
+            Line::Http2 { sender, .. } => sender.is_ready(),
         }
     }
 
-    fn is_closed(&self) -> bool {
+    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
         match self {
-            Sender::Http1(sender) => sender.is_closed(),
-            Sender::Http2 { sender, .. } => sender.is_closed(),
-        }
-    }
-
-    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, TrySendError<Request<Incoming>>> {
-        match self {
-            Sender::Http1(sender) => sender.try_send_request(request).await,
-            Sender::Http2 { sender, tls } => {
+            Line::Http1(line) => line.send(request).await,
+            Line::Http2 { sender, tls } => {
                 let (mut head, body) = request.into_parts();
                 forward::absolute(&mut head, *tls);
                 sender.try_send_request(Request::from_parts(head, body)).await
@@ -169,11 +193,25 @@ impl Sender {
     }
 }
 
-/// A connection does its work in a task of its own; what becomes of it is learnt from the requests sent on it.
-fn drive<E>(connection: impl Future<Output = Result<(), E>> + 'static) {
-    tokio::task::spawn_local(async move {
-        let _ = connection.await;
-    });
+impl Http1 {
+    /// Lets the connection read and write what it can.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if !self.over {
+            self.over = Pin::new(&mut self.connection).poll(cx).is_ready();
+        }
+    }
+
+    /// Sends a request and waits for the head of the answer. The connection wakes us; the sender needs no waker.
+    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| {
+            if !self.over {
+                self.over = Pin::new(&mut self.connection).poll(cx).is_ready();
+            }
+            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        })
+        .await
+    }
 }
 
 /// Runs the tasks of HTTP/2 connections on this thread.
@@ -186,26 +224,4 @@ impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
             future.await;
         });
     }
-}
-
-/// How an exchange with the target failed.
-pub(super) fn failure(error: &hyper::Error) -> Failure {
-    if error.is_parse() {
-        return Failure::BadProtocol;
-    }
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(error) = inner.downcast_ref::<io::Error>() {
-            return match error.kind() {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => Failure::Reset,
-                io::ErrorKind::InvalidData => Failure::BadProtocol,
-                _ => Failure::Closed,
-            };
-        }
-        if let Some(error) = inner.downcast_ref::<hyper::Error>() {
-            return failure(error);
-        }
-        cause = inner.source();
-    }
-    Failure::Closed
 }
