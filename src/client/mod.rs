@@ -28,7 +28,7 @@ pub use stream::Stream;
 pub use tls::TlsSettings;
 
 use crate::units::{Micros, Offset, Size};
-use crate::wire::{Ending, Stamps, StreamFacts};
+use crate::wire::{Ending, SseRule, Stamps, StreamFacts};
 
 /// The HTTP version spoken to the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,15 +60,6 @@ pub struct ClientSettings {
     pub total: Micros,
     /// Bodies are kept up to this size; the rest is counted and thrown away.
     pub keep_body: Size,
-}
-
-/// What is expected of a stream of server-sent events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SseRule {
-    /// The data of the event that ends the stream in order (`[DONE]`).
-    pub done: Option<String>,
-    /// The longest silence between events; a longer one ends the attempt as a timeout.
-    pub max_gap: Option<Micros>,
 }
 
 /// One request, complete but for the connection it goes out on.
@@ -117,13 +108,6 @@ impl Transport {
         todo!()
     }
     pub fn connections_made(&self) -> u64 {
-        todo!()
-    }
-}
-#[derive(Clone)]
-pub struct TransportFactory {}
-impl TransportFactory {
-    pub fn make(&self, _timer: &crate::clock::Timer, _worker: u32, _workers: u32) -> std::io::Result<Transport> {
         todo!()
     }
 }

@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn the_block_is_the_smallest_that_holds_the_share() {
-        for (share, size) in [(0.0, 1), (1.0, 1), (0.5, 2), (0.1, 10), (0.15, 20), (0.07, 100), (1.0 / 3.0, 3), (0.1234, 100), (0.001, 100)] {
+        for (share, size) in [(0.0, 1), (1.0, 1), (0.5, 2), (0.1, 10), (0.15, 20), (0.07, 100), (1.0 / 3.0, 3), (0.1234, 100), (0.001, 100)]
+        {
             assert_eq!(block_size(Ratio::new(share).expect("a share")), size, "{share}");
         }
     }
