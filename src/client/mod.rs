@@ -7,7 +7,7 @@
 
 pub mod connect;
 pub mod direct;
-mod failure;
+pub(crate) mod failure;
 mod http1;
 mod http2;
 mod pool;
