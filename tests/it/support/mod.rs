@@ -2,4 +2,5 @@
 
 pub mod contract;
 pub mod golden;
+pub mod notes;
 pub mod upstream;
