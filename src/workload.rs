@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
 use crate::arrival::{Arrival, Schedule, Segment};
@@ -109,7 +110,7 @@ impl Memory {
 #[derive(Clone, Debug)]
 pub struct Request<'w> {
     /// Path and query.
-    pub path: Cow<'w, str>,
+    pub path: PathAndQuery,
     /// `Host` included, identity headers not.
     pub headers: Cow<'w, HeaderMap>,
     pub body: Bytes,
@@ -131,7 +132,7 @@ struct Prepared {
     /// Headers with places to fill: (index into the plan's list, index) pairs resolved at render time.
     filled_headers: Vec<(http::HeaderName, Template)>,
     body: Option<Bytes>,
-    path: Option<String>,
+    path: Option<PathAndQuery>,
 }
 
 /// A captured value longer than this is cut: a hostile answer must not fill the memory or the next request line.
@@ -173,8 +174,19 @@ impl Workload {
         Prepared { headers, filled_headers, body, path }
     }
 
-    fn prefixed(&self, path: &[u8]) -> String {
-        format!("{}{}", self.prefix, String::from_utf8_lossy(path))
+    /// Path and query behind the target's prefix; what cannot stand in a request line is percent-encoded.
+    fn prefixed(&self, path: &[u8]) -> PathAndQuery {
+        let mut text = self.prefix.clone().into_bytes();
+        if !path.starts_with(b"/") {
+            text.push(b'/');
+        }
+        for &byte in path {
+            match byte {
+                b'!'..=b'~' if !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | b'#') => text.push(byte),
+                _ => text.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            }
+        }
+        PathAndQuery::try_from(text).expect("visible ASCII that begins with a slash is a path")
     }
 
     /// The template's text, if it is the same in every session.
@@ -200,8 +212,8 @@ impl Workload {
             (None, None) => Bytes::new(),
         };
         let path = match &prepared.path {
-            Some(path) => Cow::Borrowed(path.as_str()),
-            None => Cow::Owned(self.prefixed(&self.fill(&planned.path, visit, step, memory))),
+            Some(path) => path.clone(),
+            None => self.prefixed(&self.fill(&planned.path, visit, step, memory)),
         };
         Request { path, headers, body }
     }

@@ -117,14 +117,10 @@ fn open<R: Recorder>(
     open.exchange = Some((*id, stage, exchange.policy));
     open.method.clone_from(&step.method);
     open.path.clear();
-    open.path.push_str(path_only(&request.path));
+    open.path.push_str(request.path.path());
     open.attempts.clear();
     open.under_way = None;
     open.steps_after = exchange.steps_after;
-}
-
-fn path_only(path: &str) -> &str {
-    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// The budget of a policy, where it has one.
@@ -193,7 +189,7 @@ fn judge<R: Recorder>(
     reply: &Reply,
     body: &[u8],
 ) {
-    let facts = RequestFacts { method: &step.method, path: path_only(&request.path), headers: &request.headers, body: &request.body };
+    let facts = RequestFacts { method: &step.method, path: request.path.path(), headers: &request.headers, body: &request.body };
     let clock = worker.timer.clock();
     let response = reply.head.as_ref().map(|head| ResponseFacts {
         status: head.status,

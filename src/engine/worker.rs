@@ -64,7 +64,7 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
     let (worker, digest, how, ended_at, wall) = tasks.block_on(&runtime, async move {
         let clock = job.setup.clock;
         let timer = Timer::start(clock)?;
-        let transport = job.setup.transports.make(&timer, job.worker, job.workers)?;
+        let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
         let worker = Rc::new(Worker::new(job, timer, transport, recorder));
         let watch = tokio::task::spawn_local(show(Rc::clone(&worker), glances));
         let (digest, how) = conduct(&worker).await;

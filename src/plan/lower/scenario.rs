@@ -13,8 +13,9 @@ use crate::id::PolicyIx;
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::source::read_bounded;
-use crate::plan::{Capture, CaptureFrom, Escape, JsonStep, Piece, Scenario, SseRule, StatusRange, Step, Template};
+use crate::plan::{Capture, CaptureFrom, Escape, JsonStep, Piece, Scenario, StatusRange, Step, Template};
 use crate::units::{Micros, Size};
+use crate::wire::SseRule;
 
 /// Bodies larger than this are not sent.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
