@@ -1,3 +1,4 @@
 //! What several tests need: golden files.
 
+pub mod contract;
 pub mod golden;
