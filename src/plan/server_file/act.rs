@@ -90,7 +90,8 @@ impl Lowering<'_> {
             RouteKind::Upload => {
                 let types = table.list("types").iter().filter_map(|value| value.string()).map(|name| name.to_ascii_lowercase()).collect();
                 let max_size = table.parsed("max_size").unwrap_or(Size(10_000_000));
-                Some(Act::Upload(Upload { resource: need(named)?, types, max_size }))
+                let stores = table.take("stores").and_then(|value| self.json_shape(&value));
+                Some(Act::Upload(Upload { resource: need(named)?, types, max_size, stores }))
             }
         }
     }
