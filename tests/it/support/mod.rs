@@ -1,6 +1,8 @@
-//! What several tests need: golden files, and a target that plays a script.
+//! What several tests need: golden files, targets that play a script, clients, recorders.
 
+pub mod client;
 pub mod contract;
 pub mod golden;
 pub mod notes;
+pub mod served;
 pub mod upstream;
