@@ -1,5 +1,6 @@
 //! What several tests need: golden files, targets that play a script, clients, recorders.
 
+pub mod certificates;
 pub mod client;
 pub mod contract;
 pub mod golden;
