@@ -1,3 +1,4 @@
 //! What several tests need: golden files.
 
 pub mod golden;
+pub mod sample_report;
