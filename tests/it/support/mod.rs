@@ -5,5 +5,6 @@ pub mod client;
 pub mod contract;
 pub mod golden;
 pub mod notes;
+pub mod sample_report;
 pub mod served;
 pub mod upstream;
