@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue};
 
 use crate::arrival::{Arrival, Schedule, Segment};
@@ -104,12 +105,14 @@ impl Memory {
 }
 
 /// One request, ready to be sent.
+///
+/// What is the same in every session is borrowed from the workload.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct Request<'w> {
     /// Path and query.
-    pub path: String,
+    pub path: PathAndQuery,
     /// `Host` included, identity headers not.
-    pub headers: HeaderMap,
+    pub headers: Cow<'w, HeaderMap>,
     pub body: Bytes,
 }
 
@@ -129,7 +132,7 @@ struct Prepared {
     /// Headers with places to fill: (index into the plan's list, index) pairs resolved at render time.
     filled_headers: Vec<(http::HeaderName, Template)>,
     body: Option<Bytes>,
-    path: Option<String>,
+    path: Option<PathAndQuery>,
 }
 
 /// A captured value longer than this is cut: a hostile answer must not fill the memory or the next request line.
@@ -171,8 +174,19 @@ impl Workload {
         Prepared { headers, filled_headers, body, path }
     }
 
-    fn prefixed(&self, path: &[u8]) -> String {
-        format!("{}{}", self.prefix, String::from_utf8_lossy(path))
+    /// Path and query behind the target's prefix; what cannot stand in a request line is percent-encoded.
+    fn prefixed(&self, path: &[u8]) -> PathAndQuery {
+        let mut text = self.prefix.clone().into_bytes();
+        if !path.starts_with(b"/") {
+            text.push(b'/');
+        }
+        for &byte in path {
+            match byte {
+                b'!'..=b'~' if !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | b'#') => text.push(byte),
+                _ => text.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            }
+        }
+        PathAndQuery::try_from(text).expect("visible ASCII that begins with a slash is a path")
     }
 
     /// The template's text, if it is the same in every session.
@@ -185,12 +199,12 @@ impl Workload {
     }
 
     /// The request of one step of one session.
-    pub fn request(&self, visit: &Visit, step: StepIx, memory: &Memory) -> Request {
+    pub fn request(&self, visit: &Visit, step: StepIx, memory: &Memory) -> Request<'_> {
         let prepared = &self.steps[visit.scenario.at()][step.at()];
         let planned = &self.plan.scenarios[visit.scenario.at()].steps[step.at()];
-        let mut headers = prepared.headers.clone();
+        let mut headers = Cow::Borrowed(&prepared.headers);
         for (name, template) in &prepared.filled_headers {
-            headers.insert(name, header_value(&self.fill(template, visit, step, memory)));
+            headers.to_mut().insert(name, header_value(&self.fill(template, visit, step, memory)));
         }
         let body = match (&prepared.body, &planned.body) {
             (Some(body), _) => body.clone(),

@@ -6,7 +6,7 @@ use crate::client::{Outbound, Reply};
 use crate::contract::Judged;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, StageIx, StepIx};
 use crate::plan::{StatusRange, Step};
-use crate::record::{self, Answered, Attempt, Outcome, Recorder};
+use crate::record::{self, Answered, Attempt, Outcome, ProxyNote, Recorder};
 use crate::retry::{Decision, RetryPolicy, Situation, StopReason};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, ATTEMPT_HEADER, EXCHANGE_HEADER, Ending, Failure, RequestFacts, ResponseFacts};
@@ -46,7 +46,7 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     let mut request = worker.workload.request(exchange.visit, exchange.step, &room.memory);
     if let Some(name) = policy.and_then(|policy| policy.idempotency_header.as_ref()) {
         let key = workload::uuid(plan.seed.draw("idempotency").with(id.arrival).with(u64::from(id.step.0)));
-        request.headers.insert(name, HeaderValue::try_from(key).expect("a UUID is a header value"));
+        request.headers.to_mut().insert(name, HeaderValue::try_from(key).expect("a UUID is a header value"));
     }
     open(worker, lane, &id, stage, exchange, step, &request);
     let mut number = AttemptNumber::FIRST;
@@ -60,7 +60,7 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
         let reply = send(worker, &id, number, step, &request, &mut room.body).await;
         let attempt = finished(worker, &id, number, waited, &reply);
         judge(worker, &id, stage, &attempt, step, &request, &reply, &room.body);
-        let outcome = outcome_of(step, &reply);
+        let outcome = outcome_of(step, attempt.ending, &reply);
         let decision = match outcome {
             Outcome::Ok => Decision::Stop(StopReason::NotRetryable),
             _ => after(worker, policy, &id, &attempt, step, &request),
@@ -108,7 +108,7 @@ fn open<R: Recorder>(
     stage: StageIx,
     exchange: &Exchange<'_>,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
 ) {
     if let Some(board) = &worker.board {
         board.clear(lane.slot);
@@ -117,14 +117,10 @@ fn open<R: Recorder>(
     open.exchange = Some((*id, stage, exchange.policy));
     open.method.clone_from(&step.method);
     open.path.clear();
-    open.path.push_str(path_only(&request.path));
+    open.path.push_str(request.path.path());
     open.attempts.clear();
     open.under_way = None;
     open.steps_after = exchange.steps_after;
-}
-
-fn path_only(path: &str) -> &str {
-    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// The budget of a policy, where it has one.
@@ -138,7 +134,7 @@ async fn send<R: Recorder>(
     id: &ExchangeId,
     number: AttemptNumber,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
     body: &mut Vec<u8>,
 ) -> Reply {
     let identified;
@@ -170,14 +166,26 @@ fn identify(run_id: &str, id: &ExchangeId, number: AttemptNumber, headers: &Head
 /// The attempt as a fact, with what the proxy noted about it.
 fn finished<R: Recorder>(worker: &Worker<R>, id: &ExchangeId, number: AttemptNumber, waited: Option<Micros>, reply: &Reply) -> Attempt {
     let proxy = worker.board.as_ref().and_then(|board| board.read(id.slot, number));
+    worker.connections.set(worker.connections.get() + u64::from(reply.stamps.connect.new));
     Attempt {
         number,
         stamps: reply.stamps,
-        ending: reply.ending,
+        ending: true_ending(reply.ending, proxy),
         sent: reply.sent,
         proxy,
         asked_to_wait: reply.head.as_ref().and_then(|head| wire::retry_after(&head.headers)),
         waited,
+    }
+}
+
+/// How the attempt ended towards the target: where the proxy's own attempt failed, what we saw is its mirror image.
+fn true_ending(seen: Ending, proxy: Option<ProxyNote>) -> Ending {
+    match (seen, proxy.and_then(|note| note.failure)) {
+        (Ending::Failed(Failure::BodyCutShort { received, .. }), Some(Failure::BodyCutShort { reset, .. })) => {
+            Ending::Failed(Failure::BodyCutShort { received, reset })
+        }
+        (Ending::Failed(_), Some(failure)) => Ending::Failed(failure),
+        (seen, _) => seen,
     }
 }
 
@@ -189,11 +197,11 @@ fn judge<R: Recorder>(
     stage: StageIx,
     attempt: &Attempt,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
     reply: &Reply,
     body: &[u8],
 ) {
-    let facts = RequestFacts { method: &step.method, path: path_only(&request.path), headers: &request.headers, body: &request.body };
+    let facts = RequestFacts { method: &step.method, path: request.path.path(), headers: &request.headers, body: &request.body };
     let clock = worker.timer.clock();
     let response = reply.head.as_ref().map(|head| ResponseFacts {
         status: head.status,
@@ -205,7 +213,7 @@ fn judge<R: Recorder>(
         round_trip: head.at.since(reply.stamps.started_at),
     });
     let injected = attempt.proxy.and_then(|note| note.rule);
-    let judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
+    let judged = worker.plan.contract.as_ref().map(|used| match (attempt.ending, &response) {
         (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &facts, response),
         (Ending::Failed(failure), _) => Judged {
             service: used.contract.service_of(facts.path),
@@ -228,8 +236,8 @@ fn judge<R: Recorder>(
 }
 
 /// How the exchange came out if this attempt was its last.
-fn outcome_of(step: &Step, reply: &Reply) -> Outcome {
-    match reply.ending {
+fn outcome_of(step: &Step, ending: Ending, reply: &Reply) -> Outcome {
+    match ending {
         Ending::Answered(status) if expected(&step.expect, status) => match (reply.stream, &step.stream) {
             // A stream that stops without its terminator was cut, however orderly the connection ended.
             (Some(stream), Some(rule)) if rule.done.is_some() && !stream.terminated => {
@@ -255,7 +263,7 @@ fn after<R: Recorder>(
     id: &ExchangeId,
     attempt: &Attempt,
     step: &Step,
-    request: &Request,
+    request: &Request<'_>,
 ) -> Decision {
     let Some(policy) = policy else { return Decision::Stop(StopReason::NotRetryable) };
     let clock = worker.timer.clock();

@@ -20,8 +20,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use crate::client::TransportFactory;
-use crate::clock::Clock;
+use crate::client::Transport;
+use crate::clock::{Clock, Timer};
 use crate::plan::Plan;
 use crate::record::{Board, Glance, Recorder};
 use crate::units::{Micros, Offset};
@@ -41,8 +41,11 @@ pub struct Setup {
     pub board: Option<Arc<Board>>,
     /// One thread each, at least one.
     pub workers: u32,
-    pub transports: TransportFactory,
+    pub transports: Transports,
 }
+
+/// Makes the transport of one worker on its own thread: told the worker's timer, its number, and how many there are.
+pub type Transports = Arc<dyn Fn(&Timer, u32, u32) -> std::io::Result<Transport> + Send + Sync>;
 
 impl Setup {
     /// How many sessions can be open at once, over all workers: the size the board needs.

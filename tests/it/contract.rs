@@ -1,1 +1,3 @@
 //! See `src/contract`.
+
+mod shipped;
