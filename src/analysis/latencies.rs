@@ -114,9 +114,12 @@ impl Latencies {
 
     /// The whole histogram as text (HdrHistogram V2, deflated, base64); `None` without samples.
     pub fn encoded(&self) -> Option<String> {
-        let histogram = self.histogram.as_ref()?;
+        // The head of the format tells the range, which here depends on the order in which times came; one range
+        // for all makes equal counts equal bytes.
+        let mut whole = Histogram::<u32>::new_with_bounds(1, Micros::HOUR.0, 3).expect("the range and digits are valid");
+        whole.add(self.histogram.as_deref()?).ok()?;
         let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(histogram.as_ref(), &mut bytes).ok()?;
+        V2DeflateSerializer::new().serialize(&whole, &mut bytes).ok()?;
         Some(base64::engine::general_purpose::STANDARD.encode(bytes))
     }
 }

@@ -110,6 +110,7 @@ fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> Str
         Status::Invalid => sentences.push(not_believed(&evidence.invalid)),
         Status::Error => sentences.push("The target could not be used.".to_owned()),
         Status::Fail => sentences.extend([failed(gates), happened(evidence)]),
+        Status::Inconclusive if evidence.without_success.is_some() => sentences.push(undecided(evidence, gates)),
         Status::Inconclusive => sentences.extend([undecided(evidence, gates), happened(evidence)]),
         Status::Pass => sentences.extend([passed(gates), happened(evidence)]),
     }
@@ -141,14 +142,16 @@ fn failed(gates: &[GateFacts]) -> String {
     let first = failed.first().map_or_else(String::new, |gate| format!("`{}`: {}", gate.name, gate.reason));
     match failed.len() {
         1 if gates.len() == 1 => format!("The gate failed. {first}."),
-        n => format!("{} of {} gates failed. {first}.", count_words(n as u64), gates.len()),
+        n if n == gates.len() => format!("All {n} gates failed. {first}."),
+        n => format!("{n} of {} gates failed. {first}.", gates.len()),
     }
 }
 
 fn undecided(evidence: &Evidence<'_>, gates: &[GateFacts]) -> String {
     let open: Vec<&GateFacts> = gates.iter().filter(|gate| gate.decision == Decision::Inconclusive).collect();
     if let Some(answer) = evidence.without_success {
-        return format!("Nothing succeeded: {answer}.{}", if gates.is_empty() { " There are no gates." } else { "" });
+        let open = if gates.is_empty() { " There are no gates." } else { " What a gate needs was not there to be measured." };
+        return format!("Nothing succeeded: {answer}.{open}");
     }
     if evidence.accounting.scheduled == 0 {
         return String::new();
@@ -182,6 +185,9 @@ fn happened(evidence: &Evidence<'_>) -> String {
         words.push_str(&format!("; of {touched} that met a failure, {} recovered", value_words(ratio, Unit::Ratio)));
     }
     words.push('.');
+    if let Some(answer) = evidence.without_success {
+        words = format!("Nothing succeeded: {answer}.");
+    }
     if let Some(lie) = worst_finding(evidence.findings) {
         words.push_str(&format!(" {lie}"));
     } else if let Some(contract) = evidence.contract.filter(|contract| contract.inspected > 0) {
