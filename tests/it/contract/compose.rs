@@ -127,7 +127,8 @@ fn a_wait_beyond_the_declared_window_stays_as_asked_and_is_noted_in_companion_al
 fn numbers_out_of_all_bounds_still_compose() {
     let contract = shipped();
     for (retry, now_us) in [(u64::MAX, i64::MAX), (0, i64::MIN), (u64::MAX, 0), (1, -1)] {
-        let circumstances = Circumstances { now_unix_us: now_us, retry_after_s: Some(retry), limit: Some(u64::MAX), remaining: Some(u64::MAX), ..now() };
+        let circumstances =
+            Circumstances { now_unix_us: now_us, retry_after_s: Some(retry), limit: Some(u64::MAX), remaining: Some(u64::MAX), ..now() };
         for row in 0..contract.rows.len() {
             let answer = contract.compose(RowIx::from(row), &circumstances);
             assert!(serde_json::from_slice::<Value>(&answer.body).is_ok());
