@@ -52,6 +52,14 @@ pub enum Responder {
 }
 
 impl Responder {
+    fn of(sighting: &Sighting<'_>) -> Responder {
+        match (sighting.injected, sighting.response) {
+            (Some(_), _) => Responder::Injector,
+            (None, None) => Responder::Transport,
+            (None, Some(_)) => Responder::Target,
+        }
+    }
+
     /// A stable word for reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -138,13 +146,14 @@ impl Findings {
         }
     }
 
+    /// The fingerprint of the finding that a violation belongs to.
+    pub fn print(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
+        fingerprint(&Status::of(contract, sighting), violation, Responder::of(sighting))
+    }
+
     /// Takes down one violation. Cheap but for the few that become samples.
     pub fn violation(&mut self, contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) {
-        let responder = match (sighting.injected, sighting.response) {
-            (Some(_), _) => Responder::Injector,
-            (None, None) => Responder::Transport,
-            (None, Some(_)) => Responder::Target,
-        };
+        let responder = Responder::of(sighting);
         match responder {
             Responder::Injector => self.injected_violations += 1,
             _ => self.violations[violation.severity as usize] += 1,
