@@ -259,7 +259,7 @@ pub enum TextFormat {
 pub struct Trigger {
     /// All of these hold.
     pub when: Vec<(Lookup, Value)>,
-    /// Decided before anything else is looked at, because nothing of the body or path is needed.
+    /// Decided before anything else is looked at, because it asks for nothing but the server's own state.
     pub early: bool,
     /// The row on each route; none: it does not apply there.
     pub rows: Vec<Option<RowIx>>,

@@ -251,7 +251,7 @@ impl Lowering<'_> {
         let (on, except) = (patterns(&table, "on"), patterns(&table, "except"));
         let applies = |path: &str| (on.is_empty() || on.iter().any(|p| p.matches(path))) && !except.iter().any(|p| p.matches(path));
         let row = |service| error.as_ref().and_then(|(name, place)| self.row(name, place, service));
-        let early = when.iter().all(|(lookup, _)| act::needs_nothing(lookup));
+        let early = when.iter().all(|(lookup, _)| act::is_state(lookup));
         let rows: Vec<Option<RowIx>> =
             routes.iter().map(|route| applies(route.path.as_str()).then(|| row(route.service)).flatten()).collect();
         if !early && rows.iter().all(Option::is_none) && error.is_some() {

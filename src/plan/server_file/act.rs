@@ -45,9 +45,9 @@ pub(super) const fn usual_status(act: &Act) -> u16 {
     }
 }
 
-/// Whether a value is known before body and path are looked at.
-pub(super) const fn needs_nothing(lookup: &Lookup) -> bool {
-    matches!(lookup, Lookup::Fixed(..) | Lookup::Header(_) | Lookup::Query(_))
+/// Whether a value is one of the server's own, which no request changes by asking.
+pub(super) const fn is_state(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Fixed(..))
 }
 
 impl Lowering<'_> {
