@@ -96,6 +96,7 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     let errors = root.tables("error");
     let rows = rows(&errors, &services, &envelopes);
     let shown = example::examples(&root, &errors, &services);
+    errors.into_iter().for_each(Table::finish);
     let server = root.table("server");
     root.finish();
 
@@ -223,7 +224,7 @@ fn rows(errors: &[Table<'_>], services: &[(Service, Place)], envelopes: &[(Strin
 fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, Clauses)]) -> Option<Row> {
     let service = table.take("service").map(|value| service_ix(&value, services));
     table.not_yet("operation");
-    let status = table.required("status").and_then(|value| value.whole(400..=599u16));
+    let status = table.required("status").and_then(|value| status(&value));
     let code = table.required("code").and_then(|value| value.string());
     let meaning = table.string("meaning");
     let retry = table.one_of("retry", &RETRY);
@@ -260,6 +261,17 @@ fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, C
         source: source_of(&table.place()),
         code,
     })
+}
+
+/// The status of an error. Classes (`"5xx"`) are for a later version.
+fn status(value: &Value<'_>) -> Option<u16> {
+    match value.view() {
+        View::Integer(_) => value.whole(400..=599),
+        _ => value.refuse(
+            "`status` must be a whole number from 400 to 599",
+            "write one row for each status; classes are not supported in this version",
+        ),
+    }
 }
 
 fn service_ix(value: &Value<'_>, services: &[(Service, Place)]) -> Option<ServiceIx> {
