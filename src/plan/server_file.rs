@@ -314,7 +314,7 @@ fn patterns(table: &Table<'_>, key: &'static str) -> Vec<PathPattern> {
 
 fn cost(value: &Value<'_>) -> Option<Cost> {
     match value.view() {
-        View::String(text) if text == "per-mib" => Some(Cost::PerMebibyte),
+        View::String("per-mib") => Some(Cost::PerMebibyte),
         View::Integer(_) => value.whole(1..=1_000_000u32).map(Cost::Units),
         _ => value.refuse("a cost is a whole number or \"per-mib\"", "for example `cost = 2`"),
     }
