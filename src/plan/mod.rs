@@ -6,6 +6,8 @@
 
 pub mod contract_file;
 pub mod file;
+pub mod forecast;
+mod lower;
 mod nearest;
 pub mod problem;
 pub mod server_file;
@@ -25,7 +27,9 @@ use crate::retry::RetryPolicy;
 use crate::secret::Secrets;
 use crate::seed::{Distribution, Seed};
 use crate::units::{Micros, Offset, Ratio, Size};
+use crate::wire::SseRule;
 
+pub use lower::LoadOptions;
 pub use nearest::nearest;
 
 /// Everything a run does.
@@ -203,15 +207,6 @@ pub enum CaptureFrom {
 pub enum JsonStep {
     Member(String),
     Index(usize),
-}
-
-/// A stream of server-sent events.
-#[derive(Clone, Debug)]
-pub struct SseRule {
-    /// The data of the event that ends the stream in order (`[DONE]`).
-    pub done: Option<String>,
-    /// The longest silence between events.
-    pub max_gap: Option<Micros>,
 }
 
 /// Text with places to fill in, compiled to byte pieces.

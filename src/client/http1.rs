@@ -1,0 +1,110 @@
+//! One HTTP/1.1 connection, driven by whoever uses it.
+//!
+//! hyper hands out a sender and a future that moves the bytes, and expects the future to run as a task of its own.
+//! Here both live in one object and are polled together: an attempt costs no switch between two tasks, a
+//! connection that is dropped is closed at once, and an idle one costs nothing. What the connection has to say is
+//! always heard before the sender is asked, so the sender needs no waker of its own.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+
+use super::failure::{Broken, before_the_head, inside_the_body};
+use super::receive::Pieces;
+use super::stream::Stream;
+use crate::wire::Failure;
+
+/// A connection for one request at a time.
+#[derive(Debug)]
+pub(super) struct Http1 {
+    sender: SendRequest<Full<Bytes>>,
+    connection: Connection<TokioIo<Stream>, Full<Bytes>>,
+    /// How the connection ended, once it has.
+    over: Option<Failure>,
+}
+
+impl Http1 {
+    /// HTTP/1.1 on a fresh connection. Nothing is sent yet.
+    pub(super) async fn begin(stream: Stream) -> Result<Http1, Failure> {
+        let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await.map_err(|error| before_the_head(&error))?;
+        Ok(Http1 { sender, connection, over: None })
+    }
+
+    /// Lets the connection read and write what it can.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if self.over.is_none()
+            && let Poll::Ready(end) = Pin::new(&mut self.connection).poll(cx)
+        {
+            self.over = Some(end.err().map_or(Failure::Closed, |error| before_the_head(&error)));
+        }
+    }
+
+    /// Whether a request can be sent: the target has not closed the connection, nor said anything unasked.
+    pub(super) fn check(&mut self) -> Result<(), Failure> {
+        self.advance(&mut Context::from_waker(Waker::noop()));
+        self.over.map_or(Ok(()), Err)
+    }
+
+    /// Whether another request can follow the one whose body has been read.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        self.over.is_none() && (self.sender.is_ready() || (self.check().is_ok() && self.sender.is_ready()))
+    }
+
+    /// Sends a request and waits for the head of the answer. An error that holds the request means it was not sent.
+    pub(super) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, Box<TrySendError<Request<Full<Bytes>>>>> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| {
+            self.advance(cx);
+            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        })
+        .await
+        .map_err(Box::new)
+    }
+
+    /// The body of an answer that came on this connection.
+    pub(super) fn body<'c>(&'c mut self, incoming: &'c mut Incoming) -> Http1Body<'c> {
+        Http1Body { connection: self, incoming }
+    }
+}
+
+/// A body, and the connection it comes on.
+pub(super) struct Http1Body<'c> {
+    connection: &'c mut Http1,
+    incoming: &'c mut Incoming,
+}
+
+impl Pieces for Http1Body<'_> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if self.incoming.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        self.connection.advance(cx);
+        poll_incoming(self.incoming, &mut Context::from_waker(Waker::noop()))
+    }
+}
+
+/// The next piece of data; trailers are passed over.
+pub(super) fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    loop {
+        return match std::task::ready!(Pin::new(&mut *incoming).poll_frame(cx)) {
+            None => Poll::Ready(None),
+            Some(Err(error)) => Poll::Ready(Some(Err(inside_the_body(&error)))),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => Poll::Ready(Some(Ok(data))),
+                Err(_trailers) => continue,
+            },
+        };
+    }
+}
