@@ -1,7 +1,10 @@
-//! What several tests need: a foreign HTTP client, contracts, golden files, an embedded server, a target that plays a script.
+//! What several tests need: golden files, targets that play a script or a contract, clients, recorders.
 
+pub mod certificates;
 pub mod client;
 pub mod contract;
 pub mod golden;
+pub mod notes;
+pub mod sample_report;
 pub mod served;
 pub mod upstream;
