@@ -43,7 +43,7 @@ struct Shared {
 
 /// A connection, or a part of one, that a request can be sent on.
 enum Line {
-    Own(Http1, Permit),
+    Own(Box<Http1>, Permit),
     Shared(Slot),
 }
 
@@ -143,7 +143,7 @@ impl Shared {
     async fn send_alone(
         &self,
         mut attempt: Attempt,
-        mut connection: Http1,
+        mut connection: Box<Http1>,
         permit: Permit,
         fresh: bool,
         request: &Outbound<'_>,

@@ -23,7 +23,7 @@ use super::receive::Pieces;
 use super::stream::Stream;
 use crate::wire::Failure;
 
-/// A connection for one request at a time.
+/// A connection for one request at a time. It is large and changes hands often: it lives in a box.
 #[derive(Debug)]
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
@@ -34,9 +34,9 @@ pub(super) struct Http1 {
 
 impl Http1 {
     /// HTTP/1.1 on a fresh connection. Nothing is sent yet.
-    pub(super) async fn begin(stream: Stream) -> Result<Http1, Failure> {
+    pub(super) async fn begin(stream: Stream) -> Result<Box<Http1>, Failure> {
         let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await.map_err(|error| before_the_head(&error))?;
-        Ok(Http1 { sender, connection, over: None })
+        Ok(Box::new(Http1 { sender, connection, over: None }))
     }
 
     /// Lets the connection read and write what it can.
