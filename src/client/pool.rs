@@ -128,6 +128,14 @@ impl Pool {
         self.state.borrow().queue.len()
     }
 
+    /// Closes what lies idle, and lets what is in use close after its last stream.
+    pub(super) fn close(&self) {
+        let mut state = self.state.borrow_mut();
+        state.open -= state.idle.len();
+        state.idle.clear();
+        state.shared.clear();
+    }
+
     fn close_expired(&self, now: Offset) {
         let mut state = self.state.borrow_mut();
         let timeout = self.limits.idle_timeout;
