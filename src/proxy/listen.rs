@@ -14,12 +14,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::ProxySettings;
 use super::attempt::{self, Proxy};
 use super::counters::Counters;
 use super::effect;
 use super::socket::{Control, Ending, Order, Socket};
 use super::upstream::Upstream;
-use super::ProxySettings;
 use crate::clock::{Timer, thread_cpu};
 use crate::record::ProxyTally;
 use crate::units::Micros;
@@ -111,8 +111,7 @@ async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
     let control = &registered.control;
     let service = service_fn(|request| attempt::serve(Rc::clone(&proxy), Rc::clone(control), request));
     let socket = TokioIo::new(Socket::new(stream, proxy.settings.clock, Rc::clone(control)));
-    let mut connection =
-        http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
+    let mut connection = http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
     let mut winding_down = false;
     let finished = std::future::poll_fn(|cx| {
         match control.orders(cx) {
