@@ -66,6 +66,11 @@ impl Counters {
         }
     }
 
+    /// A connection's task panicked; the others go on.
+    pub(super) fn panicked(&mut self) {
+        self.0.panics += 1;
+    }
+
     pub(super) fn finish(&mut self, cpu: Micros) -> ProxyTally {
         self.0.cpu = cpu;
         std::mem::take(&mut self.0)

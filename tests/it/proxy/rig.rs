@@ -21,7 +21,6 @@ pub const RUN: &str = "2026-run";
 /// A proxy at work, and what it shares with its maker.
 pub struct Rig {
     pub board: Arc<Board>,
-    pub clock: Clock,
     pub addr: SocketAddr,
     proxy: RunningProxy,
 }
@@ -37,7 +36,7 @@ impl Rig {
         let clock = Clock::new();
         let board = Arc::new(Board::new(1_000));
         let mut settings = ProxySettings {
-            connector: connector(target, clock),
+            connector: connector(target, HttpVersion::Http1, clock),
             faults: FaultRules { seed: Seed(7), rules },
             contract: None,
             stealth: false,
@@ -52,7 +51,7 @@ impl Rig {
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let proxy = proxy::start(listener, settings).expect("a proxy");
-        Rig { board, clock, addr: proxy.addr, proxy }
+        Rig { board, addr: proxy.addr, proxy }
     }
 
     /// A new connection to the proxy.
@@ -75,11 +74,12 @@ impl Rig {
     }
 }
 
-fn connector(target: SocketAddr, clock: Clock) -> Connector {
+/// What connects to a target.
+pub fn connector(target: SocketAddr, version: HttpVersion, clock: Clock) -> Connector {
     let url = format!("http://{target}").parse().expect("a URL");
     let destination = Destination::of(&url, None).expect("a destination");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(Connector::resolve(&destination, &TlsSettings::default(), HttpVersion::Http1, clock)).expect("a literal address")
+    runtime.block_on(Connector::resolve(&destination, &TlsSettings::default(), version, clock)).expect("a literal address")
 }
 
 /// A rule that fires for everything; change what matters to the test.

@@ -3,9 +3,11 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use super::rig::{Broken, Client, Rig, get, identity, rule, wait_until};
+use super::rig::{Broken, Client, Rig, get, held, identity, rule, wait_until};
+use crate::support::contract::shipped;
 use crate::support::upstream::{Act, Upstream, answer};
-use brownout::fault::{Effect, Respond};
+use brownout::fault::{Effect, Respond, RetryAfterForm};
+use brownout::id::RowIx;
 use brownout::seed::Distribution;
 use brownout::units::Micros;
 
@@ -90,6 +92,20 @@ fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_defect_of_ours_ends_its_own_connection_alone() {
+    // No plan can name a row that the contract does not have; if one did, it would be our mistake.
+    let effect = Effect::Respond(Respond::Error { row: RowIx(60_000), retry_after: None, retry_after_form: RetryAfterForm::Seconds });
+    let mut broken = rule("broken", effect);
+    broken.matcher.methods = vec![http::Method::HEAD];
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let rig = Rig::with(upstream.address(), vec![broken], |settings| settings.contract = held(shipped()));
+    let mut witness = rig.connect();
+    assert!(rig.ask(&get(1, 1).replacen("GET", "HEAD", 1)).broken.is_some());
+    assert_eq!(witness.ask(&get(2, 1)).status(), 200);
+    assert_eq!(rig.stop().panics, 1);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! With no rule firing, everything passes as it is.
 
 use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::rig::{Client, Rig, get, identity, rule};
+use super::rig::{Client, Rig, connector, get, identity, rule};
 use crate::support::upstream::{Act, Upstream, answer};
+use brownout::client::HttpVersion;
 use brownout::fault::{Effect, Trigger};
 use brownout::units::{Ratio, Size};
 
@@ -39,6 +42,56 @@ fn answers_pass_as_the_target_wrote_them() {
         assert_eq!((direct.head, direct.body), (through.head, through.body), "{why}");
         assert_eq!((direct.broken, through.broken), (None, None), "{why}");
     }
+}
+
+#[test]
+fn of_two_lengths_without_a_body_one_passes() {
+    let upstream = Upstream::always(Act::write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\nX-A: 1\r\n\r\n"));
+    let rig = Rig::new(upstream.address(), vec![]);
+    let answer = rig.ask(&get(1, 1).replacen("GET", "HEAD", 1));
+    assert_eq!(answer.head, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1");
+}
+
+#[test]
+fn a_target_that_speaks_http_2_is_spoken_to_in_http_2() {
+    let (addr, seen) = http2_target();
+    let rig = Rig::with(addr, never(), |settings| settings.connector = connector(addr, HttpVersion::Http2, settings.clock));
+    let mut client = rig.connect();
+    for arrival in 0..3 {
+        let body = "hello";
+        let answer = client
+            .ask(&format!("POST /a?b=1 HTTP/1.1\r\nHost: api.example.test\r\nContent-Length: 5\r\n{}\r\n{body}", identity(arrival, 1)));
+        assert_eq!((answer.status(), answer.header("x-a"), answer.body.as_slice()), (201, Some("1"), &b"hello"[..]));
+    }
+    assert_eq!(seen.recv().expect("a request"), "HTTP/2.0 POST http://api.example.test/a?b=1 content-length");
+}
+
+/// A target that answers every request over HTTP/2 with its own body, and tells what it was sent.
+fn http2_target() -> (SocketAddr, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("an address");
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            listener.set_nonblocking(true).expect("a socket");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((socket, _)) = listener.accept().await {
+                let tell = tell.clone();
+                let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let names: Vec<_> = request.headers().keys().map(ToString::to_string).collect();
+                    let _ = tell.send(format!("{:?} {} {} {}", request.version(), request.method(), request.uri(), names.join(" ")));
+                    let answer = http::Response::builder().status(201).header("x-a", "1").body(request.into_body());
+                    std::future::ready(answer)
+                });
+                let executor = hyper_util::rt::TokioExecutor::new();
+                let connection =
+                    hyper::server::conn::http2::Builder::new(executor).serve_connection(hyper_util::rt::TokioIo::new(socket), service);
+                tokio::spawn(connection);
+            }
+        });
+    });
+    (addr, told)
 }
 
 #[test]
