@@ -206,7 +206,7 @@ impl Connector {
         let (socket, address) = self.first_that_answers(within, &mut times).await?;
         let Some(tls) = &shared.tls else { return Ok(times) };
         let before = shared.clock.now();
-        let timed_out = || SetupError::TimedOut { host: shared.host.clone(), address, within };
+        let timed_out = || SetupError::HandshakeTimedOut { host: shared.host.clone(), address, within };
         let name = tls.name.to_str();
         let explain = |error: &std::io::Error| SetupError::handshake(error, &name, &shared.host, address);
         let mut stream = tokio::time::timeout(within.as_duration(), tls.connector.connect(tls.name.clone(), socket))

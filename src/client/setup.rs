@@ -27,6 +27,9 @@ pub enum SetupError {
     /// No address answered in time.
     #[error("no connection to {address} ({host}) within {within}")]
     TimedOut { host: String, address: SocketAddr, within: Micros },
+    /// A connection was made, and no TLS handshake came of it in time.
+    #[error("no TLS handshake with {address} ({host}) within {within}")]
+    HandshakeTimedOut { host: String, address: SocketAddr, within: Micros },
     /// The certificate's issuer is not trusted.
     #[error("the certificate of `{name}` is not issued by anyone trusted here")]
     UntrustedIssuer { name: String },
@@ -66,7 +69,9 @@ impl SetupError {
             SetupError::UntrustedIssuer { .. } => "If the target has a private CA, give its certificate as `target.tls.ca`.",
             SetupError::WrongName { .. } => "Use a name the certificate is for, or give one of them as `target.tls.server_name`.",
             SetupError::ClientCertificate { .. } => "Give a certificate the target accepts as `target.tls.cert` and `target.tls.key`.",
-            SetupError::NotTls { .. } => "If the target speaks plain HTTP, write `http://` in the URL.",
+            SetupError::NotTls { .. } | SetupError::HandshakeTimedOut { .. } => {
+                "If the target speaks plain HTTP, write `http://` in the URL."
+            }
             SetupError::Tls { .. } => "Check which TLS versions and certificates the target offers.",
             SetupError::NoHttp2 { .. } => "Leave `target.http` at its default, or enable HTTP/2 on the target.",
             SetupError::Transport { .. } => "Leave `target.transport` at its default.",
@@ -80,7 +85,10 @@ impl SetupError {
             return SetupError::Tls { name, reason };
         };
         match tls {
-            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => SetupError::UntrustedIssuer { name },
+            // A bad signature is an issuer of a trusted name with another key: a private CA that was made anew.
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+                SetupError::UntrustedIssuer { name }
+            }
             rustls::Error::InvalidCertificate(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
                 SetupError::WrongName { name, reason: tls.to_string() }
             }

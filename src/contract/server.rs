@@ -38,7 +38,7 @@ pub struct Server {
     /// The body of a success that is a list.
     pub list: Shape,
     pub page: Page,
-    /// Members of error bodies that say more, filled where the row has a member of that name.
+    /// Members of error bodies that say more, written where everything they name is known.
     pub explain: Vec<Explain>,
     pub resources: Vec<Resource>,
     pub routes: Vec<Route>,
@@ -91,9 +91,10 @@ pub struct Page {
     pub partial: u16,
 }
 
-/// A member of error bodies, and what is written into it.
+/// A member of the error bodies of one status, and what is written into it.
 #[derive(Clone, Debug)]
 pub struct Explain {
+    pub status: u16,
     pub name: String,
     pub shape: Shape,
     /// An array with one such value for each thing that is wrong.
@@ -217,6 +218,8 @@ pub struct Upload {
     /// Media types that are taken; empty: any.
     pub types: Vec<String>,
     pub max_size: Size,
+    /// An object whose members the stored item has beside its id.
+    pub stores: Option<Shape>,
 }
 
 /// What one member of a body, or one parameter, must be.
@@ -256,13 +259,13 @@ pub enum TextFormat {
 pub struct Trigger {
     /// All of these hold.
     pub when: Vec<(Lookup, Value)>,
-    /// Decided before anything else is looked at, because nothing of the body or path is needed.
+    /// Decided before anything else is looked at, because it asks for nothing but the server's own state.
     pub early: bool,
     /// The row on each route; none: it does not apply there.
     pub rows: Vec<Option<RowIx>>,
     /// The row for requests that reach no route.
     pub elsewhere: Option<RowIx>,
-    /// How long the answer takes, in place of the route's latency.
+    /// How long the answer takes beside its latency.
     pub delay: Option<Distribution>,
     /// Seconds after which the client may come back.
     pub retry_after_s: Option<u64>,

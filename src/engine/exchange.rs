@@ -6,7 +6,7 @@ use crate::client::{Outbound, Reply};
 use crate::contract::Judged;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, StageIx, StepIx};
 use crate::plan::{StatusRange, Step};
-use crate::record::{self, Answered, Attempt, Outcome, Recorder};
+use crate::record::{self, Answered, Attempt, Outcome, ProxyNote, Recorder};
 use crate::retry::{Decision, RetryPolicy, Situation, StopReason};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, ATTEMPT_HEADER, EXCHANGE_HEADER, Ending, Failure, RequestFacts, ResponseFacts};
@@ -60,7 +60,7 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
         let reply = send(worker, &id, number, step, &request, &mut room.body).await;
         let attempt = finished(worker, &id, number, waited, &reply);
         judge(worker, &id, stage, &attempt, step, &request, &reply, &room.body);
-        let outcome = outcome_of(step, &reply);
+        let outcome = outcome_of(step, attempt.ending, &reply);
         let decision = match outcome {
             Outcome::Ok => Decision::Stop(StopReason::NotRetryable),
             _ => after(worker, policy, &id, &attempt, step, &request),
@@ -166,14 +166,26 @@ fn identify(run_id: &str, id: &ExchangeId, number: AttemptNumber, headers: &Head
 /// The attempt as a fact, with what the proxy noted about it.
 fn finished<R: Recorder>(worker: &Worker<R>, id: &ExchangeId, number: AttemptNumber, waited: Option<Micros>, reply: &Reply) -> Attempt {
     let proxy = worker.board.as_ref().and_then(|board| board.read(id.slot, number));
+    worker.connections.set(worker.connections.get() + u64::from(reply.stamps.connect.new));
     Attempt {
         number,
         stamps: reply.stamps,
-        ending: reply.ending,
+        ending: true_ending(reply.ending, proxy),
         sent: reply.sent,
         proxy,
         asked_to_wait: reply.head.as_ref().and_then(|head| wire::retry_after(&head.headers)),
         waited,
+    }
+}
+
+/// How the attempt ended towards the target: where the proxy's own attempt failed, what we saw is its mirror image.
+fn true_ending(seen: Ending, proxy: Option<ProxyNote>) -> Ending {
+    match (seen, proxy.and_then(|note| note.failure)) {
+        (Ending::Failed(Failure::BodyCutShort { received, .. }), Some(Failure::BodyCutShort { reset, .. })) => {
+            Ending::Failed(Failure::BodyCutShort { received, reset })
+        }
+        (Ending::Failed(_), Some(failure)) => Ending::Failed(failure),
+        (seen, _) => seen,
     }
 }
 
@@ -201,7 +213,7 @@ fn judge<R: Recorder>(
         round_trip: head.at.since(reply.stamps.started_at),
     });
     let injected = attempt.proxy.and_then(|note| note.rule);
-    let judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
+    let judged = worker.plan.contract.as_ref().map(|used| match (attempt.ending, &response) {
         (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &facts, response),
         (Ending::Failed(failure), _) => Judged {
             service: used.contract.service_of(facts.path),
@@ -223,8 +235,8 @@ fn judge<R: Recorder>(
 }
 
 /// How the exchange came out if this attempt was its last.
-fn outcome_of(step: &Step, reply: &Reply) -> Outcome {
-    match reply.ending {
+fn outcome_of(step: &Step, ending: Ending, reply: &Reply) -> Outcome {
+    match ending {
         Ending::Answered(status) if expected(&step.expect, status) => match (reply.stream, &step.stream) {
             // A stream that stops without its terminator was cut, however orderly the connection ended.
             (Some(stream), Some(rule)) if rule.done.is_some() && !stream.terminated => {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, watch};
 
 use crate::client::Transport;
@@ -47,6 +48,8 @@ pub(super) struct Worker<R> {
     /// Lanes of closed stages, by user.
     closed: Vec<Rc<Lane>>,
     sessions: Cell<usize>,
+    /// Connections made for attempts that have ended.
+    pub(super) connections: Cell<u64>,
     /// Told when a session ends.
     ended: Notify,
     stop: watch::Receiver<Stop>,
@@ -58,10 +61,9 @@ const GLANCE: Micros = Micros::from_millis(250);
 
 /// The body of a worker's thread.
 pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Result<WorkerResult<R>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let tasks = tokio::task::LocalSet::new();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let glances = Arc::clone(&job.glances);
-    let (worker, digest, how, ended_at, wall) = tasks.block_on(&runtime, async move {
+    let (worker, digest, how, ended_at, wall) = runtime.block_on(async move {
         let clock = job.setup.clock;
         let timer = Timer::start(clock)?;
         let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
@@ -73,9 +75,8 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
         Ok::<_, std::io::Error>((worker, digest, how, ended_at, ended_at.since(Offset::START)))
     })?;
     // Dropping the tasks closes their connections and leaves what they had open in the lanes.
-    drop(tasks);
     drop(runtime);
-    let connections_made = worker.transport.connections_made();
+    let connections_made = worker.connections.get();
     let loose = worker.cut(how, ended_at);
     let worker = Rc::into_inner(worker).expect("the tasks that shared the worker are gone");
     Ok(WorkerResult {
@@ -89,6 +90,8 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
 
 /// The run as one worker goes through it: schedule, then drain.
 async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome) {
+    // The clock stands at zero until the run begins: the first tick is the starting shot.
+    let _ = worker.until(Offset::micros(1)).await;
     let closed = tokio::task::spawn_local({
         let worker = Rc::clone(worker);
         async move { pacer::closed_stages(&worker).await }
@@ -137,6 +140,7 @@ impl<R: Recorder + 'static> Worker<R> {
             closed: (0..shares.closed).map(|user| Lane::new(slot(shares.open + user))).collect(),
             shares,
             sessions: Cell::new(0),
+            connections: Cell::new(0),
             ended: Notify::new(),
             stop,
             in_flight,

@@ -91,13 +91,8 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     mark_generic(&mut contract.rows);
     example::attach(&mut contract, shown, lint);
     // Resolved last: it names rows and services.
-    contract.server = server.and_then(|table| server_part(table, &contract)).map(Arc::new);
+    contract.server = server.and_then(|table| super::server_file::lower(table, &contract)).map(Arc::new);
     Some(contract)
-}
-
-/// The part of the embedded target is read by whoever knows its words.
-fn server_part(_table: Table<'_>, _contract: &Contract) -> Option<crate::contract::server::Server> {
-    None
 }
 
 /// Services with the place of each.

@@ -6,6 +6,7 @@
 
 pub mod contract_file;
 pub mod file;
+pub mod forecast;
 mod lower;
 mod nearest;
 pub mod problem;

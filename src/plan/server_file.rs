@@ -216,20 +216,31 @@ impl Lowering<'_> {
         entries.iter().filter_map(|(_, value)| Some((header_name_of(value, value.key())?, self.text_shape(value)?))).collect()
     }
 
+    /// `[server.explain.404]`: members of the error bodies of one status.
     fn explain(&self, table: &Table<'_>) -> Vec<Explain> {
-        let entries = table.table("explain").map(|explain| explain.entries()).unwrap_or_default();
-        entries.into_iter().filter_map(|(name, value)| self.explain_one(name, &value)).collect()
+        let statuses = table.table("explain").map(|explain| explain.entries()).unwrap_or_default();
+        let mut found = Vec::new();
+        for (key, value) in &statuses {
+            let Some(status) = key.parse().ok().filter(|status| (400..=599).contains(status)) else {
+                let problem = Problem::at(value.key_place(), format!("`{key}` is no status of an error"));
+                value.problems().add(problem.help("write for example [server.explain.404]"));
+                continue;
+            };
+            let members = value.table().map(|members| members.entries()).unwrap_or_default();
+            found.extend(members.into_iter().filter_map(|(name, value)| self.explain_one(status, name, &value)));
+        }
+        found
     }
 
-    fn explain_one(&self, name: String, value: &Value<'_>) -> Option<Explain> {
+    fn explain_one(&self, status: u16, name: String, value: &Value<'_>) -> Option<Explain> {
         match value.view() {
             View::List(items) => match items.as_slice() {
-                [one] => Some(Explain { name, shape: self.json_shape(one)?, each: true }),
+                [one] => Some(Explain { status, name, shape: self.json_shape(one)?, each: true }),
                 _ => {
                     value.refuse(format!("`{name}` is a list of {}", items.len()), "write one; it is repeated for each thing that is wrong")
                 }
             },
-            _ => Some(Explain { name, shape: self.json_shape(value)?, each: false }),
+            _ => Some(Explain { status, name, shape: self.json_shape(value)?, each: false }),
         }
     }
 
@@ -240,7 +251,7 @@ impl Lowering<'_> {
         let (on, except) = (patterns(&table, "on"), patterns(&table, "except"));
         let applies = |path: &str| (on.is_empty() || on.iter().any(|p| p.matches(path))) && !except.iter().any(|p| p.matches(path));
         let row = |service| error.as_ref().and_then(|(name, place)| self.row(name, place, service));
-        let early = when.iter().all(|(lookup, _)| act::needs_nothing(lookup));
+        let early = when.iter().all(|(lookup, _)| act::is_state(lookup));
         let rows: Vec<Option<RowIx>> =
             routes.iter().map(|route| applies(route.path.as_str()).then(|| row(route.service)).flatten()).collect();
         if !early && rows.iter().all(Option::is_none) && error.is_some() {

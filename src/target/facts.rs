@@ -151,6 +151,13 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// The shape as a JSON value; `None` where something it names is not known.
+    pub fn value(&self, shape: &Shape) -> Option<Json> {
+        let mut out = Vec::new();
+        self.complete(shape).then(|| self.json(shape, &mut out))?;
+        serde_json::from_slice(&out).ok()
+    }
+
     /// The shape as a header's value; `None` where something it names is not known, or no header could carry it.
     pub fn header(&self, shape: &Shape) -> Option<HeaderValue> {
         if let [Part::Raw(lookup)] = shape.parts.as_slice() {

@@ -139,7 +139,9 @@ impl Looking<'_> {
         if !rule.one_of.is_empty() && !rule.one_of.iter().any(|known| known == text) {
             self.add(rule, around, Mistake::Choice, format!("Must be one of: {}", rule.one_of.join(", ")));
         }
-        if let Some((_, words)) = rule.format.map(|format| (format, format_words(format))).filter(|(format, _)| !is_written_as(*format, text)) {
+        if let Some((_, words)) =
+            rule.format.map(|format| (format, format_words(format))).filter(|(format, _)| !is_written_as(*format, text))
+        {
             self.add(rule, around, Mistake::Format, words.to_owned());
         }
     }
@@ -276,7 +278,12 @@ mod tests {
             (json!({ "title": "x", "role": "c" }), Mistake::Choice, "role", "Must be one of: a, b"),
             (json!({ "title": "x", "email": "nobody" }), Mistake::Format, "email", "Invalid email format"),
             (json!({ "title": "x", "list": [] }), Mistake::Empty, "list", "Cannot be empty"),
-            (json!({ "title": "x", "list": [{ "t": "123456" }, "12345"] }), Mistake::Length, "list", "Must hold at most 10 characters in all"),
+            (
+                json!({ "title": "x", "list": [{ "t": "123456" }, "12345"] }),
+                Mistake::Length,
+                "list",
+                "Must hold at most 10 characters in all",
+            ),
         ] {
             assert_eq!(found(&rules, body.clone(), false), [(mistake, field.to_owned(), issue.to_owned())], "{body}");
         }

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn requests_find_their_route_and_the_ids_in_their_path() {
-        let requests = ["GET /v1/things", "POST /v1/things", "POST /v1/things/sweep", "GET /v1/things/{thing}", "GET /v1/things/{thing}/parts/{part}"];
+        let requests =
+            ["GET /v1/things", "POST /v1/things", "POST /v1/things/sweep", "GET /v1/things/{thing}", "GET /v1/things/{thing}/parts/{part}"];
         let router = Router::new(&requests.map(route));
         let way = |method: Method, path| {
             let mut ids = Vec::new();

@@ -36,3 +36,26 @@ fn the_smallest_plan_is_complete_with_defaults() {
     assert_eq!((plan.load.max_in_flight, plan.load.stages.len()), (64, 1));
     assert!(plan.proxy.is_none() && plan.contract.is_none() && plan.gates.is_empty());
 }
+
+#[test]
+fn every_bad_plan_shows_its_problems_as_its_golden_copy() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/plans");
+    let mut plans: Vec<_> = std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
+    plans.retain(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    plans.sort();
+    assert!(plans.len() >= 14, "{plans:?}");
+    for path in plans {
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let text = std::fs::read_to_string(&path).expect("a plan");
+        // The contract is found in `plans`, as for a plan that lies there.
+        let source = SourceText::new(&format!("{name}.toml"), text);
+        let problems = Plan::from_source(&source, Path::new("plans"), &LoadOptions::default()).expect_err(name);
+        assert_golden(&format!("plans/{name}.txt"), &problems.render(false));
+    }
+}
+
+#[test]
+fn six_mistakes_are_six_problems() {
+    let text = include_str!("../golden/plans/six-mistakes.toml");
+    assert_eq!(wrong(text).len(), 6, "{:#?}", wrong(text));
+}

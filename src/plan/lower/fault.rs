@@ -314,10 +314,15 @@ fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -
     let row = match using.contract.row_named(&name, around.service) {
         Ok(row) => row,
         Err(candidates) => {
-            let problem = error.problem(format!("the contract `{}` has no one error `{name}`", using.contract.name));
-            let problem = match candidates.iter().any(|candidate| candidate.ends_with(&format!("/{name}"))) {
-                true => problem.help(format!("say which: {}", candidates.join(", "))),
-                false => problem.did_you_mean(&name, codes(&using.contract)),
+            let contract = &using.contract.name;
+            let ambiguous = candidates.iter().any(|candidate| candidate.ends_with(&format!("/{name}")));
+            let problem = match ambiguous {
+                true => error
+                    .problem(format!("the contract `{contract}` has several errors `{name}`"))
+                    .help(format!("say which: {}", candidates.join(", "))),
+                false => {
+                    error.problem(format!("the contract `{contract}` has no error `{name}`")).did_you_mean(&name, codes(&using.contract))
+                }
             };
             error.problems().add(problem);
             return None;

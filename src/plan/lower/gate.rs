@@ -3,45 +3,12 @@
 use super::contract::Lowered as ContractLowered;
 use super::fault::one_or_many;
 use super::{Names, distinct, resolve};
-use crate::gate::{FaultScope, Gate, Latency, Metric, Op, OutcomeScope, Point, Scope, Unit};
+use crate::gate::{FaultScope, Gate, Metric, Op, OutcomeScope, ParseError, Scope, parse};
 use crate::id::{RuleIx, ScenarioIx, StageIx, StepIx};
-use crate::plan::Load;
 use crate::plan::file::{Table, Value};
 use crate::plan::problem::Problem;
-use crate::severity::Severity;
-use crate::units::{Micros, Rate, Ratio};
-
-const LATENCIES: [(&str, Latency); 5] = [
-    ("response", Latency::Response),
-    ("service", Latency::Service),
-    ("session", Latency::Session),
-    ("first_byte", Latency::FirstByte),
-    ("lag", Latency::Lag),
-];
-const POINTS: [(&str, Point); 7] = [
-    ("p50", Point::Quantile(0.5)),
-    ("p90", Point::Quantile(0.9)),
-    ("p95", Point::Quantile(0.95)),
-    ("p99", Point::Quantile(0.99)),
-    ("p999", Point::Quantile(0.999)),
-    ("max", Point::Max),
-    ("mean", Point::Mean),
-];
-/// The metrics without a part of their own to choose.
-const PLAIN: [(&str, Metric); 11] = [
-    ("error.rate", Metric::ErrorRate),
-    ("drop.rate", Metric::DropRate),
-    ("goodput", Metric::Goodput),
-    ("throughput", Metric::Throughput),
-    ("contract.coverage", Metric::ContractCoverage),
-    ("contract.conformance", Metric::ContractConformance),
-    ("retry.amplification", Metric::RetryAmplification),
-    ("retry.early", Metric::RetryEarly),
-    ("retry.max_attempts", Metric::RetryMaxAttempts),
-    ("retry.success", Metric::RetrySuccess),
-    ("recovery.time", Metric::RecoveryTime),
-];
-const OPS: [(&str, Op); 6] = [("<=", Op::Le), (">=", Op::Ge), ("==", Op::Eq), ("!=", Op::Ne), ("<", Op::Lt), (">", Op::Gt)];
+use crate::plan::{Load, nearest};
+use crate::units::Micros;
 
 /// What a gate may refer to.
 struct Surroundings<'s> {
@@ -109,80 +76,36 @@ fn gate(table: &Table<'_>, number: usize, name: Option<String>, around: &Surroun
     Some(Gate { id: format!("g{number}"), name, require: require_text, metric, op, limit, scope, scope_words, abort_over: abort_over? })
 }
 
-/// `METRIC[(ARG)] OP VALUE`
 fn requirement(value: &Value<'_>, around: &Surroundings<'_>) -> Option<(Metric, Op, f64, String)> {
     let text = value.string()?;
-    let after_argument = text.rfind(')').map_or(0, |end| end + 1);
-    // The leftmost operator, and of two at one place the longer, which stands first in the list.
-    let found = OPS.iter().filter_map(|(sign, op)| text[after_argument..].find(sign).map(|at| (at + after_argument, *sign, *op)));
-    let Some((at, sign, op)) = found.min_by_key(|&(at, sign, _)| (at, std::cmp::Reverse(sign.len()))) else {
-        return value.refuse(format!("`{text}` compares nothing"), "write `METRIC OP VALUE`: `response.p99 < 900ms`");
-    };
-    let (name, limit) = (text[..at].trim(), text[at + sign.len()..].trim());
-    let metric = metric(value, name, around)?;
-    let limit = limit_of(value, name, metric, limit)?;
-    Some((metric, op, limit, text))
-}
-
-fn metric(value: &Value<'_>, text: &str, around: &Surroundings<'_>) -> Option<Metric> {
-    let (name, argument) = match text.split_once('(') {
-        Some((name, argument)) => (name.trim(), argument.trim().strip_suffix(')').map(str::trim)),
-        None => (text, None),
-    };
-    let severity = |argument: Option<&str>| match argument.unwrap_or_default().parse::<Severity>() {
-        Ok(severity) => Some(severity),
-        Err(_) => value.refuse(format!("`{text}` needs a severity"), format!("write `{name}(high)`: info, low, medium, high or critical")),
-    };
-    let metric = match name {
-        "contract.violations" => severity(argument).map(Metric::ContractViolations),
-        "contract.findings" => severity(argument).map(Metric::ContractFindings),
-        "fault.fired" => {
-            let rules = around.rules.iter().map(String::as_str);
-            let argument = argument.unwrap_or_default();
-            resolve(value.place_of(argument), value.problems(), "fault", argument, rules).map(RuleIx::from).map(Metric::FaultFired)
+    let rule = |name: &str| around.rules.iter().position(|known| known == name).map(RuleIx::from);
+    match parse(&text, &rule) {
+        Ok((metric, op, limit)) => possible(value, metric, around).then_some((metric, op, limit, text)),
+        Err(ParseError { message, help }) => {
+            // The message quotes the part that is wrong; point at it.
+            let part = message.split('`').nth(1).unwrap_or_default().to_owned();
+            let place = if part.is_empty() { value.place() } else { value.place_of(&part) };
+            let (what, first_help) = message.split_once("; ").map_or((message.as_str(), None), |(what, help)| (what, Some(help)));
+            let problem = first_help.into_iter().fold(Problem::at(place, what), Problem::help);
+            let fault = text.contains("fault.fired").then(|| nearest(&part, around.rules.iter().map(String::as_str))).flatten();
+            value.problems().add(match fault {
+                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+                None => problem.help(help),
+            });
+            None
         }
-        _ => {
-            let plain = PLAIN.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric);
-            let metric = plain.or_else(|| latency(name)).filter(|_| argument.is_none());
-            if metric.is_none() {
-                unknown(value, text, name);
-            }
-            metric
-        }
-    }?;
-    possible(value, text, metric, around).then_some(metric)
-}
-
-fn latency(name: &str) -> Option<Metric> {
-    let (kind, point) = name.split_once('.')?;
-    let kind = LATENCIES.iter().find(|(known, _)| *known == kind)?.1;
-    let point = POINTS.iter().find(|(known, _)| *known == point)?.1;
-    Some(Metric::Latency(kind, point))
-}
-
-fn unknown(value: &Value<'_>, text: &str, name: &str) {
-    let latencies = LATENCIES.iter().flat_map(|(kind, _)| POINTS.iter().map(move |(point, _)| format!("{kind}.{point}")));
-    let mut known: Vec<String> = PLAIN.iter().map(|(name, _)| (*name).to_owned()).collect();
-    known.extend(["contract.violations(high)", "contract.findings(high)", "fault.fired(NAME)"].map(str::to_owned));
-    let shown = known.join(", ");
-    known.extend(latencies);
-    let problem = Problem::at(value.place_of(text), format!("there is no metric `{text}`"));
-    value.problems().add(match super::super::nearest(name, known.iter().map(String::as_str)) {
-        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-        None => problem
-            .help(format!("metrics are {shown}"))
-            .help("and of response, service, session, first_byte and lag: .p50 .p90 .p95 .p99 .p999 .max .mean"),
-    });
+    }
 }
 
 /// A metric that this plan cannot have a value for is refused now, and not found inconclusive after the run.
-fn possible(value: &Value<'_>, text: &str, metric: Metric, around: &Surroundings<'_>) -> bool {
+fn possible(value: &Value<'_>, metric: Metric, around: &Surroundings<'_>) -> bool {
     let of_contract = matches!(
         metric,
         Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::ContractCoverage | Metric::ContractConformance
     );
     if of_contract && matches!(around.contract, ContractLowered::Absent) {
-        value.refuse::<()>(format!("`{text}` needs a contract, and the plan names none"), "add `[contract]` with `file = \"…\"`");
+        value
+            .refuse::<()>(format!("`{}` needs a contract, and the plan names none", metric.word()), "add `[contract]` with `file = \"…\"`");
         return false;
     }
     if metric == Metric::RecoveryTime && around.rules.is_empty() {
@@ -190,41 +113,6 @@ fn possible(value: &Value<'_>, text: &str, metric: Metric, around: &Surroundings
         return false;
     }
     true
-}
-
-/// The unit in which a metric's limit is written, and kept.
-fn unit(metric: Metric) -> Unit {
-    match metric {
-        Metric::Latency(..) | Metric::RecoveryTime => Unit::Us,
-        Metric::ErrorRate
-        | Metric::DropRate
-        | Metric::Goodput
-        | Metric::ContractCoverage
-        | Metric::ContractConformance
-        | Metric::RetryEarly
-        | Metric::RetrySuccess => Unit::Ratio,
-        Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::RetryMaxAttempts | Metric::FaultFired(_) => Unit::Count,
-        Metric::Throughput => Unit::PerS,
-        Metric::RetryAmplification => Unit::None,
-    }
-}
-
-fn limit_of(value: &Value<'_>, name: &str, metric: Metric, text: &str) -> Option<f64> {
-    let number = || text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-    let read = match unit(metric) {
-        Unit::Us => text.parse::<Micros>().map(|span| span.0 as f64),
-        Unit::Ratio => text.parse::<Ratio>().map(Ratio::get),
-        Unit::PerS => text.parse::<Rate>().map(Rate::get),
-        Unit::Count => number().filter(|number| number.fract() == 0.0).ok_or(format!("`{text}` is not a count; write a whole number")),
-        Unit::None => number().ok_or(format!("`{text}` is not a number; write for example `1.5`")),
-    };
-    read.or_else(|said| {
-        let (what, help) = said.split_once("; ").unwrap_or((&said, "write another limit"));
-        let problem = Problem::at(value.place_of(text), format!("the limit of `{name}`: {what}"));
-        value.problems().add(problem.help(help));
-        Err(())
-    })
-    .ok()
 }
 
 /// `where = { scenario, step, stage, outcome, fault, touched_by }` and the same in words.

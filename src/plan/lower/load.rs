@@ -104,7 +104,11 @@ fn open(value: &Value<'_>, stage: StageIx, start: Offset, length: Micros) -> Opt
     };
     let rate = |part: &str| match part.trim().parse::<Rate>() {
         Ok(rate) if rate.get() <= FASTEST => Some(rate),
-        Ok(rate) => value.refuse(format!("{rate} is more than anything could send"), "1 000 000/s is the most"),
+        Ok(rate) => {
+            let problem = Problem::at(value.place_of(part.trim()), format!("{rate} is more than anything could send"));
+            value.problems().add(problem.help("1 000 000/s is the most"));
+            None
+        }
         Err(said) => {
             let (what, help) = said.split_once("; ").unwrap_or((&said, "write for example `40/s`"));
             let problem = Problem::at(value.place_of(part.trim()), what);

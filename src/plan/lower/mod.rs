@@ -129,7 +129,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         sha256: Sha256::digest(source.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
         name,
         seed,
-        target: target?.target,
+        target: target?.target?,
         scenarios: scenarios.into_iter().map(|lowered| lowered.scenario).collect::<Option<_>>()?,
         data,
         load: load?,

@@ -22,15 +22,17 @@ const LARGEST_PEM: usize = 1024 * 1024;
 
 /// The target with what later checks need of it.
 pub struct Lowered {
-    /// The target.
-    pub target: Target,
+    /// The target; `None` where it has problems.
+    pub target: Option<Target>,
+    /// Whether it is on this machine, as far as can be told.
+    local: bool,
     /// `writes = true`: its author consents to requests that write.
     writes: bool,
     /// Where the target is named.
     place: Place,
 }
 
-/// Reads `[target]`; `None` where it is missing or has no place to send to.
+/// Reads `[target]`; `None` where it is missing.
 pub fn lower(table: Option<Table<'_>>, scope: &Scope<'_>, folder: &Path, options: &LoadOptions<'_>, root: &Table<'_>) -> Option<Lowered> {
     if root.has("writes")
         && let Some(value) = root.take("writes")
@@ -43,7 +45,7 @@ pub fn lower(table: Option<Table<'_>>, scope: &Scope<'_>, folder: &Path, options
         return None;
     };
     let allow_hosts = table.list("allow_hosts").iter().filter_map(host_pattern).collect::<Vec<String>>();
-    let place = site(&table, options, &allow_hosts);
+    let (place, loopback) = site(&table, options, &allow_hosts);
     let versions = [("1.1", HttpVersion::Http1), ("2", HttpVersion::Http2), ("auto", HttpVersion::Auto)];
     let http = table.one_of("http", &versions).unwrap_or(HttpVersion::Http1);
     let transports = [("direct", TransportKind::Direct), ("reqwest", TransportKind::Reqwest)];
@@ -58,17 +60,24 @@ pub fn lower(table: Option<Table<'_>>, scope: &Scope<'_>, folder: &Path, options
     table.not_yet("via");
     let place_of_table = table.place();
     table.finish();
-    let target = Target { place: place?, allow_hosts, http, transport, connections, timeouts, headers: headers?, tls, connect_to };
-    Some(Lowered { target, writes, place: place_of_table })
+    let local = loopback && connect_to.as_deref().is_none_or(to_loopback);
+    let target = place.zip(headers).map(|(place, headers)| Target {
+        place,
+        allow_hosts,
+        http,
+        transport,
+        connections,
+        timeouts,
+        headers,
+        tls,
+        connect_to,
+    });
+    Some(Lowered { target, local, writes, place: place_of_table })
 }
 
 /// A plan whose steps may change something needs its author's consent, unless the target is here on this machine.
 pub fn consent(lowered: &Lowered, scenarios: &[scenario::Lowered], root: &Table<'_>) {
-    let local = match &lowered.target.place {
-        At::Embedded(_) => true,
-        At::Url(url) => url.host_str().is_some_and(is_loopback) && lowered.target.connect_to.as_deref().is_none_or(to_loopback),
-    };
-    if local || lowered.writes {
+    if lowered.local || lowered.writes {
         return;
     }
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS];
@@ -82,7 +91,7 @@ pub fn consent(lowered: &Lowered, scenarios: &[scenario::Lowered], root: &Table<
 
 /// The embedded target serves the plan's contract, so there must be one with a `[server]` part, and the preset in it.
 pub fn served(lowered: &Lowered, contract: &contract::Lowered, root: &Table<'_>) {
-    let At::Embedded(embedded) = &lowered.target.place else { return };
+    let Some(Target { place: At::Embedded(embedded), .. }) = &lowered.target else { return };
     let at_target = |what: &str| Problem::at(lowered.place.clone(), what);
     let problem = match contract {
         contract::Lowered::Broken => return,
@@ -113,18 +122,25 @@ fn to_loopback(authority: &str) -> bool {
     authority.rsplit_once(':').is_some_and(|(host, _)| is_loopback(host))
 }
 
-fn site(table: &Table<'_>, options: &LoadOptions<'_>, allow_hosts: &[String]) -> Option<At> {
+/// The place, and whether it is on this machine: known for a host that is not allowed, too.
+fn site(table: &Table<'_>, options: &LoadOptions<'_>, allow_hosts: &[String]) -> (Option<At>, bool) {
     let (url, embedded) = (table.take("url"), table.take("embedded"));
+    let host_is_here = |text: &str| Url::parse(text).ok().is_none_or(|url| url.host_str().is_none_or(is_loopback));
     let named = match (&url, &embedded) {
-        (Some(url), None) => url.string().and_then(|text| {
-            let refuse = |problem: Problem| table.problems().add(Problem { place: Some(url.place()), ..problem });
-            site_url(&text, allow_hosts).map_err(refuse).ok()
-        }),
-        (None, Some(embedded)) => embedded_target(embedded).map(At::Embedded),
+        // With `--target`, the URL is not used, and its variables need no value.
+        (Some(_), None) if options.target_override.is_some() => (None, true),
+        (Some(url), None) => match url.string() {
+            Some(text) => {
+                let refuse = |problem: Problem| table.problems().add(Problem { place: Some(url.place()), ..problem });
+                (site_url(&text, allow_hosts).map_err(refuse).ok(), host_is_here(&text))
+            }
+            None => (None, true),
+        },
+        (None, Some(embedded)) => (embedded_target(embedded).map(At::Embedded), true),
         _ => {
             let problem = Problem::at(table.place(), "[target] needs exactly one of `url` and `embedded`");
             table.problems().add(problem.help("url = \"https://…\" for a server of yours, embedded = \"strict\" for the built-in one"));
-            None
+            (None, true)
         }
     };
     match &options.target_override {
@@ -133,7 +149,7 @@ fn site(table: &Table<'_>, options: &LoadOptions<'_>, allow_hosts: &[String]) ->
             let refuse = |problem: Problem| {
                 table.problems().add(Problem { what: format!("`--target {text}`: {}", problem.what), ..problem });
             };
-            site_url(text, allow_hosts).map_err(refuse).ok()
+            (site_url(text, allow_hosts).map_err(refuse).ok(), host_is_here(text))
         }
     }
 }

@@ -45,9 +45,9 @@ pub(super) const fn usual_status(act: &Act) -> u16 {
     }
 }
 
-/// Whether a value is known before body and path are looked at.
-pub(super) const fn needs_nothing(lookup: &Lookup) -> bool {
-    matches!(lookup, Lookup::Fixed(..) | Lookup::Header(_) | Lookup::Query(_))
+/// Whether a value is one of the server's own, which no request changes by asking.
+pub(super) const fn is_state(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Fixed(..))
 }
 
 impl Lowering<'_> {
@@ -90,7 +90,8 @@ impl Lowering<'_> {
             RouteKind::Upload => {
                 let types = table.list("types").iter().filter_map(|value| value.string()).map(|name| name.to_ascii_lowercase()).collect();
                 let max_size = table.parsed("max_size").unwrap_or(Size(10_000_000));
-                Some(Act::Upload(Upload { resource: need(named)?, types, max_size }))
+                let stores = table.take("stores").and_then(|value| self.json_shape(&value));
+                Some(Act::Upload(Upload { resource: need(named)?, types, max_size, stores }))
             }
         }
     }

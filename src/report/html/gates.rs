@@ -1,0 +1,71 @@
+//! The gates: what was demanded, what was measured, how sure that is, and what it came to.
+
+use super::table::{cell, count, fact, more, numbers, row, sign, table, words};
+use crate::analysis::GateFacts;
+use crate::report::Report;
+use crate::report::escape::line;
+use crate::report::markup::Html;
+use crate::report::number;
+use crate::report::wording::{self, NAME, SENTENCE};
+
+/// Rows shown.
+const ROWS: usize = 200;
+
+/// Writes the gates.
+pub fn render(html: &mut Html, report: &Report) {
+    let gates = wording::gates_by_weight(report);
+    if gates.is_empty() {
+        html.tag("p").text("The plan has no gates, so nothing was decided: the run only measured. A [[gate]] in the plan turns a number below into a verdict.");
+        return;
+    }
+    html.tag("p").text(&intro(report));
+    let heads = [
+        words("decision"),
+        words("gate"),
+        numbers("limit"),
+        numbers("actual"),
+        numbers("95 % interval"),
+        numbers("n"),
+        words("where, why"),
+    ];
+    table(html, "Gates", &heads, |html| {
+        for (at, gate) in gates.iter().take(ROWS) {
+            row(html, |html| one(html, *at, gate));
+        }
+    });
+    more(html, gates.len(), ROWS, "gates");
+}
+
+fn intro(report: &Report) -> String {
+    let lag = &report.data_quality.generator.lag_us;
+    let precise = "Decided on the interval, not on the point; facts, such as a count, on their value.";
+    match lag.p99 {
+        Some(p99) => format!("{precise} The generator was at most {} late (p99).", number::span(p99)),
+        None => precise.to_owned(),
+    }
+}
+
+fn one(html: &mut Html, at: usize, gate: &GateFacts) {
+    sign(html, wording::decision(gate.decision));
+    html.tag("th").attr("scope", "row").with(|html| {
+        if gate.name == gate.require {
+            html.tag("code").text(&line(&gate.require, NAME));
+        } else {
+            html.text(&line(&gate.name, NAME));
+            html.tag("span").class("sub").with(|html| html.tag("code").text(&line(&gate.require, NAME)));
+        }
+    });
+    fact(html, &format!("/verdict/gates/{at}/limit"), gate.limit, &wording::limit(gate));
+    match gate.actual {
+        Some(actual) => html.tag("td").class("num").with(|html| {
+            html.tag("b").fact(&format!("/verdict/gates/{at}/actual"), actual).text(&wording::actual(gate));
+        }),
+        None => cell(html, "num muted", number::NOTHING),
+    }
+    match gate.ci {
+        Some([low, _]) => fact(html, &format!("/verdict/gates/{at}/ci/0"), low, &wording::interval(gate)),
+        None => cell(html, "num muted", number::NOTHING),
+    }
+    count(html, &format!("/verdict/gates/{at}/n"), gate.n);
+    cell(html, "muted", &line(&wording::where_and_why(gate), SENTENCE));
+}
