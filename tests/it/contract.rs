@@ -1,3 +1,6 @@
 //! See `src/contract`.
 
+mod checks;
+mod compose;
+mod hostile;
 mod shipped;
