@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
+use super::ProxySettings;
 use super::counters::Counters;
 use super::effect;
 use super::forward;
@@ -13,7 +14,6 @@ use super::identity::{self, Identity};
 use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
 use super::socket::{Control, Ending};
 use super::upstream::Upstream;
-use super::ProxySettings;
 use crate::clock::Timer;
 use crate::fault::{Action, Decision, Sighting};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
@@ -65,7 +65,9 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             control.end(Ending::Reset);
             Err(Ended)
         }
-        Action::Forward | Action::Reset { .. } | Action::Cut { .. } => pass(&proxy, &control, Some(identity), Some(touch), head, body).await,
+        Action::Forward | Action::Reset { .. } | Action::Cut { .. } => {
+            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
+        }
     }
 }
 
@@ -145,6 +147,9 @@ async fn pass(
     let (mut head, body) = reply.response.into_parts();
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
+    if body.is_end_stream() {
+        forward::keep_one_length(&mut head.headers);
+    }
     let (mut rule, mut strike) = (None, None);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().upstream_answered(reply.took);

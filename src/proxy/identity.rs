@@ -73,10 +73,7 @@ mod tests {
             (&[(EXCHANGE_HEADER, "run-1/9.4.1.2.500.3")], "no attempt"),
             (&[(EXCHANGE_HEADER, "run-1/9.4.1.2.500.3"), (ATTEMPT_HEADER, "0")], "attempt zero"),
             (&[(EXCHANGE_HEADER, "run-1/9.4.1.2.500.3"), (ATTEMPT_HEADER, "one")], "an attempt that is no number"),
-            (
-                &[(EXCHANGE_HEADER, "run-1/9.4.1.2.500.3"), (EXCHANGE_HEADER, "run-1/9.4.1.2.500.4"), (ATTEMPT_HEADER, "1")],
-                "two exchanges",
-            ),
+            (&[(EXCHANGE_HEADER, "run-1/9.4.1.2.500.3"), (EXCHANGE_HEADER, "run-1/9.4.1.2.500.4"), (ATTEMPT_HEADER, "1")], "two exchanges"),
             (&[(EXCHANGE_HEADER, "run-1"), (ATTEMPT_HEADER, "1"), ("x-brownout-injected", "x")], "no exchange, and another header of ours"),
         ] {
             let mut map = headers(pairs);

@@ -14,12 +14,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use super::ProxySettings;
 use super::attempt::{self, Proxy};
 use super::counters::Counters;
 use super::effect;
 use super::socket::{Control, Ending, Order, Socket};
 use super::upstream::Upstream;
-use super::ProxySettings;
 use crate::clock::{Timer, thread_cpu};
 use crate::record::ProxyTally;
 use crate::units::Micros;
@@ -76,7 +76,7 @@ async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListe
             Ok((stream, _)) => {
                 // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
                 let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(open), stream));
+                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(proxy, open), stream));
             }
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
@@ -111,8 +111,7 @@ async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
     let control = &registered.control;
     let service = service_fn(|request| attempt::serve(Rc::clone(&proxy), Rc::clone(control), request));
     let socket = TokioIo::new(Socket::new(stream, proxy.settings.clock, Rc::clone(control)));
-    let mut connection =
-        http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
+    let mut connection = http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
     let mut winding_down = false;
     let finished = std::future::poll_fn(|cx| {
         match control.orders(cx) {
@@ -140,21 +139,27 @@ struct Registered {
     number: u64,
     control: Rc<Control>,
     open: Rc<RefCell<Open>>,
+    proxy: Rc<Proxy>,
 }
 
 impl Registered {
-    fn new(open: &Rc<RefCell<Open>>) -> Registered {
+    fn new(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) -> Registered {
         let control = Rc::new(Control::new());
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;
         list.controls.insert(number, Rc::clone(&control));
-        Registered { number, control, open: Rc::clone(open) }
+        Registered { number, control, open: Rc::clone(open), proxy: Rc::clone(proxy) }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         self.open.borrow_mut().controls.remove(&self.number);
+        if std::thread::panicking()
+            && let Ok(mut counters) = self.proxy.counters.try_borrow_mut()
+        {
+            counters.panicked();
+        }
     }
 }

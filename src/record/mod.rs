@@ -255,6 +255,8 @@ pub struct ProxyTally {
     pub upstream_us: Option<hdrhistogram::Histogram<u64>>,
     /// Order-free sum over the decisions about first attempts of first steps.
     pub decisions_digest: u64,
+    /// Connections that a defect of ours ended: must stay zero.
+    pub panics: u64,
     /// CPU time of the proxy's thread.
     pub cpu: Micros,
 }

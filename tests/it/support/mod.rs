@@ -1,4 +1,4 @@
-//! What several tests need: contracts, clients, golden files, recorders, servers, targets that play a script.
+//! What several tests need: golden files, targets that play a script, clients, recorders.
 
 pub mod certificates;
 pub mod client;
