@@ -9,6 +9,7 @@ mod clause;
 mod example;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use self::clause::Clauses;
@@ -40,6 +41,31 @@ pub fn lower(source: &Arc<SourceText>, problems: &Problems) -> Option<Contract> 
     let document = Document::parse(source, problems)?;
     let contract = root(document.root(Reading::new(problems)), source);
     if problems.errors() == before { contract } else { None }
+}
+
+/// Reads a contract file; where there is none, the contract of that name that is compiled in.
+///
+/// # Errors
+/// All problems of the file at once.
+pub fn load(path: &Path) -> Result<Contract, Problems> {
+    let problems = Problems::new();
+    let shown = path.display().to_string();
+    let built_in = || {
+        let name = if path.extension().is_some() { shown.clone() } else { format!("{shown}.toml") };
+        shipped(&name).filter(|_| !path.exists()).map(|text| SourceText::new(&format!("{name} (built in)"), text))
+    };
+    let source = match SourceText::read(path, &shown) {
+        Ok(source) => Some(source),
+        Err(why) => built_in().or_else(|| {
+            let problem = Problem::nowhere(format!("the contract file `{shown}`: {why}"));
+            problems.add(problem.help(format!("name a contract file, or the one that is built in: `{}`", SHIPPED.0)));
+            None
+        }),
+    };
+    match source.and_then(|source| lower(&source, &problems)) {
+        Some(contract) if problems.errors() == 0 => Ok(contract),
+        _ => Err(problems),
+    }
 }
 
 /// The text of a contract that is compiled in, by its file name (`contracts/NAME.toml`, or its last part).
@@ -92,13 +118,8 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     mark_generic(&mut contract.rows);
     example::attach(&mut contract, shown, lint);
     // Resolved last: it names rows and services.
-    contract.server = server.and_then(|table| server_part(table, &contract)).map(Arc::new);
+    contract.server = server.and_then(|table| super::server_file::lower(table, &contract)).map(Arc::new);
     Some(contract)
-}
-
-/// The part of the embedded target is read by whoever knows its words.
-fn server_part(_table: Table<'_>, _contract: &Contract) -> Option<crate::contract::server::Server> {
-    None
 }
 
 /// Services with the place of each.

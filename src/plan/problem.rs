@@ -17,6 +17,8 @@ use super::source::SourceText;
 
 /// Problems kept at most; further ones are only counted.
 const KEPT: usize = 100;
+/// Two places further apart than this are shown one after the other.
+const FURTHEST: usize = 64 * 1024;
 /// Lines longer than this are named, not shown.
 const LONGEST_LINE: usize = 2_000;
 
@@ -51,7 +53,7 @@ pub struct Problem {
     /// A word or two at the place itself.
     pub label: String,
     /// A second place that explains the first (`first declared here`).
-    pub also: Option<(Place, String)>,
+    pub also: Option<Box<(Place, String)>>,
     /// What to do, each a sentence fragment.
     pub help: Vec<String>,
     /// Does not stop anything.
@@ -83,7 +85,7 @@ impl Problem {
 
     /// Points at a second place.
     pub fn also(mut self, place: Place, label: impl Into<String>) -> Problem {
-        self.also = Some((place, printable(label.into())));
+        self.also = Some(Box::new((place, printable(label.into()))));
         self
     }
 
@@ -212,24 +214,44 @@ fn render(renderer: &Renderer, problem: &Problem) -> String {
 }
 
 /// The group with the place's own lines, or only their number where they are too long to be shown.
-fn located<'p>(mut group: Group<'p>, place: &'p Place, problem: &'p Problem) -> Group<'p> {
-    let also = problem.also.as_ref().map(|(place, label)| (place, label.as_str(), AnnotationKind::Context));
-    let primary = (place, problem.label.as_str(), AnnotationKind::Primary);
-    for (place, label, kind) in std::iter::once(primary).chain(also) {
-        let lines = place.source.lines_around(&(place.span.start..place.span.start + 1));
-        if lines.len() > LONGEST_LINE {
-            let origin = Origin::path(place.source.name());
-            group = group.element(origin.line(place.line() as usize).char_column(place.source.column_of(place.span.start) as usize));
-            continue;
-        }
-        // Only the first line of a longer stretch: a whole table under one problem would hide the others.
-        let (start, end) = (place.span.start.min(lines.end) - lines.start, place.span.end.min(lines.end) - lines.start);
-        let annotation = kind.span(start..end.max(start));
-        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-        let snippet = Snippet::source(&place.source.text()[lines]).path(place.source.name()).line_start(place.line() as usize);
-        group = group.element(snippet.annotation(annotation));
+fn located<'p>(group: Group<'p>, place: &'p Place, problem: &'p Problem) -> Group<'p> {
+    let primary = Mark { place, label: &problem.label, kind: AnnotationKind::Primary };
+    let Some((also, label)) = problem.also.as_deref() else { return marked(group, &[primary]) };
+    let also = Mark { place: also, label, kind: AnnotationKind::Context };
+    let far = place.span.start.abs_diff(also.place.span.start) > FURTHEST;
+    match far || !Arc::ptr_eq(&place.source, &also.place.source) {
+        true => marked(marked(group, &[primary]), &[also]),
+        false => marked(group, &[primary, also]),
     }
-    group
+}
+
+/// A place to underline.
+#[derive(Clone, Copy)]
+struct Mark<'p> {
+    place: &'p Place,
+    label: &'p str,
+    kind: AnnotationKind,
+}
+
+/// One stretch of a document with all its marks.
+fn marked<'p>(group: Group<'p>, marks: &[Mark<'p>]) -> Group<'p> {
+    let Some(first) = marks.first() else { return group };
+    let source = &first.place.source;
+    // Only the first line of a longer stretch: a whole table under one problem would hide the others.
+    let own_line = |mark: &Mark<'_>| source.lines_around(&(mark.place.span.start..mark.place.span.start + 1));
+    let lines = marks.iter().map(own_line).reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or_default();
+    if marks.iter().any(|mark| own_line(mark).len() > LONGEST_LINE) {
+        let origin = Origin::path(source.name()).line(first.place.line() as usize);
+        return group.element(origin.char_column(source.column_of(first.place.span.start) as usize));
+    }
+    let annotation = |mark: &Mark<'p>| {
+        let end = own_line(mark).end;
+        let (start, end) = (mark.place.span.start.min(end) - lines.start, mark.place.span.end.min(end) - lines.start);
+        let annotation = mark.kind.span(start..end.max(start));
+        if mark.label.is_empty() { annotation } else { annotation.label(mark.label) }
+    };
+    let snippet = Snippet::source(&source.text()[lines.clone()]).path(source.name()).line_start(source.line_of(lines.start) as usize);
+    group.element(snippet.annotations(marks.iter().map(annotation)))
 }
 
 /// Control bytes of a hostile document must not reach a terminal by way of a message.
@@ -274,9 +296,7 @@ error: a name needs more
   |
 1 | name = \"x\"
   |        ^^^ here
-  |
- ::: plans/a.toml:4:10
-  |
+...
 4 | wieght = 3
   |          - and here
 
