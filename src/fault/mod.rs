@@ -4,8 +4,7 @@
 //! a function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run. A
 //! rule is known to the seed by its *name*, so that a rule added before it, or moved, changes no draw of it.
 //!
-//! What a trigger counts is settled in [`trigger`](self), one sentence for each. An `exactly` is exact over the
-//! arrivals of one (scenario, step): over any first *n* of them the hits differ from the share of *n* by less than
+//! What each trigger says yes to stands at the head of `trigger.rs`. An `exactly` is exact over the arrivals of one (scenario, step): over any first *n* of them the hits differ from the share of *n* by less than
 //! one block, and a window cuts at most one block at each of its ends. It is not exact for a later step that some
 //! sessions never reach, nor where `match` looks at something that differs between arrivals of one step.
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use super::ProxySettings;
 use super::counters::Counters;
@@ -147,6 +147,9 @@ async fn pass(
     let (mut head, body) = reply.response.into_parts();
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
+    if body.is_end_stream() {
+        forward::keep_one_length(&mut head.headers);
+    }
     let (mut rule, mut strike) = (None, None);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().upstream_answered(reply.took);

@@ -52,18 +52,17 @@ impl Counters {
     }
 
     /// An answer of ours violates the contract (X05).
-    pub(super) fn unfaithful(&mut self, rule: RuleIx, violations: &[Violation]) {
-        for violation in violations {
-            let known = self
-                .0
-                .infidelities
-                .iter_mut()
-                .find(|known| known.rule == rule && known.check == violation.check && known.cause == violation.cause);
-            match known {
-                Some(known) => known.count += 1,
-                None => self.0.infidelities.push(Infidelity { rule, check: violation.check, cause: violation.cause.clone(), count: 1 }),
-            }
+    pub(super) fn unfaithful(&mut self, rule: RuleIx, violation: &Violation) {
+        let is_it = |known: &&mut Infidelity| known.rule == rule && known.check == violation.check && known.cause == violation.cause;
+        match self.0.infidelities.iter_mut().find(is_it) {
+            Some(known) => known.count += 1,
+            None => self.0.infidelities.push(Infidelity { rule, check: violation.check, cause: violation.cause.clone(), count: 1 }),
         }
+    }
+
+    /// A connection's task panicked; the others go on.
+    pub(super) fn panicked(&mut self) {
+        self.0.panics += 1;
     }
 
     pub(super) fn finish(&mut self, cpu: Micros) -> ProxyTally {

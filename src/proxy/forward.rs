@@ -35,6 +35,15 @@ pub(super) fn strip(headers: &mut HeaderMap) {
     }
 }
 
+/// Of several lengths that an answer without a body speaks of (to HEAD, or 304), the first passes: hyper writes one.
+pub(super) fn keep_one_length(headers: &mut HeaderMap) {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if let (Some(first), Some(_)) = (lengths.next(), lengths.next()) {
+        let first = first.clone();
+        headers.insert(CONTENT_LENGTH, first);
+    }
+}
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 

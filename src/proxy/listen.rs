@@ -76,7 +76,7 @@ async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListe
             Ok((stream, _)) => {
                 // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
                 let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(open), stream));
+                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(proxy, open), stream));
             }
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
@@ -139,21 +139,27 @@ struct Registered {
     number: u64,
     control: Rc<Control>,
     open: Rc<RefCell<Open>>,
+    proxy: Rc<Proxy>,
 }
 
 impl Registered {
-    fn new(open: &Rc<RefCell<Open>>) -> Registered {
+    fn new(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) -> Registered {
         let control = Rc::new(Control::new());
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;
         list.controls.insert(number, Rc::clone(&control));
-        Registered { number, control, open: Rc::clone(open) }
+        Registered { number, control, open: Rc::clone(open), proxy: Rc::clone(proxy) }
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         self.open.borrow_mut().controls.remove(&self.number);
+        if std::thread::panicking()
+            && let Ok(mut counters) = self.proxy.counters.try_borrow_mut()
+        {
+            counters.panicked();
+        }
     }
 }

@@ -35,6 +35,7 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 /// The body of an answer.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for every attempt that passes")]
 pub(super) enum AnswerBody {
     /// Made by the proxy.
     Made(Bytes),

@@ -72,6 +72,8 @@ pub struct Answered<'a> {
     pub stage: StageIx,
     pub attempt: AttemptNumber,
     pub at: Offset,
+    /// How the attempt ended: an answer that was cut short has a head and no status that counts.
+    pub ending: Ending,
     pub request: &'a RequestFacts<'a>,
     /// Absent where the attempt failed and only the failure could be judged.
     pub response: Option<&'a ResponseFacts<'a>>,
@@ -255,6 +257,8 @@ pub struct ProxyTally {
     pub upstream_us: Option<hdrhistogram::Histogram<u64>>,
     /// Order-free sum over the decisions about first attempts of first steps.
     pub decisions_digest: u64,
+    /// Connections that a defect of ours ended: must stay zero.
+    pub panics: u64,
     /// CPU time of the proxy's thread.
     pub cpu: Micros,
 }

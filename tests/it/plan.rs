@@ -1,6 +1,7 @@
 //! See `src/plan`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brownout::arrival::Process;
 use brownout::contract::Profile;
@@ -10,14 +11,19 @@ use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
 use brownout::plan::problem::Problems;
 use brownout::plan::source::SourceText;
 use brownout::plan::{
-    AtLimit, CaptureFrom, Escape, Fill, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Shape, StatusRange,
-    Template, TransportKind,
+    AtLimit, CaptureFrom, Escape, Fill, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Scenario, Shape,
+    StatusRange, Template, TransportKind,
 };
 use brownout::retry::{Backoff, HintUse, Jitter, Methods};
 use brownout::seed::{Distribution, Seed};
 use brownout::units::{Micros, Offset, Ratio, Size};
 
+use brownout::workload::{Memory, Visit, Workload, capture};
+
+use crate::support::client::Client;
+use crate::support::contract;
 use crate::support::golden::assert_golden;
+use crate::support::served::{Served, Wish};
 
 /// A plan that has nothing wrong, in parts that a test can replace.
 const HEAD: &str = "plan = 1\nname = \"t\"\n";
@@ -668,4 +674,41 @@ fn embedded_presets_and_limits_are_read() {
     assert!(
         matches!(&plan.target.place, Place::Embedded(embedded) if embedded.preset == "broken-reset" && embedded.limits == Limits::Documented)
     );
+}
+
+#[test]
+fn every_step_of_a_shipped_plan_gets_the_answer_it_expects_from_the_built_in_server() {
+    let env = |name: &str| (name == "API_TOKEN").then(|| "user-token".to_owned());
+    for path in shipped_plans() {
+        let plan = Plan::load(&path, &LoadOptions { env: &env, ..LoadOptions::default() }).unwrap_or_else(|problems| panic!("{problems}"));
+        let plan = Arc::new(plan);
+        let workload = Workload::new(&plan, "run-1", "127.0.0.1");
+        for (index, scenario) in plan.scenarios.iter().enumerate() {
+            let served = Served::new(contract::shipped(), &Wish::STRICT);
+            for arrival in 0..3 {
+                let visit = Visit { arrival, ordinal: arrival, scenario: ScenarioIx::from(index), stage: StageIx(0), at: Offset::START };
+                play(&workload, scenario, &visit, &served);
+            }
+        }
+    }
+}
+
+/// Plays one session; every answer must be expected, and hold what later steps need.
+fn play(workload: &Workload, scenario: &Scenario, visit: &Visit, served: &Served) {
+    let mut memory = Memory::default();
+    for (index, step) in scenario.steps.iter().enumerate() {
+        let request = workload.request(visit, StepIx::from(index), &memory);
+        let (method, path) = (step.method.as_str(), request.path.as_str());
+        let headers: Vec<(&str, &str)> = request
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != http::header::HOST)
+            .map(|(name, value)| (name.as_str(), value.to_str().expect("visible")))
+            .collect();
+        // A connection each: the server may close the one on which it refused a body.
+        let answer = Client::connect(served.target.addr).send(method, path, &headers, &request.body);
+        let expected = step.expect.iter().any(|range| (range.first..=range.last).contains(&answer.status));
+        assert!(expected, "{}: {method} {path}: {answer:?} {}", step.operation, answer.text());
+        assert!(capture(step, &answer.headers, &answer.body, &mut memory), "{}: {}", step.operation, answer.text());
+    }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
@@ -14,6 +14,7 @@ use crate::id::{RowIx, RuleIx};
 use crate::proxy::attempt::Proxy;
 use crate::proxy::identity::Identity;
 use crate::proxy::relay::AnswerBody;
+use crate::severity::Severity;
 use crate::units::Micros;
 use crate::wire::{RequestFacts, ResponseFacts};
 
@@ -80,22 +81,24 @@ fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
     answer
 }
 
-/// Holds our own answer to the contract, strictly (X05).
+/// Holds our own answer to the contract, strictly (X05), as the client will see it: without a body to HEAD. What is
+/// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
 fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
     let request = RequestFacts { method: &head.method, path: head.uri.path(), headers: &head.headers, body: &[] };
+    let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };
     let response = ResponseFacts {
         status: answer.status,
         headers: &answer.headers,
-        body: &answer.body,
+        body,
         body_complete: true,
-        body_bytes: answer.body.len() as u64,
+        body_bytes: body.len() as u64,
         received_at_unix_us: now,
         round_trip: Micros::ZERO,
     };
     let judged = contract.check(&strict, &request, &response);
-    if !judged.violations.is_empty() {
-        proxy.counters.borrow_mut().unfaithful(rule, &judged.violations);
+    for violation in judged.violations.iter().filter(|violation| violation.severity != Severity::Info) {
+        proxy.counters.borrow_mut().unfaithful(rule, violation);
     }
 }
 

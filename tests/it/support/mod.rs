@@ -1,9 +1,10 @@
-//! What several tests need: golden files, targets that play a script or a contract, clients, recorders.
+//! What several tests need: golden files, targets that play a script, clients, recorders.
 
 pub mod certificates;
 pub mod client;
 pub mod contract;
 pub mod golden;
+pub mod markup;
 pub mod notes;
 pub mod sample_report;
 pub mod served;
