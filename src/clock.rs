@@ -32,6 +32,14 @@ impl Clock {
         Clock { zero: Instant::now(), unix_us_at_zero: i64::try_from(since.as_micros()).unwrap_or(0) }
     }
 
+    /// A clock that will read zero after `lead`; until then it stands at zero.
+    ///
+    /// The lead gives every thread of a run time to get ready, so that the first arrival is not late.
+    pub fn starting_in(lead: Micros) -> Clock {
+        let now = Clock::new();
+        Clock { zero: now.zero + lead.as_duration(), unix_us_at_zero: now.unix_us_at_zero.saturating_add_unsigned(lead.0) }
+    }
+
     /// The time since this clock read zero.
     pub fn now(&self) -> Offset {
         Offset::micros(u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX))
@@ -46,6 +54,17 @@ impl Clock {
     pub fn at_unix_us(&self, unix_us: i64) -> Offset {
         Offset::micros(u64::try_from(unix_us.saturating_sub(self.unix_us_at_zero)).unwrap_or(0))
     }
+}
+
+/// The processor time the current thread has used; `None` where the system does not tell.
+pub fn thread_cpu() -> Option<Micros> {
+    #[cfg(target_os = "linux")]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(Micros(u64::try_from(used.tv_sec).ok()? * 1_000_000 + u64::try_from(used.tv_nsec).ok()? / 1_000))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// Wakes closer together than this are served together: it bounds the timer's own cost at high rates.

@@ -12,7 +12,7 @@ use crate::wire::Failure;
 
 /// How the body of an answer broke off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The connection ended inside it.
     Cut { reset: bool },
     /// Its framing is not HTTP, or its encryption is spoiled.
@@ -21,7 +21,7 @@ pub(super) enum Broken {
 
 impl Broken {
     /// The failure of an attempt whose body broke off after this many bytes.
-    pub(super) fn after(self, received: u64) -> Failure {
+    pub(crate) fn after(self, received: u64) -> Failure {
         match self {
             Broken::Cut { reset } => Failure::BodyCutShort { received, reset },
             Broken::Malformed(failure) => failure,
@@ -45,7 +45,7 @@ impl<T> From<TrySendError<T>> for Unanswered {
 }
 
 /// Why a body broke off.
-pub(super) fn inside_the_body(error: &(dyn Error + 'static)) -> Broken {
+pub(crate) fn inside_the_body(error: &(dyn Error + 'static)) -> Broken {
     match before_the_head(error) {
         Failure::Closed => Broken::Cut { reset: false },
         Failure::Reset => Broken::Cut { reset: true },
@@ -54,7 +54,7 @@ pub(super) fn inside_the_body(error: &(dyn Error + 'static)) -> Broken {
 }
 
 /// Why there is no answer, for an error after the connection was made.
-pub(super) fn before_the_head(error: &(dyn Error + 'static)) -> Failure {
+pub(crate) fn before_the_head(error: &(dyn Error + 'static)) -> Failure {
     chain(error).filter_map(meaning).last().unwrap_or(Failure::Reset)
 }
 

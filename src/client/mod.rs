@@ -7,7 +7,7 @@
 
 pub mod connect;
 pub mod direct;
-mod failure;
+pub(crate) mod failure;
 mod http1;
 mod http2;
 mod pool;
@@ -30,7 +30,7 @@ pub use stream::Stream;
 pub use tls::TlsSettings;
 
 use crate::units::{Micros, Offset, Size};
-use crate::wire::{Ending, Stamps, StreamFacts};
+use crate::wire::{Ending, SseRule, Stamps, StreamFacts};
 
 /// The HTTP version spoken to the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,15 +62,6 @@ pub struct ClientSettings {
     pub total: Micros,
     /// Bodies are kept up to this size; the rest is counted and thrown away.
     pub keep_body: Size,
-}
-
-/// What is expected of a stream of server-sent events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SseRule {
-    /// The data of the event that ends the stream in order (`[DONE]`).
-    pub done: Option<String>,
-    /// The longest silence between events; a longer one ends the attempt as a timeout.
-    pub max_gap: Option<Micros>,
 }
 
 /// Whichever client sends the measured requests of one worker.

@@ -5,9 +5,7 @@
 //! It keeps at most one line and one event, each up to a bound, whatever the target sends.
 
 use crate::units::Offset;
-use crate::wire::StreamFacts;
-
-use super::SseRule;
+use crate::wire::{SseRule, StreamFacts};
 
 /// Lines and events are kept up to this size; what is longer is counted and cannot be the terminator.
 const LONGEST: usize = 64 * 1024;

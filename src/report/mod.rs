@@ -3,9 +3,28 @@
 //! `report.json` is the report itself; every other output is rendered from it and shows no number that is not
 //! in it, so that `brownout report FILE` makes every view again from that file alone.
 
+pub mod escape;
+pub mod hgrm;
+pub mod histogram;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod markdown;
+mod markup;
+pub mod number;
+mod palette;
+mod scale;
+mod series;
+mod svg;
+pub mod text;
+mod wording;
+
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use sha2::{Digest, Sha256};
 
 use crate::analysis::{
     Accounting, Analysis, ContractFacts, DataQuality, FaultFacts, FindingFacts, HistogramFacts, Metrics, Retries, StageFacts, Timeseries,
@@ -34,6 +53,7 @@ pub struct Report {
     pub timeseries: Timeseries,
     pub retries: Retries,
     /// `{}` where the plan names no contract.
+    #[serde(serialize_with = "json::write_contract", deserialize_with = "json::read_contract")]
     pub contract: Option<ContractFacts>,
     pub probes: Vec<serde_json::Value>,
     pub findings: Vec<FindingFacts>,
@@ -172,4 +192,72 @@ impl Report {
             extra: BTreeMap::new(),
         }
     }
+}
+
+impl Artifact {
+    /// The entry of a file that is written beside report.json.
+    pub fn of(path: &str, media_type: &str, bytes: &[u8]) -> Artifact {
+        Artifact { path: path.to_owned(), media_type: media_type.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes) }
+    }
+}
+
+/// A kind of output. `report.json` is always among the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Html,
+    Junit,
+    Markdown,
+    Hgrm,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 5] = [Format::Json, Format::Html, Format::Junit, Format::Markdown, Format::Hgrm];
+
+    /// The word used in plans and commands.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Format::Json => "json",
+            Format::Html => "html",
+            Format::Junit => "junit",
+            Format::Markdown => "markdown",
+            Format::Hgrm => "hgrm",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Format, String> {
+        let known = Format::ALL.into_iter().find(|format| format.word() == text);
+        known.ok_or_else(|| format!("`{text}` is not a report format; write json, html, junit, markdown or hgrm"))
+    }
+}
+
+/// The name of the file that lists the hashes of the others, in the form `sha256sum --check` reads.
+pub const SUMS: &str = "SHA256SUMS";
+
+/// The files of a report in these formats, each with its name, `report.json` first and [`SUMS`] last.
+///
+/// The same report gives the same bytes each time; nothing is read or written here.
+pub fn files(report: &Report, formats: &[Format]) -> Vec<(String, Vec<u8>)> {
+    let mut files = vec![("report.json".to_owned(), json::render(report))];
+    for format in Format::ALL.into_iter().filter(|format| formats.contains(format)) {
+        match format {
+            Format::Json => {}
+            Format::Html => files.push(("report.html".to_owned(), html::render(report))),
+            Format::Junit => files.push(("junit.xml".to_owned(), junit::render(report))),
+            Format::Markdown => files.push(("summary.md".to_owned(), markdown::render(report))),
+            Format::Hgrm => files.extend(hgrm::render(report)),
+        }
+    }
+    let sums = files.iter().map(|(name, text)| format!("{}  {name}\n", sha256(text.as_bytes()))).collect();
+    files.push((SUMS.to_owned(), sums));
+    files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,82 @@
+//! The faults: what was to be done, what was done, whom it touched, and how long it was felt.
+
+use super::table::{cell, count, more, numbers, row, table, words};
+use crate::analysis::FaultFacts;
+use crate::report::Report;
+use crate::report::escape::line;
+use crate::report::markup::Html;
+use crate::report::number;
+use crate::report::wording::NAME;
+
+const ROWS: usize = 100;
+
+/// Writes the section.
+pub fn render(html: &mut Html, report: &Report) {
+    if report.faults.is_empty() {
+        html.tag("p").text("The plan has no faults: every answer is the target's own.");
+        return;
+    }
+    html.tag("p").text("Every decision is drawn from the seed and recorded in the attempt it touched. Planned: the draw said yes; fired: done on the wire.");
+    let heads = [
+        words("fault"),
+        words("open"),
+        numbers("eligible"),
+        numbers("planned"),
+        numbers("fired"),
+        numbers("unreached"),
+        numbers("attempts touched"),
+        numbers("exchanges touched"),
+        numbers("recovered after"),
+        numbers("own defects"),
+    ];
+    table(html, "Faults", &heads, |html| {
+        for (at, fault) in report.faults.iter().enumerate().take(ROWS) {
+            row(html, |html| one(html, at, fault));
+        }
+    });
+    more(html, report.faults.len(), ROWS, "faults");
+}
+
+fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
+    let pointer = |key: &str| format!("/faults/{at}/{key}");
+    html.tag("th").attr("scope", "row").with(|html| {
+        html.text(&line(&fault.name, NAME));
+        html.tag("div").class("sub").text(&format!("{}: {}", line(&fault.effect, 24), line(&fault.spec, 200)));
+    });
+    cell(html, "", &windows(fault));
+    let counts = [
+        ("eligible", fault.eligible),
+        ("planned", fault.planned),
+        ("fired", fault.fired),
+        ("unreached", fault.unreached),
+        ("attempts_touched", fault.attempts_touched),
+        ("exchanges_touched", fault.exchanges_touched),
+    ];
+    for (key, n) in counts {
+        count(html, &pointer(key), n);
+    }
+    match fault.recovery_ms {
+        Some(ms) => html.tag("td").class("num").fact(&pointer("recovery_ms"), ms).text(&recovered(ms)),
+        None => cell(html, "num muted", number::NOTHING),
+    }
+    count(html, &pointer("fidelity_findings"), fault.fidelity_findings);
+}
+
+fn recovered(ms: u64) -> String {
+    if ms == 0 { "at once".to_owned() } else { number::span(ms.saturating_mul(1000)) }
+}
+
+fn windows(fault: &FaultFacts) -> String {
+    let shown = fault
+        .windows
+        .iter()
+        .take(6)
+        .map(|window| format!("{}\u{a0}–\u{a0}{}", number::moment(window.start_ms), number::moment(window.end_ms)));
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    match fault.windows.len() {
+        0 => text.push_str("never"),
+        n if n > 6 => text.push_str(&format!(" and {} more", n - 6)),
+        _ => {}
+    }
+    text
+}

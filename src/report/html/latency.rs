@@ -1,0 +1,185 @@
+//! Latency: by percentile, and as a table per stage and operation, success and error apart.
+
+use super::curves::{self, Curve};
+use super::figure::empty;
+use super::table::{cell, count, group, more, numbers, row, table, words};
+use crate::analysis::{ByOutcome, MetricSet, Summary};
+use crate::report::Report;
+use crate::report::escape::line;
+use crate::report::histogram::{JUDGED, find};
+use crate::report::markup::Html;
+use crate::report::number;
+use crate::report::palette::Ink;
+use crate::report::wording::NAME;
+
+/// Stages and operations in the table.
+const ROWS: usize = 80;
+
+/// Writes the section.
+pub fn render(html: &mut Html, report: &Report) {
+    html.tag("p").text("Response runs from the moment a request was due to its final outcome, back-off included: what a user would have felt. Service is one attempt on the wire. Errors never count among successes.");
+    html.tag("div").class("two").with(|html| {
+        by_kind(html, report);
+        by_stage(html, report);
+    });
+    all(html, report);
+}
+
+/// Response against service, and errors, of the judged stages.
+fn by_kind(html: &mut Html, report: &Report) {
+    let wanted = [
+        ("response", "ok", "response", Ink::Accent, None),
+        ("service", "ok", "one attempt", Ink::Ok, Some("5 3")),
+        ("response", "error", "errors", Ink::Fail, Some("2 3")),
+    ];
+    let curves: Vec<Curve> = wanted
+        .into_iter()
+        .filter_map(|(kind, outcome, name, ink, dash)| {
+            Some(Curve { name: name.to_owned(), ink, dash, histogram: find(report, JUDGED, kind, outcome)? })
+        })
+        .collect();
+    if curves.is_empty() {
+        empty(html, "curves-kind", "Latency by percentile", "No judged exchange ended, so there are no samples.");
+        return;
+    }
+    let (lead, rest) = kind_findings(&report.metrics.overall);
+    curves::render(html, "curves-kind", "Latency by percentile, judged stages", (&lead, &rest), &curves);
+}
+
+fn kind_findings(overall: &MetricSet) -> (String, String) {
+    let (response, service) = (&overall.response_us.ok, &overall.service_us.ok);
+    let (Some(felt), Some(wire)) = (response.p99, service.p99) else {
+        return ("No judged exchange succeeded.".to_owned(), "Drawn is how long the errors took.".to_owned());
+    };
+    let numbers = format!("p99 response is {}, one attempt {}.", number::span(felt), number::span(wire));
+    match felt as f64 / wire.max(1) as f64 {
+        ratio if ratio > 1.1 => {
+            (numbers, "The difference is back-off and repeated attempts, a late start (lag) or a wait for a connection.".to_owned())
+        }
+        _ => (numbers, "They agree within 10 %: no time was lost between being due and being sent.".to_owned()),
+    }
+}
+
+/// Response of ok exchanges, a curve for each stage.
+fn by_stage(html: &mut Html, report: &Report) {
+    let inks = [
+        (Ink::Muted, Some("2 3")),
+        (Ink::Accent, None),
+        (Ink::Ok, Some("5 3")),
+        (Ink::Fail, None),
+        (Ink::Band, Some("5 3")),
+        (Ink::Warn, None),
+    ];
+    let curves: Vec<Curve> = report
+        .stages
+        .iter()
+        .filter_map(|stage| Some((line(&stage.name, 40), find(report, &stage.name, "response", "ok")?)))
+        .zip(inks)
+        .map(|((name, histogram), (ink, dash))| Curve { name, ink, dash, histogram })
+        .collect();
+    if curves.len() < 2 {
+        empty(html, "curves-stage", "Response by stage", "There are not two stages with samples to compare.");
+        return;
+    }
+    let at = |curve: &Curve| curve.histogram.value_at_quantile(0.99);
+    let slowest = curves.iter().max_by_key(|curve| at(curve)).expect("at least two curves");
+    let fastest = curves.iter().min_by_key(|curve| at(curve)).expect("at least two curves");
+    let ratio = at(slowest) as f64 / at(fastest).max(1) as f64;
+    let lead = if ratio < 1.1 {
+        format!("Every stage was alike: p99 response about {}.", number::span(at(slowest)))
+    } else {
+        format!("The slowest 1 % took {} longer in {} than in {}.", number::factor(Some(ratio)), slowest.name, fastest.name)
+    };
+    curves::render(html, "curves-stage", "Response by percentile, by stage", (&lead, "Successful exchanges only."), &curves);
+}
+
+/// Samples below which a percentile may not be judged (two-sided 95 %, distribution-free).
+const NEEDED: [(&str, u64); 4] = [("p90", 36), ("p95", 72), ("p99", 368), ("p999", 3688)];
+
+fn all(html: &mut Html, report: &Report) {
+    let heads = [
+        words("what"),
+        words("outcome"),
+        numbers("n"),
+        numbers("shortest"),
+        numbers("mean"),
+        numbers("p50"),
+        numbers("p90"),
+        numbers("p95"),
+        numbers("p99"),
+        numbers("p99.9"),
+        numbers("longest"),
+    ];
+    let metrics = &report.metrics;
+    table(html, "Latency", &heads, |html| {
+        group(html, heads.len(), "judged stages together");
+        let overall = [
+            ("response", "response_us", &metrics.overall.response_us),
+            ("one attempt (service)", "service_us", &metrics.overall.service_us),
+            ("first byte", "first_byte_us", &metrics.overall.first_byte_us),
+            ("start after due (lag)", "lag_us", &metrics.overall.lag_us),
+        ];
+        for (name, key, latency) in overall {
+            both(html, name, &format!("/metrics/overall/{key}"), latency, key == "response_us");
+        }
+        both(html, "whole session", "/metrics/session_us", &metrics.session_us, false);
+        if let Some(upstream) = &metrics.upstream_us {
+            one(html, "proxy to target, head", "all", "/metrics/upstream_us", upstream);
+        }
+        for (title, key, named) in
+            [("response by stage", "by_stage", &metrics.by_stage), ("response by operation", "by_operation", &metrics.by_operation)]
+        {
+            if !named.is_empty() {
+                group(html, heads.len(), title);
+            }
+            for (at, named) in named.iter().enumerate().take(ROWS) {
+                both(html, &line(&named.name, NAME), &format!("/metrics/{key}/{at}/response_us"), &named.metrics.response_us, true);
+            }
+        }
+    });
+    more(html, metrics.by_stage.len().max(metrics.by_operation.len()), ROWS, "stages or operations");
+    html.tag("p")
+        .class("muted")
+        .text("† fewer samples than it takes to judge this percentile with 95 % confidence (p90 36, p95 72, p99 368, p99.9 3688).");
+}
+
+fn both(html: &mut Html, name: &str, pointer: &str, latency: &ByOutcome, even_if_empty: bool) {
+    if latency.ok.n > 0 || even_if_empty {
+        one(html, name, "ok", &format!("{pointer}/ok"), &latency.ok);
+    }
+    if latency.error.n > 0 {
+        one(html, name, "error", &format!("{pointer}/error"), &latency.error);
+    }
+}
+
+fn one(html: &mut Html, name: &str, outcome: &str, pointer: &str, summary: &Summary) {
+    row(html, |html| {
+        html.tag("th").attr("scope", "row").text(name);
+        let censored = match summary.censored {
+            0 => outcome.to_owned(),
+            n => format!("{outcome}, {} cut by a timeout", number::count(n)),
+        };
+        cell(html, if outcome == "error" { "bad" } else { "muted" }, &censored);
+        count(html, &format!("{pointer}/n"), summary.n);
+        let points = [
+            ("min", summary.min),
+            ("mean", summary.mean),
+            ("p50", summary.p50),
+            ("p90", summary.p90),
+            ("p95", summary.p95),
+            ("p99", summary.p99),
+            ("p999", summary.p999),
+            ("max", summary.max),
+        ];
+        for (key, value) in points {
+            point(html, &format!("{pointer}/{key}"), key, value, summary.n);
+        }
+    });
+}
+
+fn point(html: &mut Html, pointer: &str, key: &str, value: Option<u64>, n: u64) {
+    let Some(us) = value else { return cell(html, "num muted", number::NOTHING) };
+    let few = NEEDED.iter().any(|&(point, needed)| point == key && n < needed);
+    let (class, mark) = if few { ("num few", "\u{2009}†") } else { ("num", "") };
+    html.tag("td").class(class).fact(pointer, us).text(&format!("{}{mark}", number::span(us)));
+}

@@ -1,0 +1,190 @@
+//! The verdict on the terminal: about ten lines that say what happened and why it passed or failed.
+
+use super::Report;
+use super::escape::line;
+use super::number::{self, NOTHING};
+use super::wording::{self, NAME, SENTENCE, Tone};
+use crate::analysis::GateFacts;
+use crate::gate::Decision;
+
+/// Gates shown; the others are counted.
+const GATES: usize = 6;
+
+/// The verdict in lines, each ended; `colour` adds ANSI colours to the words that carry the verdict.
+pub fn render(report: &Report, colour: bool) -> String {
+    let paint = Paint(colour);
+    let mut out = String::new();
+    let sign = wording::status(report.verdict.status);
+    let verdict = paint.bold(sign.tone, &format!("{} {}", sign.icon, sign.word));
+    push(&mut out, &format!("{verdict}  {}", line(&report.plan.name, NAME)));
+    for part in wrapped(&line(&report.verdict.headline, SENTENCE), 96) {
+        push(&mut out, &format!("  {part}"));
+    }
+    for reason in report.verdict.invalid.iter().take(3) {
+        push(&mut out, &format!("  {} {}", paint.bold(Tone::Bad, "!"), line(reason, SENTENCE)));
+    }
+    if let Some(why) = wording::incomplete(report) {
+        push(&mut out, &format!("  {} {why}", paint.bold(Tone::Doubtful, "!")));
+    }
+    out.push('\n');
+    gates(&mut out, report, paint);
+    for (name, fact) in facts(report) {
+        push(&mut out, &format!("  {}  {fact}", paint.quiet(&format!("{name:<8}"))));
+    }
+    number::plain(&out)
+}
+
+/// A sentence in lines of at most about `width` characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.is_empty() && last.chars().count() + word.chars().count() >= width {
+            lines.push(word.to_owned());
+        } else {
+            let gap = if last.is_empty() { "" } else { " " };
+            last.push_str(gap);
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+fn push(out: &mut String, text: &str) {
+    out.push_str(text.trim_end());
+    out.push('\n');
+}
+
+/// The gates as a table: decision, name, requirement, actual, interval or reason.
+fn gates(out: &mut String, report: &Report, paint: Paint) {
+    let gates = wording::gates_by_weight(report);
+    let shown = &gates[..gates.len().min(GATES)];
+    let cells: Vec<[String; 4]> = shown.iter().map(|(_, gate)| row(gate)).collect();
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    for ((_, gate), [name, require, actual, why]) in shown.iter().zip(&cells) {
+        let sign = wording::decision(gate.decision);
+        let decision = paint.bold(sign.tone, &format!("{} {:<12}", sign.icon, sign.word));
+        let (name, require) = (pad(name, widths[0]), pad(require, widths[1]));
+        let actual = format!("{}{actual}", " ".repeat(widths[2] - actual.chars().count()));
+        push(out, &format!("  {decision}  {name}  {require}  {actual}  {}", paint.quiet(why)));
+    }
+    if gates.is_empty() {
+        push(out, "  no gates in the plan: nothing was decided");
+    } else if gates.len() > shown.len() {
+        push(out, &format!("  … and {} more gates, in the report", gates.len() - shown.len()));
+    }
+    out.push('\n');
+}
+
+fn pad(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.chars().count())))
+}
+
+fn row(gate: &GateFacts) -> [String; 4] {
+    let name = if gate.name == gate.require { String::new() } else { line(&gate.name, 40) };
+    let interval = gate.ci.map(|ci| number::interval(ci, gate.unit));
+    let reason = line(&wording::where_and_why(gate), 90);
+    // what passed needs no more words than its interval
+    let why = match (interval, gate.decision) {
+        (Some(interval), Decision::Pass) => interval,
+        (Some(interval), _) => format!("{interval}  {reason}"),
+        (None, _) => reason,
+    };
+    [name, line(&gate.require, 60), number::plain(&wording::actual(gate)), why]
+}
+
+/// What happened, a line for each subject.
+fn facts(report: &Report) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("load", load(report))];
+    if !report.metrics.by_failure.is_empty() {
+        facts.push(("failed", failures(report)));
+    }
+    if report.retries.attempts > report.retries.exchanges || !report.retries.by_policy.is_empty() {
+        facts.push(("retries", retries(report)));
+    }
+    if !report.faults.is_empty() {
+        facts.push(("faults", faults(report)));
+    }
+    if let Some(contract) = contract(report) {
+        facts.push(("contract", contract));
+    }
+    for (_, finding) in wording::findings_by_weight(report).into_iter().take(1) {
+        let title = line(&finding.title, 160);
+        facts.push(("worst", format!("{} {} · {title} · {}", line(&finding.check, 8), finding.severity, wording::answers(finding.count))));
+    }
+    facts
+}
+
+fn load(report: &Report) -> String {
+    let (account, latency) = (&report.accounting, &report.metrics.overall.response_us.ok);
+    let overall = &report.metrics.overall;
+    let started = format!("{} of {} arrivals started", number::count(account.started), number::count(account.scheduled));
+    let ok = match overall.exchanges {
+        0 => "no judged exchange".to_owned(),
+        n => format!("{} of {} ok", number::share_of(overall.ok, n), wording::counted(n, "judged exchange")),
+    };
+    let span = number::span_or_nothing;
+    format!("{started} · {ok} · p50 {} · p99 {}", span(latency.p50), span(latency.p99))
+}
+
+fn failures(report: &Report) -> String {
+    let kinds = report.metrics.by_failure.iter().take(4);
+    let words: Vec<String> =
+        kinds.map(|failure| format!("{} {}", wording::counted(failure.count, "attempt"), line(&failure.kind, 24))).collect();
+    words.join(" · ")
+}
+
+fn retries(report: &Report) -> String {
+    let retries = &report.retries;
+    let (saved, hint) = (&retries.success_after_retry, &retries.retry_after);
+    let mut text = format!("{} attempts per exchange", retries.amplification.map_or(NOTHING.to_owned(), |a| format!("{a:.2}")));
+    text.push_str(&format!(" · {} of {} disturbed exchanges recovered", number::count(saved.recovered), number::count(saved.touched)));
+    if hint.seen > 0 {
+        text.push_str(&format!(" · Retry-After obeyed {} of {}", number::count(hint.obeyed), number::count(hint.seen)));
+    }
+    text
+}
+
+fn faults(report: &Report) -> String {
+    let shown = report.faults.iter().take(4);
+    let mut words: Vec<String> = shown.map(|fault| format!("{} {} times", line(&fault.name, 40), number::count(fault.fired))).collect();
+    if report.faults.len() > 4 {
+        words.push(format!("{} more", report.faults.len() - 4));
+    }
+    words.join(" · ")
+}
+
+fn contract(report: &Report) -> Option<String> {
+    let coverage = report.contract.as_ref()?.coverage;
+    let seen = format!("{} of {} documented errors seen", number::count(coverage.seen), number::count(coverage.in_scope));
+    let findings = match report.findings.len() as u64 {
+        0 => "no findings".to_owned(),
+        n => wording::counted(n, "finding"),
+    };
+    Some(format!("{seen}, {} of them conformant · {findings}", number::count(coverage.conformant)))
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn bold(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "1;32",
+            Tone::Doubtful => "1;33",
+            Tone::Bad => "1;31",
+            Tone::Quiet => "2",
+        };
+        self.code(code, text)
+    }
+
+    fn quiet(self, text: &str) -> String {
+        if text.is_empty() { String::new() } else { self.code("2", text) }
+    }
+
+    fn code(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}

@@ -1,0 +1,205 @@
+//! The words and orders that all renderings share.
+
+use std::cmp::Reverse;
+
+use super::escape::line;
+use super::number::{self, NOTHING};
+use super::{EndedBy, Report};
+use crate::analysis::{EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use crate::gate::Decision;
+
+/// Names longer than this are cut.
+pub const NAME: usize = 120;
+/// Sentences longer than this are cut.
+pub const SENTENCE: usize = 400;
+
+/// A sign and a word: what a reader sees even without colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    pub icon: &'static str,
+    pub word: &'static str,
+    pub tone: Tone,
+}
+
+/// Good, bad, or to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Doubtful,
+    Bad,
+    Quiet,
+}
+
+impl Tone {
+    /// The class of the style sheet.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Tone::Good => "good",
+            Tone::Doubtful => "doubtful",
+            Tone::Bad => "bad",
+            Tone::Quiet => "muted",
+        }
+    }
+}
+
+const fn sign(icon: &'static str, word: &'static str, tone: Tone) -> Sign {
+    Sign { icon, word, tone }
+}
+
+/// The verdict in a word.
+pub const fn status(status: Status) -> Sign {
+    match status {
+        Status::Pass => sign("✓", "PASS", Tone::Good),
+        Status::Fail => sign("✗", "FAIL", Tone::Bad),
+        Status::Inconclusive => sign("?", "INCONCLUSIVE", Tone::Doubtful),
+        Status::Invalid => sign("!", "INVALID", Tone::Bad),
+        Status::Error => sign("✗", "ERROR", Tone::Bad),
+    }
+}
+
+/// A gate's decision in a word.
+pub const fn decision(decision: Decision) -> Sign {
+    match decision {
+        Decision::Pass => sign("✓", "pass", Tone::Good),
+        Decision::Inconclusive => sign("?", "inconclusive", Tone::Doubtful),
+        Decision::Fail => sign("✗", "fail", Tone::Bad),
+        Decision::NotDecided => sign("–", "not decided", Tone::Quiet),
+    }
+}
+
+/// The state of a documented error in a word.
+pub const fn state(state: EntryState) -> Sign {
+    match state {
+        EntryState::Conformant => sign("●", "conformant", Tone::Good),
+        EntryState::Violating => sign("◆", "violating", Tone::Bad),
+        EntryState::SyntheticOnly => sign("◇", "synthetic only", Tone::Doubtful),
+        EntryState::NeedsHook => sign("○", "needs a hook", Tone::Doubtful),
+        EntryState::Unreached => sign("□", "unreached", Tone::Doubtful),
+        EntryState::NotTried => sign("◌", "not tried", Tone::Quiet),
+        EntryState::Excluded => sign("×", "excluded", Tone::Quiet),
+    }
+}
+
+/// Whether the target itself was seen to answer with this error.
+pub const fn seen(state: EntryState) -> bool {
+    matches!(state, EntryState::Conformant | EntryState::Violating)
+}
+
+/// What the verdict rests on, where it is not the gates: why a run is incomplete, in a sentence.
+pub fn incomplete(report: &Report) -> Option<String> {
+    if report.run.complete {
+        return None;
+    }
+    let how = match report.run.ended_by {
+        EndedBy::Schedule => "The run is incomplete",
+        EndedBy::Sigint => "Interrupted from the keyboard",
+        EndedBy::Sigterm => "Asked to stop by the system",
+        EndedBy::AbortGate => "Stopped by a gate that aborts",
+        EndedBy::TargetLost => "Stopped because the target was lost",
+        EndedBy::Internal => "Stopped by an error of brownout's own",
+    };
+    let after = number::span(report.run.duration_ms.saturating_mul(1000));
+    Some(format!("{how} after {after}: what follows is what was measured until then."))
+}
+
+/// `< 900 ms`
+pub fn limit(gate: &GateFacts) -> String {
+    let op = match gate.op.as_str() {
+        "<" => "<",
+        "<=" => "≤",
+        ">" => ">",
+        ">=" => "≥",
+        "==" => "=",
+        "!=" => "≠",
+        _ => "?",
+    };
+    format!("{op}\u{a0}{}", number::in_unit(gate.limit, gate.unit))
+}
+
+/// `412 ms`
+pub fn actual(gate: &GateFacts) -> String {
+    gate.actual.map_or_else(|| NOTHING.to_owned(), |actual| number::in_unit(actual, gate.unit))
+}
+
+/// `398 … 431 ms`, nothing for facts.
+pub fn interval(gate: &GateFacts) -> String {
+    gate.ci.map_or_else(|| NOTHING.to_owned(), |ci| number::interval(ci, gate.unit))
+}
+
+/// Scope and reason in one line.
+pub fn where_and_why(gate: &GateFacts) -> String {
+    let parts = [gate.scope.as_deref().unwrap_or_default(), gate.reason.as_str()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// The gates as people want to read them: those that failed first, in plan order otherwise.
+pub fn gates_by_weight(report: &Report) -> Vec<(usize, &GateFacts)> {
+    let mut gates: Vec<_> = report.verdict.gates.iter().enumerate().collect();
+    gates.sort_by_key(|(_, gate)| Reverse(gate.decision == Decision::Fail));
+    gates
+}
+
+/// The findings, the worst and the most frequent first.
+pub fn findings_by_weight(report: &Report) -> Vec<(usize, &FindingFacts)> {
+    let mut findings: Vec<_> = report.findings.iter().enumerate().collect();
+    findings.sort_by_key(|(at, finding)| (Reverse(finding.severity), Reverse(finding.count), *at));
+    findings
+}
+
+/// Where a finding was met: `llm-api · 429 RATE_LIMIT_EXCEEDED`.
+pub fn met_where(finding: &FindingFacts) -> String {
+    let status = finding.status.map(|status| status.to_string());
+    let answer = [status.as_deref(), finding.code.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let parts = [finding.service.as_deref().unwrap_or_default(), &answer];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// When a finding was met: `first 12.4 s, last 18.1 s`.
+pub fn met_when(finding: &FindingFacts) -> String {
+    match (finding.first_at_ms, finding.last_at_ms) {
+        (first, last) if first == last => format!("at {}", number::moment(first)),
+        (first, last) => format!("first {}, last {}", number::moment(first), number::moment(last)),
+    }
+}
+
+/// `1 answer`, `12 answers`.
+pub fn answers(n: u64) -> String {
+    counted(n, "answer")
+}
+
+/// `1 thing`, `12 things`.
+pub fn counted(n: u64, thing: &str) -> String {
+    format!("{}\u{a0}{thing}{}", number::count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A service's name in a table: rows without one apply to any.
+pub fn service(entry: &EntryFacts) -> &str {
+    entry.service.as_deref().unwrap_or("any service")
+}
+
+/// `22 Nov 2026 18:04 UTC`, or the text itself where it is no RFC 3339 time.
+pub fn wall_clock(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(time) => time.strftime("%-d %b %Y %H:%M UTC").to_string(),
+        Err(_) => line(text, NAME),
+    }
+}
+
+/// The services of the contract's entries in order of first appearance.
+pub fn services(entries: &[EntryFacts]) -> Vec<Option<&str>> {
+    let mut services: Vec<Option<&str>> = Vec::new();
+    for entry in entries {
+        let service = entry.service.as_deref();
+        if !services.contains(&service) {
+            services.push(service);
+        }
+    }
+    services
+}
+
+/// Whether a finding is about this documented error: the service's own, else the general one of its status and code.
+pub fn belongs(finding: &FindingFacts, entry: &EntryFacts, entries: &[EntryFacts]) -> bool {
+    let same = |other: &EntryFacts| finding.status == Some(other.status) && finding.code.as_deref() == Some(&other.code);
+    let own = |other: &EntryFacts| other.service.is_some() && other.service == finding.service;
+    same(entry) && (own(entry) || entry.service.is_none() && !entries.iter().any(|other| same(other) && own(other)))
+}
