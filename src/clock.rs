@@ -7,8 +7,9 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -80,11 +81,29 @@ pub struct Timer {
 struct Deadlines {
     /// Earliest first; the number keeps the order of equal deadlines.
     heap: BinaryHeap<Reverse<(Offset, u64)>>,
-    wakers: std::collections::HashMap<u64, Waker>,
+    wakers: HashMap<u64, Waker, BuildHasherDefault<Spread>>,
     next: u64,
     /// Wakes the driver when an earlier deadline than the armed one arrives.
     driver: Option<Waker>,
     armed: Option<Offset>,
+}
+
+/// Numbers we count up ourselves need no protection from chosen keys: one multiplication spreads them (Fibonacci hashing).
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Timer {

@@ -219,6 +219,9 @@ impl Gate {
                 (Op::Ne, false) => format!("{value}; it must not be {limit}"),
                 (op, holds) => format!("{value}, {}", op.relation(holds, &limit)),
             },
+            (Some((low, high)), Decision::Pass | Decision::Fail) if value_words(low, unit) == value_words(high, unit) => {
+                format!("{value}, {}", self.op.relation(decision == Decision::Pass, &limit))
+            }
             (Some(interval), Decision::Pass | Decision::Fail) => {
                 let relation = self.op.relation(decision == Decision::Pass, &limit);
                 format!("{value}; the interval {} lies {relation}", interval_words(interval, unit))

@@ -44,9 +44,22 @@ impl Exit {
     }
 }
 
-impl From<Exit> for std::process::ExitCode {
-    fn from(exit: Exit) -> std::process::ExitCode {
-        std::process::ExitCode::from(exit as u8)
+impl Exit {
+    const ALL: [Exit; 9] = [
+        Exit::Pass,
+        Exit::Fail,
+        Exit::Usage,
+        Exit::Setup,
+        Exit::Invalid,
+        Exit::Inconclusive,
+        Exit::Internal,
+        Exit::Interrupted,
+        Exit::Terminated,
+    ];
+
+    /// The exit with this code; internal where no exit has it.
+    pub fn from_code(code: u8) -> Exit {
+        Exit::ALL.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Exit::Internal)
     }
 }
 

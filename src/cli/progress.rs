@@ -54,7 +54,8 @@ impl Progress {
             self.rate = (glance.attempts.saturating_sub(self.before.1.attempts)) as f64 / past.as_secs_f64();
             self.before = (now, glance);
         }
-        let stage = if now >= self.end { self.stages.len() } else { self.stages.partition_point(|(_, start)| *start <= now).saturating_sub(1) };
+        let stage =
+            if now >= self.end { self.stages.len() } else { self.stages.partition_point(|(_, start)| *start <= now).saturating_sub(1) };
         let changed = self.stage.replace(stage) != Some(stage);
         let name = self.stages.get(stage).map_or("drain", |(name, _)| name.as_str());
         match &self.shown {
@@ -105,7 +106,14 @@ fn figures(rate: f64, glance: Glance) -> String {
     let answered = glance.ok + glance.not_ok;
     let errors = if answered == 0 { 0.0 } else { glance.not_ok as f64 / answered as f64 * 100.0 };
     let p99 = glance.p99.map_or("–".to_owned(), |p99| p99.to_string());
-    format!("{:>7}/s  not ok {:>5} %  p99 {:>8}  in flight {:>4}  ok {:>7}", three_digits(rate), three_digits(errors), p99, glance.in_flight, glance.ok)
+    format!(
+        "{:>7}/s  not ok {:>5} %  p99 {:>8}  in flight {:>4}  ok {:>7}",
+        three_digits(rate),
+        three_digits(errors),
+        p99,
+        glance.in_flight,
+        glance.ok
+    )
 }
 
 #[cfg(test)]

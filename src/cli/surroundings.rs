@@ -26,7 +26,13 @@ fn kilobytes(file: &str, field: &str) -> Option<u64> {
 pub fn ci(env: &dyn Fn(&str) -> Option<String>) -> Option<Ci> {
     if env("GITHUB_ACTIONS").is_some() {
         let run_url = Some(format!("{}/{}/actions/runs/{}", env("GITHUB_SERVER_URL")?, env("GITHUB_REPOSITORY")?, env("GITHUB_RUN_ID")?));
-        return Some(Ci { provider: "github".to_owned(), run_url, commit: env("GITHUB_SHA"), branch: env("GITHUB_REF_NAME"), change: env("GITHUB_HEAD_REF") });
+        return Some(Ci {
+            provider: "github".to_owned(),
+            run_url,
+            commit: env("GITHUB_SHA"),
+            branch: env("GITHUB_REF_NAME"),
+            change: env("GITHUB_HEAD_REF"),
+        });
     }
     if env("GITLAB_CI").is_some() {
         return Some(Ci {

@@ -110,7 +110,9 @@ impl<'g> Aborts<'g> {
         let grown = |now: u64, before: u64| now.saturating_sub(before);
         let (part, whole) = match gate.metric {
             Metric::ErrorRate => (grown(glance.not_ok, before.not_ok), grown(glance.ok + glance.not_ok, before.ok + before.not_ok)),
-            Metric::DropRate => (grown(glance.dropped, before.dropped), grown(glance.started + glance.dropped, before.started + before.dropped)),
+            Metric::DropRate => {
+                (grown(glance.dropped, before.dropped), grown(glance.started + glance.dropped, before.started + before.dropped))
+            }
             _ => return false,
         };
         whole >= FEWEST && !gate.op.holds(part as f64 / whole as f64, gate.limit)

@@ -4,6 +4,7 @@
 //! a pooled connection that turns out to be dead *before* the request is written is replaced within the same
 //! attempt, because nothing was sent; whatever happens after the write is the attempt's outcome.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -12,10 +13,9 @@ use http::uri::{Authority, Parts, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 
 use super::connect::Connector;
-use super::failure::before_the_head;
+use super::failure::Unanswered;
 use super::http1::Http1;
 use super::http2::{Http2, Http2Body, Slot};
 use super::pool::{Lease, Limits, Permit, Pool};
@@ -43,12 +43,9 @@ struct Shared {
 
 /// A connection, or a part of one, that a request can be sent on.
 enum Line {
-    Own(Http1, Permit),
+    Own(Box<Http1>, Permit),
     Shared(Slot),
 }
-
-/// What sending came to: an answer, or an error that holds the request if it was not sent.
-type Answer = Result<Response<Incoming>, Box<TrySendError<Request<Full<Bytes>>>>>;
 
 impl Direct {
     /// A transport without connections yet. `settings` are those of this worker alone.
@@ -84,6 +81,13 @@ impl Direct {
                 },
             };
         }
+    }
+}
+
+/// The tasks that drive HTTP/2 connections know the pool: without this, neither would ever end.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.pool.close();
     }
 }
 
@@ -143,7 +147,7 @@ impl Shared {
     async fn send_alone(
         &self,
         mut attempt: Attempt,
-        mut connection: Http1,
+        mut connection: Box<Http1>,
         permit: Permit,
         fresh: bool,
         request: &Outbound<'_>,
@@ -153,7 +157,10 @@ impl Shared {
         if fresh && let Err(failure) = connection.check() {
             return Ok(attempt.failed(failure, self.now()));
         }
-        let answer = self.timer.within(self.head_limit(&attempt), connection.send(alone(request))).await;
+        let answer = {
+            let answer = pin!(connection.send(alone(request)));
+            self.timer.within(self.head_limit(&attempt), answer).await
+        };
         let (head, mut incoming) = match self.head(&mut attempt, answer, fresh) {
             Ok(answer) => answer,
             Err(None) => return Err(attempt),
@@ -177,7 +184,10 @@ impl Shared {
         request: &Outbound<'_>,
         kept: &mut Vec<u8>,
     ) -> Result<Reply, Attempt> {
-        let answer = self.timer.within(self.head_limit(&attempt), slot.send(self.shared(request))).await;
+        let answer = {
+            let answer = pin!(slot.send(self.shared(request)));
+            self.timer.within(self.head_limit(&attempt), answer).await
+        };
         let (head, incoming) = match self.head(&mut attempt, answer, fresh) {
             Ok(answer) => answer,
             Err(None) => {
@@ -197,8 +207,13 @@ impl Shared {
         attempt.limit.min(ready_at + self.settings.first_byte)
     }
 
-    /// The head of an answer, or the failure, or neither where a used connection gave the request back unsent.
-    fn head(&self, attempt: &mut Attempt, answer: Option<Answer>, fresh: bool) -> Result<(Head, Incoming), Option<Failure>> {
+    /// The head of an answer, or the failure, or neither where a used connection did not take the request.
+    fn head(
+        &self,
+        attempt: &mut Attempt,
+        answer: Option<Result<Response<Incoming>, Unanswered>>,
+        fresh: bool,
+    ) -> Result<(Head, Incoming), Option<Failure>> {
         attempt.sent = true;
         match answer {
             None => Err(Some(Failure::TimedOut(Phase::FirstByte))),
@@ -207,9 +222,9 @@ impl Shared {
                 let head = Head { status: head.status.as_u16(), version: head.version, headers: head.headers, at: self.now() };
                 Ok((head, incoming))
             }
-            Some(Err(error)) => {
-                attempt.sent = error.message().is_none();
-                Err((attempt.sent || fresh).then(|| before_the_head(error.error())))
+            Some(Err(Unanswered { failure, sent })) => {
+                attempt.sent = sent;
+                Err((sent || fresh).then_some(failure))
             }
         }
     }

@@ -6,6 +6,8 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use hyper::client::conn::TrySendError;
+
 use crate::wire::Failure;
 
 /// How the body of an answer broke off.
@@ -24,6 +26,21 @@ impl Broken {
             Broken::Cut { reset } => Failure::BodyCutShort { received, reset },
             Broken::Malformed(failure) => failure,
         }
+    }
+}
+
+/// Why no head of an answer came on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unanswered {
+    pub(super) failure: Failure,
+    /// Whether the request, or a part of it, was written.
+    pub(super) sent: bool,
+}
+
+/// hyper gives a request back if it never began to write it.
+impl<T> From<TrySendError<T>> for Unanswered {
+    fn from(error: TrySendError<T>) -> Unanswered {
+        Unanswered { failure: before_the_head(error.error()), sent: error.message().is_none() }
     }
 }
 

@@ -14,16 +14,15 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::failure::{Broken, before_the_head, inside_the_body};
+use super::failure::{Broken, Unanswered, before_the_head, inside_the_body};
 use super::receive::Pieces;
 use super::stream::Stream;
 use crate::wire::Failure;
 
-/// A connection for one request at a time.
+/// A connection for one request at a time. It is large and changes hands often: it lives in a box.
 #[derive(Debug)]
 pub(super) struct Http1 {
     sender: SendRequest<Full<Bytes>>,
@@ -34,9 +33,9 @@ pub(super) struct Http1 {
 
 impl Http1 {
     /// HTTP/1.1 on a fresh connection. Nothing is sent yet.
-    pub(super) async fn begin(stream: Stream) -> Result<Http1, Failure> {
+    pub(super) async fn begin(stream: Stream) -> Result<Box<Http1>, Failure> {
         let (sender, connection) = Builder::new().handshake(TokioIo::new(stream)).await.map_err(|error| before_the_head(&error))?;
-        Ok(Http1 { sender, connection, over: None })
+        Ok(Box::new(Http1 { sender, connection, over: None }))
     }
 
     /// Lets the connection read and write what it can.
@@ -59,18 +58,18 @@ impl Http1 {
         self.over.is_none() && (self.sender.is_ready() || (self.check().is_ok() && self.sender.is_ready()))
     }
 
-    /// Sends a request and waits for the head of the answer. An error that holds the request means it was not sent.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Box<TrySendError<Request<Full<Bytes>>>>> {
+    /// Sends a request and waits for the head of the answer.
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unanswered> {
         let mut answer = pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| {
             self.advance(cx);
-            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answer) => Poll::Ready(answer.map_err(Unanswered::from)),
+                // The connection ended without having taken the request.
+                Poll::Pending => self.over.map_or(Poll::Pending, |failure| Poll::Ready(Err(Unanswered { failure, sent: false }))),
+            }
         })
         .await
-        .map_err(Box::new)
     }
 
     /// The body of an answer that came on this connection.
@@ -90,8 +89,15 @@ impl Pieces for Http1Body<'_> {
         if self.incoming.is_end_stream() {
             return Poll::Ready(None);
         }
-        self.connection.advance(cx);
-        poll_incoming(self.incoming, &mut Context::from_waker(Waker::noop()))
+        // A short body has come together with its head: only where it has not must the connection move.
+        let unheard = &mut Context::from_waker(Waker::noop());
+        match poll_incoming(self.incoming, unheard) {
+            Poll::Pending => {
+                self.connection.advance(cx);
+                poll_incoming(self.incoming, unheard)
+            }
+            piece => piece,
+        }
     }
 }
 

@@ -13,11 +13,10 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 
-use super::failure::{Broken, before_the_head};
+use super::failure::{Broken, Unanswered, before_the_head};
 use super::http1::poll_incoming;
 use super::pool::{Permit, Pool};
 use super::receive::Pieces;
@@ -83,10 +82,10 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Sends a request and waits for the head of the answer. An error that holds the request means it was not sent.
-    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Box<TrySendError<Request<Full<Bytes>>>>> {
+    /// Sends a request and waits for the head of the answer.
+    pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Unanswered> {
         let answer = self.connection.sender.borrow_mut().try_send_request(request);
-        answer.await.map_err(Box::new)
+        answer.await.map_err(Unanswered::from)
     }
 }
 

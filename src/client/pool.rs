@@ -41,7 +41,7 @@ struct State {
     /// Of these, being made.
     being_made: usize,
     /// Idle HTTP/1.1 connections and since when, the last used at the back.
-    idle: VecDeque<(Http1, Offset)>,
+    idle: VecDeque<(Box<Http1>, Offset)>,
     /// HTTP/2 connections.
     shared: Vec<Rc<Http2>>,
     /// Who waits, in order; numbers ascend.
@@ -53,7 +53,7 @@ struct State {
 #[derive(Debug)]
 pub(super) enum Lease {
     /// A connection that was used before.
-    Reused(Http1, Permit),
+    Reused(Box<Http1>, Permit),
     /// A stream on a shared connection.
     Stream(Slot),
     /// A socket may be opened.
@@ -128,6 +128,14 @@ impl Pool {
         self.state.borrow().queue.len()
     }
 
+    /// Closes what lies idle, and lets what is in use close after its last stream.
+    pub(super) fn close(&self) {
+        let mut state = self.state.borrow_mut();
+        state.open -= state.idle.len();
+        state.idle.clear();
+        state.shared.clear();
+    }
+
     fn close_expired(&self, now: Offset) {
         let mut state = self.state.borrow_mut();
         let timeout = self.limits.idle_timeout;
@@ -135,7 +143,7 @@ impl Pool {
             state.idle.pop_front();
             state.open -= 1;
         }
-        state.shared.retain(|shared| !shared.is_closed() && !shared.idle_since().is_some_and(|since| now.since(since) >= timeout));
+        state.shared.retain(|shared| !shared.is_closed() && shared.idle_since().is_none_or(|since| now.since(since) < timeout));
     }
 }
 
@@ -164,7 +172,7 @@ impl Permit {
     }
 
     /// Puts the connection back for others.
-    pub(super) fn keep(self, connection: Http1, now: Offset) {
+    pub(super) fn keep(self, connection: Box<Http1>, now: Offset) {
         let mut state = self.pool.state.borrow_mut();
         state.idle.push_back((connection, now));
         // The permit goes with it: dropping this one would otherwise count the socket as closed.

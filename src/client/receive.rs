@@ -69,14 +69,14 @@ impl Attempt {
         let keep = if is_error || request.keep_success_body { keep } else { 0 };
         let stream = request.stream.filter(|_| !is_error);
         let mut events = stream.map(|rule| EventStream::new(rule, self.stamps.started_at, head.at));
-        let mut body_bytes = 0;
-        let end = read_pieces(pieces, timer, self.limit, &mut events, |piece| {
+        let (mut body_bytes, mut waited) = (0, false);
+        let end = read_pieces(pieces, timer, self.limit, &mut events, &mut waited, |piece| {
             body_bytes += piece.len() as u64;
             let room = usize::try_from(keep).unwrap_or(usize::MAX).saturating_sub(kept.len());
             kept.extend_from_slice(&piece[..piece.len().min(room)]);
         })
         .await;
-        let now = timer.clock().now();
+        let now = if waited { timer.clock().now() } else { head.at };
         let terminated_at = if let End::OutOfTime(at) = end { at } else { None };
         self.stamps.ended_at = terminated_at.unwrap_or(now);
         let complete = end == End::Complete;
@@ -98,18 +98,25 @@ impl Attempt {
     }
 }
 
+/// Takes every piece; `waited` is set unless the whole body was there at once, together with its head.
 async fn read_pieces(
     pieces: &mut impl Pieces,
     timer: &Timer,
     limit: Offset,
     events: &mut Option<EventStream<'_>>,
+    waited: &mut bool,
     mut take: impl FnMut(&[u8]),
 ) -> End {
     let mut first = true;
     loop {
         let silent_until = events.as_ref().and_then(EventStream::silent_until);
         let deadline = silent_until.map_or(limit, |until| until.min(limit));
-        let piece = timer.within(deadline, std::future::poll_fn(|cx| pieces.poll_piece(cx))).await;
+        let next = std::future::poll_fn(|cx| {
+            let piece = pieces.poll_piece(cx);
+            *waited |= piece.is_pending();
+            piece
+        });
+        let piece = timer.within(deadline, next).await;
         let piece = match piece {
             None => return End::OutOfTime(events.as_ref().and_then(EventStream::terminated_at)),
             Some(None) => return End::Complete,
@@ -117,9 +124,10 @@ async fn read_pieces(
             Some(Some(Ok(piece))) => piece,
         };
         take(&piece);
-        // One piece is the usual case, and the clock need not be asked for it. A target that never ends its
-        // body could keep us here for good, always with a next piece at hand.
-        if !first || events.is_some() {
+        // One piece that came with the head is the usual case, and the clock need not be asked for it. A target
+        // that never ends its body could keep us here for good, always with a next piece at hand.
+        if !first || *waited || events.is_some() {
+            *waited = true;
             let now = timer.clock().now();
             if let Some(events) = events {
                 events.feed(&piece, now);

@@ -526,3 +526,26 @@ mod tests {
         }
     }
 }
+
+/// Whether the embedded target enforces rate limits.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limits {
+    Off,
+    Documented,
+    /// Documented limits multiplied (`"x100"`).
+    Factor(f64),
+}
+
+/// From a plan or the command line: `off`, `documented`, `x100`.
+impl std::str::FromStr for Limits {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Limits, String> {
+        let factor = text.strip_prefix('x').and_then(|factor| factor.parse::<f64>().ok());
+        match (text, factor) {
+            ("off", _) => Ok(Limits::Off),
+            ("documented", _) => Ok(Limits::Documented),
+            (_, Some(factor)) if factor > 0.0 && factor.is_finite() => Ok(Limits::Factor(factor)),
+            _ => Err(format!("`{text}` is no value of `limits`")),
+        }
+    }
+}

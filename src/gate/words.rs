@@ -136,17 +136,18 @@ fn parts(value: f64, unit: Unit) -> (String, String) {
                 _ => (text, String::new()),
             }
         }
-        Unit::Ratio => (small_digits(value * 100.0), " %".to_owned()),
+        Unit::Ratio => (share_digits(value * 100.0), " %".to_owned()),
         Unit::Count => (count_words(value.round().max(0.0) as u64), String::new()),
         Unit::PerS => (three_digits(value), "/s".to_owned()),
         Unit::None => (three_digits(value), String::new()),
     }
 }
 
-/// Three digits, but two significant ones below 0.1, so that a small share does not become nothing.
-fn small_digits(value: f64) -> String {
-    if value > 0.0 && value < 0.1 {
-        let decimals = (1 - value.log10().floor() as i32).clamp(2, 6) as usize;
+/// Three digits, but more where a share would become nothing or all: `0.012`, `99.988`.
+fn share_digits(value: f64) -> String {
+    let rest = if value < 50.0 { value } else { 100.0 - value };
+    if rest > 0.0 && rest < 0.1 {
+        let decimals = (1 - rest.log10().floor() as i32).clamp(2, 6) as usize;
         let text = format!("{value:.decimals$}");
         return text.trim_end_matches('0').trim_end_matches('.').to_owned();
     }
@@ -166,6 +167,8 @@ mod tests {
             (0.004, Unit::Ratio, "0.4 %"),
             (0.000_123, Unit::Ratio, "0.012 %"),
             (1.0, Unit::Ratio, "100 %"),
+            (0.999_88, Unit::Ratio, "99.988 %"),
+            (0.999, Unit::Ratio, "99.9 %"),
             (12_480.0, Unit::Count, "12 480"),
             (1_234_567.0, Unit::Count, "1 234 567"),
             (999.0, Unit::Count, "999"),

@@ -9,6 +9,7 @@ mod clause;
 mod example;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use self::clause::Clauses;
@@ -42,6 +43,31 @@ pub fn lower(source: &Arc<SourceText>, problems: &Problems) -> Option<Contract> 
     if problems.errors() == before { contract } else { None }
 }
 
+/// Reads a contract file; where there is none, the contract of that name that is compiled in.
+///
+/// # Errors
+/// All problems of the file at once.
+pub fn load(path: &Path) -> Result<Contract, Problems> {
+    let problems = Problems::new();
+    let shown = path.display().to_string();
+    let built_in = || {
+        let name = if path.extension().is_some() { shown.clone() } else { format!("{shown}.toml") };
+        shipped(&name).filter(|_| !path.exists()).map(|text| SourceText::new(&format!("{name} (built in)"), text))
+    };
+    let source = match SourceText::read(path, &shown) {
+        Ok(source) => Some(source),
+        Err(why) => built_in().or_else(|| {
+            let problem = Problem::nowhere(format!("the contract file `{shown}`: {why}"));
+            problems.add(problem.help(format!("name a contract file, or the one that is built in: `{}`", SHIPPED.0)));
+            None
+        }),
+    };
+    match source.and_then(|source| lower(&source, &problems)) {
+        Some(contract) if problems.errors() == 0 => Ok(contract),
+        _ => Err(problems),
+    }
+}
+
 /// The text of a contract that is compiled in, by its file name (`contracts/NAME.toml`, or its last part).
 pub fn shipped(file: &str) -> Option<&'static str> {
     let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
@@ -70,6 +96,7 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     let errors = root.tables("error");
     let rows = rows(&errors, &services, &envelopes);
     let shown = example::examples(&root, &errors, &services);
+    errors.into_iter().for_each(Table::finish);
     let server = root.table("server");
     root.finish();
 
@@ -197,7 +224,7 @@ fn rows(errors: &[Table<'_>], services: &[(Service, Place)], envelopes: &[(Strin
 fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, Clauses)]) -> Option<Row> {
     let service = table.take("service").map(|value| service_ix(&value, services));
     table.not_yet("operation");
-    let status = table.required("status").and_then(|value| value.whole(400..=599u16));
+    let status = table.required("status").and_then(|value| status(&value));
     let code = table.required("code").and_then(|value| value.string());
     let meaning = table.string("meaning");
     let retry = table.one_of("retry", &RETRY);
@@ -234,6 +261,17 @@ fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, C
         source: source_of(&table.place()),
         code,
     })
+}
+
+/// The status of an error. Classes (`"5xx"`) are for a later version.
+fn status(value: &Value<'_>) -> Option<u16> {
+    match value.view() {
+        View::Integer(_) => value.whole(400..=599),
+        _ => value.refuse(
+            "`status` must be a whole number from 400 to 599",
+            "write one row for each status; classes are not supported in this version",
+        ),
+    }
 }
 
 fn service_ix(value: &Value<'_>, services: &[(Service, Place)]) -> Option<ServiceIx> {

@@ -365,14 +365,14 @@ mod tests {
         let text = "[[scenario]]\nname = \"a\"\n  [[scenario.step]]\n  name = \"b\"\n[tls]\nx = { y = 1 }\n";
         let found = wrong(text, |root| {
             let scenario = root.tables("scenario").remove(0);
-            assert_eq!((scenario.place().line(), scenario.shown()), (1, "[scenario]".to_owned()));
+            assert_eq!((scenario.place().line(), scenario.shown()), (1, "[[scenario]]".to_owned()));
             let step = scenario.tables("step").remove(0);
             assert_eq!((step.place().line(), step.path()), (3, "scenario.step"));
             let x = root.table("tls").expect("a table").table("x").expect("a table");
             assert_eq!((x.place().to_words(), x.shown()), ("t:6:5".to_owned(), "[tls.x]".to_owned()));
             step.finish();
         });
-        assert_eq!(found, ["t:4:3 unknown key `name` in [scenario.step]"]);
+        assert_eq!(found, ["t:4:3 unknown key `name` in [[scenario.step]]"]);
     }
 
     #[test]

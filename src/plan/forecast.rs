@@ -8,6 +8,7 @@ mod words;
 
 use crate::arrival::Segment;
 use crate::contract::Contract;
+use crate::contract::server::Server;
 use crate::fault::{Effect, Element, FaultRule, Respond, Trigger};
 use crate::gate::{FaultScope, Gate, Latency, Metric, Op};
 use crate::id::{RowIx, ScenarioIx, StageIx, StepIx};
@@ -23,7 +24,7 @@ const Z2: f64 = 3.841_458_8;
 /// What a plan is expected to come to. Numbers of events are means over seeds.
 #[derive(Clone, Debug)]
 pub struct Forecast {
-    /// What an answer is assumed to take.
+    /// What an answer is assumed to take, on average over all steps.
     pub response: Micros,
     /// Whether that is what the embedded target declares, and not a guess.
     pub response_declared: bool,
@@ -94,11 +95,10 @@ pub enum Outlook {
 impl Plan {
     /// What the plan will come to.
     pub fn forecast(&self) -> Forecast {
-        let declared = self.declared_latency();
-        let cells = Cells { plan: self, response: declared.unwrap_or(USUAL_RESPONSE) };
+        let cells = Cells { plan: self, server: self.served() };
         Forecast {
-            response: cells.response,
-            response_declared: declared.is_some(),
+            response: Micros::from_secs_f64(cells.per_step(|step| cells.response(step).as_secs_f64())),
+            response_declared: cells.server.is_some(),
             length: self.schedule_end().0,
             exchanges: cells.all().map(|cell| cells.exchanges(cell)).sum(),
             stages: self.load.stages.iter().map(|stage| cells.stage(stage)).collect(),
@@ -107,11 +107,10 @@ impl Plan {
         }
     }
 
-    fn declared_latency(&self) -> Option<Micros> {
+    /// The server that is built in, if the plan asks for it.
+    fn served(&self) -> Option<&Server> {
         let Place::Embedded(_) = self.target.place else { return None };
-        let server = self.contract.as_ref()?.contract.server.as_ref()?;
-        // A millisecond for what is not declared: the way there and back.
-        server.latency.map(|latency| latency.mean() + Micros::from_millis(1))
+        self.contract.as_ref()?.contract.server.as_deref()
     }
 }
 
@@ -125,7 +124,7 @@ struct Cell {
 
 struct Cells<'p> {
     plan: &'p Plan,
-    response: Micros,
+    server: Option<&'p Server>,
 }
 
 impl Cells<'_> {
@@ -146,11 +145,28 @@ impl Cells<'_> {
 
     /// How long a session takes, over all scenarios.
     fn session(&self) -> f64 {
-        let one = |scenario: &Scenario| {
-            let step = |step: &Step| self.response.as_secs_f64() + step.think.map_or(0.0, |think| think.mean().as_secs_f64());
-            self.share(scenario) * scenario.steps.iter().map(step).sum::<f64>()
-        };
-        self.plan.scenarios.iter().map(one).sum::<f64>().max(1e-6)
+        let step = |step: &Step| self.response(step).as_secs_f64() + step.think.map_or(0.0, |think| think.mean().as_secs_f64());
+        self.per_session(step).max(1e-6)
+    }
+
+    /// The sum over the steps of a session, on average over sessions.
+    fn per_session(&self, of: impl Fn(&Step) -> f64) -> f64 {
+        self.plan.scenarios.iter().map(|scenario| self.share(scenario) * scenario.steps.iter().map(&of).sum::<f64>()).sum()
+    }
+
+    /// The average over steps as often as they are played.
+    fn per_step(&self, of: impl Fn(&Step) -> f64) -> f64 {
+        self.per_session(of) / self.per_session(|_| 1.0).max(1e-9)
+    }
+
+    /// What the embedded target declares for the step's route, or else what is usual.
+    fn response(&self, step: &Step) -> Micros {
+        let Some(server) = self.server else { return USUAL_RESPONSE };
+        let path = sample_path(step);
+        let route = server.routes.iter().find(|route| route.method == step.method && route.path.matches(&path));
+        let latency = route.and_then(|route| route.latency).or(server.latency);
+        // A millisecond for what is not declared: the way there and back.
+        latency.map_or(Micros::ZERO, |latency| latency.mean()) + Micros::from_millis(1)
     }
 
     fn arrivals(&self, stage: &Stage, start: Offset, end: Offset) -> f64 {

@@ -29,8 +29,10 @@ use crate::seed::{Distribution, Seed};
 use crate::units::{Micros, Offset, Ratio, Size};
 use crate::wire::SseRule;
 
+pub use crate::contract::server::Limits;
 pub use lower::LoadOptions;
 pub use nearest::nearest;
+pub use problem::Problems;
 
 /// Everything a run does.
 #[derive(Clone, Debug)]
@@ -91,15 +93,6 @@ pub enum Place {
 pub struct Embedded {
     pub preset: String,
     pub limits: Limits,
-}
-
-/// Whether the embedded target enforces rate limits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limits {
-    Off,
-    Documented,
-    /// Documented limits multiplied (`"x100"`).
-    Factor(f64),
 }
 
 /// The HTTP version spoken to the target.

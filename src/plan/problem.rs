@@ -53,7 +53,7 @@ pub struct Problem {
     /// A word or two at the place itself.
     pub label: String,
     /// A second place that explains the first (`first declared here`).
-    pub also: Option<(Place, String)>,
+    pub also: Option<Box<(Place, String)>>,
     /// What to do, each a sentence fragment.
     pub help: Vec<String>,
     /// Does not stop anything.
@@ -85,7 +85,7 @@ impl Problem {
 
     /// Points at a second place.
     pub fn also(mut self, place: Place, label: impl Into<String>) -> Problem {
-        self.also = Some((place, printable(label.into())));
+        self.also = Some(Box::new((place, printable(label.into()))));
         self
     }
 
@@ -216,7 +216,7 @@ fn render(renderer: &Renderer, problem: &Problem) -> String {
 /// The group with the place's own lines, or only their number where they are too long to be shown.
 fn located<'p>(group: Group<'p>, place: &'p Place, problem: &'p Problem) -> Group<'p> {
     let primary = Mark { place, label: &problem.label, kind: AnnotationKind::Primary };
-    let Some((also, label)) = &problem.also else { return marked(group, &[primary]) };
+    let Some((also, label)) = problem.also.as_deref() else { return marked(group, &[primary]) };
     let also = Mark { place: also, label, kind: AnnotationKind::Context };
     let far = place.span.start.abs_diff(also.place.span.start) > FURTHEST;
     match far || !Arc::ptr_eq(&place.source, &also.place.source) {
@@ -296,9 +296,7 @@ error: a name needs more
   |
 1 | name = \"x\"
   |        ^^^ here
-  |
- ::: plans/a.toml:4:10
-  |
+...
 4 | wieght = 3
   |          - and here
 

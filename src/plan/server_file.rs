@@ -1,10 +1,65 @@
 //! The `[server]` part of a contract file → [`Server`], or every problem in it.
 //!
-//! Names become indices and rows of the contract here, so that the server that acts on them never looks one up.
+//! Names become indices and rows of the contract here, so that the server that acts on them never looks one up. The
+//! language in short; every key but those marked `!` may be left out:
+//!
+//! ```toml
+//! [server]
+//! max_body = "1MiB"                       # JSON bodies; longer is the mistake `too_large`
+//! latency  = { lognormal = { median = "4ms", p99 = "25ms" } }   # or { fixed }, { uniform }; none: no wait
+//! limit    = 100                          # cost units per minute where a route does not say; none: no limit
+//!
+//! [server.auth]                           # none: everything is open
+//! header = "Authorization"                # the usual one
+//! scheme = "Bearer"                       # "" where the header is the token
+//! challenge = 'Bearer realm="api"'        # WWW-Authenticate
+//! overseer = "admin"                      # a role that may see what others own
+//! users = [{ name = "ann", token = "…", roles = ["user"] }]     # name!, token!
+//!
+//! [server.errors]                         # which documented error a mistake is: malformed!, no_route!, internal!, and
+//! malformed = "INVALID_REQUEST"           # unauthorized! with auth, limited! with limits; all words: `Mistake::ALL`
+//!
+//! [server.headers]                        # on every answer where what they name is known
+//! X-RateLimit-Limit = "${limit}"
+//!
+//! [server.success]                        # bodies of successes; a route's `answer` replaces them
+//! item = { data = "${item}" }
+//! list = { data = "${items}", next = "${cursor}" }
+//!
+//! [server.page]                           # size, max, limit and cursor (names of parameters), partial (a status)
+//!
+//! [server.explain.422]                    # members of the error bodies of one status; a list is repeated for each flaw
+//! errors = [{ field = "${field}", message = "${issue}" }]
+//!
+//! [server.resource.thing]                 # prefix, within, owned, singular, unique, created, updated, also, items, keep,
+//! unique = ["title"]                      # quota, errors: see `contract::server::Resource`
+//!
+//! [[server.route]]
+//! request = "POST /things"                # `{thing}` in a path is looked up in the resource of that name
+//! kind = "collection"                     # collection: GET lists, POST creates; item: GET, PATCH, DELETE; action; sse; upload
+//! resource = "thing"                      # items: the last one of the path, unless said
+//! limit = 100                             # and cost = 2 or "per-mib", role, auth = false, latency, max_body, status, text
+//! body.title = { type = "string", required = true, min_len = 1, max_len = 200, errors = { length = "TOO_LONG" } }
+//! query.sort = { one_of = ["up", "down"] }    # also: min, max, max_text, format, refers = "resource", fields = { … }
+//! errors = { duplicate = "TITLE_TAKEN" }  # narrower than the resource's, which are narrower than the server's
+//! answer = { id = "${id}", title = "${body.title}" }
+//! # sse: stream = { when = "body.stream", frame = { … }, last = { … }, done = "[DONE]", gap = … }, one frame for each word of `text`
+//! # upload: types = […], max_size = "10MB", stores = { size = "${size}" };  action: removes = { thing = "body.ids" }
+//!
+//! [[server.trigger]]                      # the first that applies wins; on state alone it comes before everything else
+//! when = { "switch/maintenance.on" = true }   # body.x, query.x, header.x, thing.x (of the path's), thing/id.x
+//! on = ["/things**"]                      # and except; none: everywhere
+//! error = "UNAVAILABLE"                   # and delay, retry_after, message
+//!
+//! [server.preset.late-reset]              # `strict` is the server as it is
+//! about = "…"
+//! changes = [{ header = "X-RateLimit-Reset", shift = 3600, statuses = [429] }]    # or member; shift, remove, set
+//! ```
 
 mod act;
 mod errors;
 mod field;
+mod preset;
 mod shape;
 
 use std::cell::RefCell;
@@ -15,12 +70,12 @@ use serde_json::{Map, Value as Json};
 
 use self::errors::{Declared, Level};
 use super::file::{Table, Value, View};
+use super::lower::spread;
 use super::problem::{Problem, Problems};
 use crate::contract::Contract;
-use crate::contract::server::{AnswerPart, Change, Cost, Edit, Explain, Shape, Trigger};
-use crate::contract::server::{Auth, Mistake, Page, PathItem, Preset, Resource, Route, Server, User};
+use crate::contract::server::{Auth, Mistake, Page, PathItem, Resource, Route, Server, User};
+use crate::contract::server::{Cost, Explain, Shape, Trigger};
 use crate::id::RowIx;
-use crate::seed::Distribution;
 use crate::units::{Micros, Size};
 use crate::wire::PathPattern;
 
@@ -53,14 +108,14 @@ pub fn lower(table: Table<'_>, contract: &Contract) -> Option<Server> {
     }
     let server = Server {
         max_body: table.parsed("max_body").unwrap_or(Size(1024 * 1024)),
-        latency: table.take("latency").and_then(|value| distribution(&value)),
+        latency: table.take("latency").and_then(|value| spread::lower(&value)),
         headers: lowering.headers(&table),
         item,
         list,
         page: page(&table),
         explain: lowering.explain(&table),
         triggers: table.tables("trigger").into_iter().filter_map(|trigger| lowering.trigger(trigger, &routes)).collect(),
-        presets: presets(&table),
+        presets: preset::presets(&table),
         errors: lowering.errors(&[&lowering.errors], None),
         tells_methods: lowering.errors.has(Mistake::Method),
         auth,
@@ -169,7 +224,7 @@ impl Lowering<'_> {
             role: table.string("role"),
             limit,
             cost: table.take("cost").map_or(Some(Cost::Units(1)), |value| cost(&value)).unwrap_or(Cost::Units(1)),
-            latency: table.take("latency").and_then(|value| distribution(&value)),
+            latency: table.take("latency").and_then(|value| spread::lower(&value)),
             max_body: table.parsed("max_body"),
             body: table.table("body").map(|body| self.fields(&body, &level)).unwrap_or_default(),
             query: table.table("query").map(|query| self.fields(&query, &level)).unwrap_or_default(),
@@ -262,7 +317,7 @@ impl Lowering<'_> {
             early,
             rows,
             when,
-            delay: table.take("delay").and_then(|value| distribution(&value)),
+            delay: table.take("delay").and_then(|value| spread::lower(&value)),
             retry_after_s: table.parsed::<Micros>("retry_after").map(|span| span.0.div_ceil(1_000_000)),
             message: table.string("message"),
         };
@@ -314,7 +369,7 @@ fn patterns(table: &Table<'_>, key: &'static str) -> Vec<PathPattern> {
 
 fn cost(value: &Value<'_>) -> Option<Cost> {
     match value.view() {
-        View::String(text) if text == "per-mib" => Some(Cost::PerMebibyte),
+        View::String("per-mib") => Some(Cost::PerMebibyte),
         View::Integer(_) => value.whole(1..=1_000_000u32).map(Cost::Units),
         _ => value.refuse("a cost is a whole number or \"per-mib\"", "for example `cost = 2`"),
     }
@@ -332,74 +387,6 @@ fn page(table: &Table<'_>) -> Page {
     };
     table.finish();
     page
-}
-
-fn presets(table: &Table<'_>) -> Vec<Preset> {
-    let entries = table.table("preset").map(|presets| presets.entries()).unwrap_or_default();
-    entries.into_iter().filter_map(|(name, value)| preset(name, &value)).collect()
-}
-
-fn preset(name: String, value: &Value<'_>) -> Option<Preset> {
-    let table = value.table()?;
-    if name == crate::contract::server::STRICT {
-        return value.refuse("`strict` is the server as described and changes nothing", "choose another name");
-    }
-    let preset = Preset {
-        name,
-        about: table.string("about").unwrap_or_default(),
-        changes: table.tables("changes").into_iter().filter_map(change).collect(),
-    };
-    table.finish();
-    Some(preset)
-}
-
-fn change(table: Table<'_>) -> Option<Change> {
-    let header = table.take("header").and_then(|value| header_name(&value)).map(AnswerPart::Header);
-    let part = header.or(table.string("member").map(AnswerPart::Member));
-    let shift = table.whole("shift", -1_000_000_000_000..=1_000_000_000_000i64).map(Edit::Shift);
-    let remove = table.boolean("remove").filter(|remove| *remove).map(|_| Edit::Remove);
-    let edit = shift.or(remove).or(table.take("set").map(|value| Edit::Set(json(&value))));
-    let statuses = table.list("statuses").iter().filter_map(|status| status.whole(100..=599u16)).collect();
-    if part.is_none() || edit.is_none() {
-        let problem = Problem::at(table.place(), "a change names a `header` or `member`, and `shift`, `remove` or `set`");
-        table.problems().add(problem.help("for example { header = \"Retry-After\", remove = true }"));
-    }
-    table.finish();
-    Some(Change { part: part?, edit: edit?, statuses })
-}
-
-/// `{ fixed = "5ms" }`, `{ uniform = { min, max } }` or `{ lognormal = { median, p99 } }`; a bare span is fixed.
-fn distribution(value: &Value<'_>) -> Option<Distribution> {
-    let View::Table(table) = value.view() else { return value.parsed().map(Distribution::Fixed) };
-    let fixed = table.parsed("fixed").map(Distribution::Fixed);
-    let uniform = table.table("uniform").and_then(|uniform| {
-        let (min, max) = (uniform.required("min").and_then(|v| v.parsed()), uniform.required("max").and_then(|v| v.parsed()));
-        uniform.finish();
-        Some(Distribution::Uniform { min: min?, max: max? })
-    });
-    let lognormal = table.table("lognormal").and_then(lognormal);
-    let found = fixed.or(uniform).or(lognormal);
-    if table.is_empty() {
-        table
-            .problems()
-            .add(value.problem("this says no span of time").help("write { fixed = \"5ms\" }, { uniform = … } or { lognormal = … }"));
-    }
-    table.finish();
-    found
-}
-
-fn lognormal(table: Table<'_>) -> Option<Distribution> {
-    let median: Option<Micros> = table.required("median").and_then(|value| value.parsed());
-    let points = [("p90", 0.90), ("p95", 0.95), ("p99", 0.99)];
-    let point = points.iter().find_map(|&(key, percentile)| Some((percentile, table.parsed::<Micros>(key)?)));
-    let found = median.zip(point).and_then(|(median, (percentile, value))| Distribution::log_normal(median, percentile, value));
-    if found.is_none() {
-        let problem =
-            Problem::at(table.place(), "a lognormal has a `median` above zero and one of `p90`, `p95`, `p99` that is not below it");
-        table.problems().add(problem);
-    }
-    table.finish();
-    found
 }
 
 fn header_name(value: &Value<'_>) -> Option<HeaderName> {

@@ -72,6 +72,8 @@ pub struct Answered<'a> {
     pub stage: StageIx,
     pub attempt: AttemptNumber,
     pub at: Offset,
+    /// How the attempt ended: an answer that was cut short has a head and no status that counts.
+    pub ending: Ending,
     pub request: &'a RequestFacts<'a>,
     /// Absent where the attempt failed and only the failure could be judged.
     pub response: Option<&'a ResponseFacts<'a>>,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::State;
 use super::answer::{AnswerBody, Events};
 use super::facts::{Facts, Found, query_value, rfc3339};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Refused};
 use super::store::{EVERYONE, NOWHERE, Taken};
 use super::visit::Visit;
 use crate::clock::Timer;
@@ -28,7 +28,7 @@ struct Done {
 
 impl Visit<'_> {
     /// Does what the route does.
-    pub fn act(&mut self, route: &Route, timer: &Timer) -> Result<Response<AnswerBody>, Refusal> {
+    pub fn act(&mut self, route: &Route, timer: &Timer) -> Refused<Response<AnswerBody>> {
         let api = self.api;
         let mut state = api.state.borrow_mut();
         let state = &mut *state;
@@ -101,10 +101,10 @@ impl Visit<'_> {
 
     // === the acts ===
 
-    fn list(&self, route: &Route, resource: usize, state: &State) -> Result<Done, Refusal> {
+    fn list(&self, route: &Route, resource: usize, state: &State) -> Refused<Done> {
         let page = &self.api.server.page;
         let query = self.head.uri.query().unwrap_or("");
-        let wrong = |mistake, name: &str, issue: &str| Err(Refusal::because(route.errors.row(mistake), mistake, name, issue));
+        let wrong = |mistake, name: &str, issue: &str| Refusal::because(route.errors.row(mistake), mistake, name, issue).err();
         let size = match query_value(query, &page.limit).map(|text| text.parse::<usize>()) {
             None => page.size.min(page.max),
             Some(Ok(size)) if (1..=page.max).contains(&size) => size,
@@ -135,7 +135,7 @@ impl Visit<'_> {
         Ok(Done { list: Some(list), cursor, ..Done::default() })
     }
 
-    fn create(&self, route: &Route, resource: usize, state: &mut State, now_unix_s: i64) -> Result<Done, Refusal> {
+    fn create(&self, route: &Route, resource: usize, state: &mut State, now_unix_s: i64) -> Refused<Done> {
         let kind = &self.api.server.resources[resource];
         let (owner, parent) = self.place_in(resource);
         let mut members = kind.also.clone();
@@ -152,7 +152,7 @@ impl Visit<'_> {
         members: Map<String, Json>,
         (owner, parent, uploaded): (u32, u64, u64),
         state: &mut State,
-    ) -> Result<Done, Refusal> {
+    ) -> Refused<Done> {
         let added = state.store.add(resource, members, owner, parent, uploaded);
         let number = added.map_err(|taken| self.taken(route, resource, taken))?;
         Ok(self.done_with(resource, number, state))
@@ -162,7 +162,7 @@ impl Visit<'_> {
         self.subject(resource, state).map(|number| self.done_with(resource, number, state)).unwrap_or_default()
     }
 
-    fn update(&self, route: &Route, resource: usize, state: &mut State, now_unix_s: i64) -> Result<Done, Refusal> {
+    fn update(&self, route: &Route, resource: usize, state: &mut State, now_unix_s: i64) -> Refused<Done> {
         let Some(number) = self.subject(resource, state) else { return Ok(Done::default()) };
         let mut members = self.declared_members(&route.body);
         members.remove("id");
@@ -192,9 +192,9 @@ impl Visit<'_> {
         }
     }
 
-    fn store_upload(&self, route: &Route, upload: &Upload, state: &mut State, now_unix_s: i64) -> Result<Done, Refusal> {
+    fn store_upload(&self, route: &Route, upload: &Upload, state: &mut State, now_unix_s: i64) -> Refused<Done> {
         let (size, media_type) = self.upload.as_ref().map(|(size, kind)| (*size, kind.as_str())).unwrap_or_default();
-        let refuse = |mistake, field: &str, issue: &str| Err(Refusal::because(route.errors.row(mistake), mistake, field, issue));
+        let refuse = |mistake, field: &str, issue: &str| Refusal::because(route.errors.row(mistake), mistake, field, issue).err();
         if size == 0 {
             return refuse(Mistake::Empty, "body", "Cannot be empty");
         }
@@ -263,10 +263,10 @@ impl Visit<'_> {
         Done { item: Some((resource, number)), id, ..Done::default() }
     }
 
-    fn taken(&self, route: &Route, resource: usize, taken: Taken) -> Refusal {
+    fn taken(&self, route: &Route, resource: usize, taken: Taken) -> Box<Refusal> {
         let row = route.errors.row(Mistake::Duplicate);
         let name = self.api.server.resources[resource].name.clone();
         let refusal = Refusal::because(row, Mistake::Duplicate, &taken.member, "Is already in use");
-        Refusal { message: Some(format!("A {name} with this {} already exists", taken.member)), resource: Some(name), ..refusal }
+        Box::new(Refusal { message: Some(format!("A {name} with this {} already exists", taken.member)), resource: Some(name), ..refusal })
     }
 }

@@ -26,9 +26,8 @@ pub enum Unread {
 
 /// All bytes of a body of at most `limit` bytes.
 pub async fn read(head: &Parts, body: Incoming, limit: u64, timer: &Timer) -> Result<Vec<u8>, Unread> {
-    let mut bytes = Vec::new();
-    let expected = declared(head).unwrap_or(0).min(limit);
-    bytes.reserve_exact(expected as usize);
+    // A length is only a promise: memory is given for what arrives.
+    let mut bytes = Vec::with_capacity(declared(head).unwrap_or(0).min(limit).min(16 * 1024) as usize);
     each_chunk(head, body, limit, timer, |chunk| bytes.extend_from_slice(chunk)).await?;
     Ok(bytes)
 }

@@ -73,7 +73,7 @@ impl Bucket {
     fn standing(&self, allowance: Allowance, cost: u64, admitted: bool) -> Standing {
         let wait_us = cost.saturating_sub(self.level).div_ceil(u64::from(allowance.per_minute));
         let retry_after_s = wait_us.div_ceil(1_000_000);
-        let spendable = if cost == 0 { self.level } else { self.level / cost * cost };
+        let spendable = self.level / cost.max(1) * cost.max(1);
         Standing { admitted, remaining: u32::try_from(spendable / UNIT).unwrap_or(u32::MAX), retry_after_s }
     }
 }

@@ -3,8 +3,8 @@
 //! A key is a user; everyone without a token shares one. There are finitely many of both, so memory is too.
 
 use super::bucket::{Allowance, Bucket, Standing};
+use crate::contract::server::Limits;
 use crate::contract::server::Server;
-use crate::plan::Limits;
 use crate::units::Offset;
 
 /// All buckets of one server.

@@ -39,8 +39,8 @@ use self::router::Router;
 use self::store::Store;
 use crate::clock::{Clock, Timer};
 use crate::contract::Contract;
+use crate::contract::server::Limits;
 use crate::contract::server::{Change, STRICT, Server};
-use crate::plan::Limits;
 use crate::seed::Seed;
 
 /// What is served, and how.

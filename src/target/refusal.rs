@@ -34,7 +34,15 @@ pub struct Refusal {
     pub allow: Vec<Method>,
 }
 
+/// What came of a step, or why there is no next one.
+pub type Refused<T> = Result<T, Box<Refusal>>;
+
 impl Refusal {
+    /// This refusal as the end of a step.
+    pub fn err<T>(self) -> Refused<T> {
+        Err(Box::new(self))
+    }
+
     /// A refusal that needs no more words.
     pub fn new(row: RowIx) -> Refusal {
         Refusal { row, ..Refusal::default() }

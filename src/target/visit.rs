@@ -12,7 +12,7 @@ use super::bucket::Standing;
 use super::facts::{Facts, Shown, Why};
 use super::field::{flaws, query_flaws, referred};
 use super::limits::Slot;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Refused};
 use super::router::Way;
 use super::store::{Item, Store};
 use crate::clock::Timer;
@@ -27,7 +27,7 @@ pub(super) async fn answer(api: &Api, timer: &Timer, request: Request<Incoming>)
     let answered = unharmed(visit.answer(body, timer)).await;
     answered.unwrap_or_else(|| {
         let refusal = Refusal::new(visit.row(Mistake::Internal));
-        visit.finish(Err(refusal))
+        visit.finish(refusal.err())
     })
 }
 
@@ -89,7 +89,7 @@ impl<'v> Visit<'v> {
 
     // === everything that is decided before the body is read ===
 
-    fn admit(&mut self) -> Result<&'v Route, Refusal> {
+    fn admit(&mut self) -> Refused<&'v Route> {
         let api = self.api;
         let mut ids = Vec::new();
         let way = api.router.way(&self.head.method, self.head.uri.path(), &mut ids);
@@ -100,16 +100,16 @@ impl<'v> Visit<'v> {
         self.triggered(true, &api.state.borrow().store)?;
         let Some(route) = self.route() else {
             self.spend(1)?;
-            return Err(self.lost(way));
+            return self.lost(way).err();
         };
         if route.auth && self.user.is_none() {
-            return Err(Refusal { challenge: true, ..Refusal::new(self.row(Mistake::Unauthorized)) });
+            return Refusal { challenge: true, ..Refusal::new(self.row(Mistake::Unauthorized)) }.err();
         }
         if let Cost::Units(cost) = route.cost {
             self.spend(cost)?;
         }
         if let Some(role) = route.role.as_ref().filter(|role| !self.has_role(role)) {
-            return Err(Refusal { role: Some(role.clone()), ..Refusal::new(self.row(Mistake::Forbidden)) });
+            return Refusal { role: Some(role.clone()), ..Refusal::new(self.row(Mistake::Forbidden)) }.err();
         }
         for (item, id) in route.items.iter().zip(ids) {
             let number = self.path_item(*item, id, &api.state.borrow().store)?;
@@ -153,19 +153,19 @@ impl<'v> Visit<'v> {
         Slot { user: self.user, route: self.route }
     }
 
-    fn spend(&mut self, cost: u32) -> Result<(), Refusal> {
+    fn spend(&mut self, cost: u32) -> Refused<()> {
         let now = self.api.clock.now();
         self.standing = self.api.state.borrow_mut().limiter.take(self.slot(), cost, now);
         match self.standing.filter(|standing| !standing.admitted) {
             None => Ok(()),
             Some(standing) => {
                 let limited = Refusal::new(self.row(Mistake::Limited));
-                Err(Refusal { retry_after_s: Some(standing.retry_after_s), ..limited })
+                Refusal { retry_after_s: Some(standing.retry_after_s), ..limited }.err()
             }
         }
     }
 
-    fn path_item(&self, wanted: PathItem, id: &str, store: &Store) -> Result<u64, Refusal> {
+    fn path_item(&self, wanted: PathItem, id: &str, store: &Store) -> Refused<u64> {
         let resource = &self.api.server.resources[wanted.resource];
         let enclosing = self.items.iter().find(|(known, _)| resource.within == Some(*known)).map(|(_, number)| *number);
         let found = store.number(wanted.resource, id).and_then(|number| Some((number, store.item(wanted.resource, number)?)));
@@ -173,11 +173,11 @@ impl<'v> Visit<'v> {
             Some((number, item)) if enclosing.is_none_or(|enclosing| item.parent == enclosing) => match self.may_see(wanted.resource, item)
             {
                 true => Ok(number),
-                false => Err(Refusal { role: self.overseer(), ..Refusal::new(wanted.forbidden) }),
+                false => Refusal { role: self.overseer().map(str::to_owned), ..Refusal::new(wanted.forbidden) }.err(),
             },
             _ => {
                 let words = Refusal { resource: Some(resource.name.clone()), id: Some(id.to_owned()), ..Refusal::default() };
-                Err(Refusal { row: wanted.absent, ..words })
+                Refusal { row: wanted.absent, ..words }.err()
             }
         }
     }
@@ -185,16 +185,16 @@ impl<'v> Visit<'v> {
     /// Whether the user may see and change an item.
     pub fn may_see(&self, resource: usize, item: &Item) -> bool {
         let mine = self.user.is_some_and(|user| item.owner == user as u32);
-        !self.api.server.resources[resource].owned || mine || self.overseer().is_some_and(|role| self.has_role(&role))
+        !self.api.server.resources[resource].owned || mine || self.overseer().is_some_and(|role| self.has_role(role))
     }
 
-    fn overseer(&self) -> Option<String> {
-        self.api.server.auth.as_ref()?.overseer.clone()
+    fn overseer(&self) -> Option<&'v str> {
+        self.api.server.auth.as_ref()?.overseer.as_deref()
     }
 
     // === the body ===
 
-    async fn read(&mut self, route: &'v Route, body: Incoming, timer: &Timer) -> Result<(), Refusal> {
+    async fn read(&mut self, route: &'v Route, body: Incoming, timer: &Timer) -> Refused<()> {
         let limit = route.max_body.unwrap_or(self.api.server.max_body);
         let unread = |why: Unread, visit: &Visit<'_>, limit: crate::units::Size| match why {
             Unread::TooLarge => {
@@ -204,12 +204,13 @@ impl<'v> Visit<'v> {
         };
         match &route.act {
             Act::Upload(upload) => {
-                let (size, media_type) =
-                    body::count(self.head, body, upload.max_size.0, timer).await.map_err(|why| unread(why, self, upload.max_size))?;
+                let (size, media_type) = body::count(self.head, body, upload.max_size.0, timer)
+                    .await
+                    .map_err(|why| Box::new(unread(why, self, upload.max_size)))?;
                 self.upload = Some((size, media_type));
             }
             Act::Create(_) | Act::Update(_) | Act::Answer { .. } | Act::Stream(_) => {
-                let bytes = body::read(self.head, body, limit.0, timer).await.map_err(|why| unread(why, self, limit))?;
+                let bytes = body::read(self.head, body, limit.0, timer).await.map_err(|why| Box::new(unread(why, self, limit)))?;
                 self.parse(route, &bytes)?;
             }
             Act::List(_) | Act::Read(_) | Act::Delete(_) => body::discard(self.head, body, timer).await,
@@ -221,7 +222,7 @@ impl<'v> Visit<'v> {
         Ok(())
     }
 
-    fn parse(&mut self, route: &Route, bytes: &[u8]) -> Result<(), Refusal> {
+    fn parse(&mut self, route: &Route, bytes: &[u8]) -> Refused<()> {
         let wanted = !route.body.is_empty();
         if bytes.is_empty() && !wanted {
             return Ok(());
@@ -229,8 +230,8 @@ impl<'v> Visit<'v> {
         match serde_json::from_slice(bytes) {
             Ok(body @ Json::Object(_)) => self.body = Some(body),
             _ if !wanted => {} // nobody asked for one
-            Ok(_) => return Err(self.malformed("Must be a JSON object")),
-            Err(_) => return Err(self.malformed("Must be valid JSON")),
+            Ok(_) => return self.malformed("Must be a JSON object").err(),
+            Err(_) => return self.malformed("Must be valid JSON").err(),
         }
         Ok(())
     }
@@ -240,18 +241,18 @@ impl<'v> Visit<'v> {
     }
 
     /// Whether members and parameters are what they must be; finds the items they refer to.
-    pub fn examine(&mut self, route: &Route, store: &Store) -> Result<(), Refusal> {
+    pub fn examine(&mut self, route: &Route, store: &Store) -> Refused<()> {
         let query = self.head.uri.query().unwrap_or("");
         let mut wrong = query_flaws(&route.query, query, store);
         if let Some(Json::Object(members)) = &self.body {
             wrong.extend(flaws(&route.body, members, matches!(route.act, Act::Update(_)), store));
             self.items.extend(referred(&route.body, members, store));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(Refusal::flawed(wrong)) }
+        if wrong.is_empty() { Ok(()) } else { Refusal::flawed(wrong).err() }
     }
 
     /// The first trigger of the early or the late ones that applies.
-    pub fn triggered(&self, early: bool, store: &Store) -> Result<(), Refusal> {
+    pub fn triggered(&self, early: bool, store: &Store) -> Refused<()> {
         let triggers = &self.api.server.triggers;
         let row_of = |rows: &[Option<RowIx>], elsewhere| self.route.map_or(elsewhere, |route| rows[route]);
         let mut candidates = triggers.iter().filter(|trigger| trigger.early == early).peekable();
@@ -265,7 +266,7 @@ impl<'v> Visit<'v> {
         });
         fired.map_or(Ok(()), |(trigger, row)| {
             let (delay, retry_after_s, message) = (trigger.delay, trigger.retry_after_s, trigger.message.clone());
-            Err(Refusal { delay, retry_after_s, message, ..Refusal::new(row) })
+            Refusal { delay, retry_after_s, message, ..Refusal::new(row) }.err()
         })
     }
 
@@ -295,10 +296,10 @@ impl<'v> Visit<'v> {
         }
     }
 
-    fn finish(&self, outcome: Result<Response<AnswerBody>, Refusal>) -> Response<AnswerBody> {
+    fn finish(&self, outcome: Refused<Response<AnswerBody>>) -> Response<AnswerBody> {
         let api = self.api;
         let now_unix_s = api.now_unix_s();
-        let shown = self.shown(outcome.as_ref().err(), now_unix_s);
+        let shown = self.shown(outcome.as_ref().err().map(Box::as_ref), now_unix_s);
         let state = api.state.borrow();
         let facts = Facts { allowance: shown, ..self.facts(&state.store, now_unix_s) };
         let unique = api.seed.draw("target request").with(self.number).bits();

@@ -3,6 +3,7 @@
 //! Every test talks to a scripted target over real sockets. Times are exact downwards (nothing ends before its
 //! limit) and generous upwards (the machine may be busy).
 
+mod allocation;
 mod body;
 mod failures;
 mod pool;

@@ -2,5 +2,8 @@
 
 mod checks;
 mod compose;
+mod file;
 mod hostile;
+mod ledger;
+mod lint;
 mod shipped;

@@ -13,7 +13,7 @@ mod load;
 mod report;
 mod retry;
 mod scenario;
-mod spread;
+pub(super) mod spread;
 mod target;
 mod template;
 mod vars;

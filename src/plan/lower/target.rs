@@ -219,13 +219,9 @@ fn embedded_target(value: &Value<'_>) -> Option<Embedded> {
 }
 
 fn limits(value: &Value<'_>) -> Option<Limits> {
-    let text = value.string()?;
-    let factor = text.strip_prefix('x').and_then(|factor| factor.parse::<f64>().ok());
-    match (text.as_str(), factor) {
-        ("off", _) => Some(Limits::Off),
-        ("documented", _) => Some(Limits::Documented),
-        (_, Some(factor)) if factor > 0.0 && factor.is_finite() => Some(Limits::Factor(factor)),
-        _ => value.refuse(format!("`{text}` is no value of `limits`"), "write \"off\", \"documented\" or a factor such as \"x100\""),
+    match value.string()?.parse() {
+        Ok(limits) => Some(limits),
+        Err(why) => value.refuse::<Limits>(why, "write \"off\", \"documented\" or a factor such as \"x100\""),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use http::Method;
 
-use super::{Lowering, distribution};
+use super::Lowering;
 use crate::contract::server::{Act, Lookup, PathItem, Stream, Upload};
 use crate::plan::file::{Table, Value};
+use crate::plan::lower::spread;
 use crate::plan::problem::Problem;
 use crate::units::Size;
 
@@ -115,7 +116,7 @@ impl Lowering<'_> {
         let when = stream.take("when").and_then(|value| self.lookup(&value.string()?, &value.place()));
         let frame = stream.required("frame").and_then(|value| self.json_shape(&value));
         let last = stream.take("last").and_then(|value| self.json_shape(&value));
-        let (done, gap) = (stream.string("done"), stream.take("gap").and_then(|value| distribution(&value)));
+        let (done, gap) = (stream.string("done"), stream.take("gap").and_then(|value| spread::lower(&value)));
         stream.finish();
         Some(Stream { when, frame: frame?, last, done, gap })
     }

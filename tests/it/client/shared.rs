@@ -1,6 +1,5 @@
 //! HTTP/2: several attempts share a connection, and each has its own outcome.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -29,6 +28,7 @@ use crate::support::upstream::{Act, Upstream, answer};
 struct Server {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
+    closed: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
@@ -71,14 +71,15 @@ impl Server {
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
         let (connections, seen) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Vec<String>>>::default());
-        let (counter, shared) = (Arc::clone(&connections), Arc::clone(&seen));
+        let closed = Arc::<AtomicUsize>::default();
+        let (counter, ends, shared) = (Arc::clone(&connections), Arc::clone(&closed), Arc::clone(&seen));
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
                 while let Ok((socket, _)) = listener.accept().await {
                     counter.fetch_add(1, Ordering::SeqCst);
-                    let (seen, tls) = (Arc::clone(&shared), tls.clone());
+                    let (seen, tls, ends) = (Arc::clone(&shared), tls.clone(), Arc::clone(&ends));
                     tokio::spawn(async move {
                         let service = service_fn(move |request| behave(request, Arc::clone(&seen)));
                         let builder = Builder::new(TokioExecutor::new());
@@ -86,15 +87,15 @@ impl Server {
                             None => builder.serve_connection(TokioIo::new(socket), service).await,
                             Some(config) => match TlsAcceptor::from(config).accept(socket).await {
                                 Ok(socket) => builder.serve_connection(TokioIo::new(socket), service).await,
-                                Err(_) => return Ok::<(), Infallible>(()),
+                                Err(error) => Err(error.into()),
                             },
                         };
-                        Ok(())
+                        ends.fetch_add(1, Ordering::SeqCst);
                     });
                 }
             });
         });
-        Server { address, connections, seen }
+        Server { address, connections, closed, seen }
     }
 
     fn connections(&self) -> usize {
@@ -185,6 +186,23 @@ fn without_keep_alive_every_stream_has_its_own_connection() {
         }
     });
     assert_eq!(server.connections(), 3);
+}
+
+#[test]
+fn a_transport_that_is_dropped_closes_its_connections() {
+    let server = Server::start(None);
+    on_a_worker(async {
+        let transport = over_http2(server.address, settings()).await;
+        assert_eq!(get(&transport).await.0.ending, Ending::Answered(200));
+        drop(transport);
+        for _ in 0..1_000 {
+            if server.closed.load(Ordering::SeqCst) == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the connection is still open after five seconds");
+    });
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub struct Trial<'c> {
     /// The bytes that arrived; the body's own where `None`.
     pub body_bytes: Option<u64>,
     pub body_complete: bool,
+    pub round_trip: Micros,
 }
 
 impl<'c> Trial<'c> {
@@ -56,6 +57,7 @@ impl<'c> Trial<'c> {
             answer,
             body_bytes: None,
             body_complete: true,
+            round_trip: Micros::from_millis(40),
         }
     }
 
@@ -71,20 +73,24 @@ impl<'c> Trial<'c> {
         Trial::new(contract, path, contract.compose(row, circumstances))
     }
 
-    /// What is wrong with it.
-    pub fn violations(&self) -> Vec<Violation> {
-        let terms = Terms { profile: self.profile, undocumented: Severity::High, secrets: Arc::new(self.secrets.clone()) };
-        let request = RequestFacts { method: &self.method, path: &self.path, headers: &self.request_headers, body: b"" };
-        let response = ResponseFacts {
+    /// The answer as the client saw it.
+    pub fn response(&self) -> ResponseFacts<'_> {
+        ResponseFacts {
             status: self.answer.status,
             headers: &self.answer.headers,
             body: &self.answer.body,
             body_complete: self.body_complete,
             body_bytes: self.body_bytes.unwrap_or(self.answer.body.len() as u64),
             received_at_unix_us: NOW_US + 30_000,
-            round_trip: Micros::from_millis(40),
-        };
-        self.contract.check(&terms, &request, &response).violations
+            round_trip: self.round_trip,
+        }
+    }
+
+    /// What is wrong with it.
+    pub fn violations(&self) -> Vec<Violation> {
+        let terms = Terms { profile: self.profile, undocumented: Severity::High, secrets: Arc::new(self.secrets.clone()) };
+        let request = RequestFacts { method: &self.method, path: &self.path, headers: &self.request_headers, body: b"" };
+        self.contract.check(&terms, &request, &self.response()).violations
     }
 
     /// The same in short: `R04 high header:X-RateLimit-Reset: differs`.

@@ -47,14 +47,14 @@ fn every_documented_mistake_causes_the_documented_error() {
         ("GET /v1/conversations", "", String::new(), "*/*/401/INVALID_TOKEN"),
         ("GET /v1/conversations", "wrong", String::new(), "*/*/401/INVALID_TOKEN"),
         ("DELETE /v1/admin/users/user_123", USER, String::new(), "*/*/403/INSUFFICIENT_PERMISSION"), // role
-        ("GET MINE", "other-token", String::new(), "*/*/403/INSUFFICIENT_PERMISSION"),         // another user's
-        ("GET /v1/nothing/here", USER, String::new(), "*/*/404/RESOURCE_NOT_FOUND"),           // endpoint
-        ("PUT /v1/conversations", USER, "{}".into(), "*/*/404/RESOURCE_NOT_FOUND"),            // method
+        ("GET MINE", "other-token", String::new(), "*/*/403/INSUFFICIENT_PERMISSION"),               // another user's
+        ("GET /v1/nothing/here", USER, String::new(), "*/*/404/RESOURCE_NOT_FOUND"),                 // endpoint
+        ("PUT /v1/conversations", USER, "{}".into(), "*/*/404/RESOURCE_NOT_FOUND"),                  // method
         ("DELETE /v1/admin/users/nobody", ADMIN, String::new(), "*/*/404/RESOURCE_NOT_FOUND"),
         ("POST /v1/responses", USER, r#"{"model":"none","input":"x"}"#.into(), "*/*/404/RESOURCE_NOT_FOUND"), // model not in catalog
         ("POST /v1/conversations", USER, r#"{"title":"mine"}"#.into(), "*/*/409/RESOURCE_ALREADY_EXISTS"),
         ("POST /v1/conversations", USER, format!(r#"{{"title":"{long}"}}"#), "*/*/422/VALIDATION_FAILED"), // too long
-        ("PATCH /v1/users/me", USER, r#"{"age":17}"#.into(), "*/*/422/VALIDATION_FAILED"),     // the document's own example
+        ("PATCH /v1/users/me", USER, r#"{"age":17}"#.into(), "*/*/422/VALIDATION_FAILED"),                 // the document's own example
         ("PATCH /v1/users/me", USER, r#"{"email":"nobody"}"#.into(), "*/*/422/VALIDATION_FAILED"),
         ("PATCH /v1/users/me", USER, r#"{"birth_date":"tomorrow"}"#.into(), "*/*/422/VALIDATION_FAILED"),
         ("GET /v1/conversations?limit=1000", USER, String::new(), "*/*/422/VALIDATION_FAILED"),
@@ -135,7 +135,9 @@ fn every_documented_error_can_be_had_by_a_request() {
     // Rate limits, on a server that has them.
     let limits = Limits::Documented;
     let mut limited = Served::new(shipped(), &Wish { limits, ..Wish::STRICT });
-    for (request, body) in [("POST /v1/conversations/bulk-delete", r#"{"ids":["x"]}"#), ("POST /v1/responses", r#"{"model":"jan-v1-4b","input":"x"}"#)] {
+    for (request, body) in
+        [("POST /v1/conversations/bulk-delete", r#"{"ids":["x"]}"#), ("POST /v1/responses", r#"{"model":"jan-v1-4b","input":"x"}"#)]
+    {
         let (method, path) = request.split_once(' ').expect("method and path");
         while limited.ask(method, path, USER, body).status != 429 {}
         seen.insert(error(&mut limited, request, USER, body).0);
@@ -161,10 +163,18 @@ fn answers_say_what_is_wrong_and_with_what() {
     let missing = told(&mut served, "GET /v1/conversations/conv_missing", USER, "");
     assert_eq!((&missing["resource"], &missing["id"]), (&"conversation".into(), &"conv_missing".into()));
     assert_eq!(told(&mut served, "DELETE /v1/admin/users/user_123", USER, "")["required_role"], "admin");
-    assert_eq!(told(&mut served, "POST /v1/conversations", USER, r#"{"title":"mine"}"#)["message"], "A conversation with this title already exists");
+    assert_eq!(
+        told(&mut served, "POST /v1/conversations", USER, r#"{"title":"mine"}"#)["message"],
+        "A conversation with this title already exists"
+    );
     let role = told(&mut served, &format!("POST {mine}/items"), USER, r#"{"role":"robot","content":"x"}"#);
     assert_eq!(role["details"]["field"], "role");
-    let nested = told(&mut served, "POST /v1/chat/completions", USER, r#"{"model":"jan-v1-4b","messages":[{"role":"user","content":"x"},{"role":"x","content":"y"}]}"#);
+    let nested = told(
+        &mut served,
+        "POST /v1/chat/completions",
+        USER,
+        r#"{"model":"jan-v1-4b","messages":[{"role":"user","content":"x"},{"role":"x","content":"y"}]}"#,
+    );
     assert_eq!(nested["details"]["field"], "messages.1.role");
     // Hostile text is text.
     let hostile = told(&mut served, "GET /v1/conversations/%22%3E%3Cscript%3E", USER, "");
@@ -174,7 +184,9 @@ fn answers_say_what_is_wrong_and_with_what() {
 #[test]
 fn a_challenge_goes_with_a_token_that_is_missing_or_wrong() {
     let mut served = Served::new(shipped(), &Wish::STRICT);
-    for headers in [&[][..], &[("Authorization", "Bearer")], &[("Authorization", "Basic dXNlcg==")], &[("Authorization", "Bearer user-token2")]] {
+    for headers in
+        [&[][..], &[("Authorization", "Bearer")], &[("Authorization", "Basic dXNlcg==")], &[("Authorization", "Bearer user-token2")]]
+    {
         let answer = served.client.send("GET", "/v1/conversations", headers, b"");
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, r#"Bearer realm="api""#), "{headers:?}");
     }

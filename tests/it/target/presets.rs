@@ -48,7 +48,11 @@ fn strict_conforms_under_every_profile() {
 #[test]
 fn broken_reset_is_strict_but_for_that_header() {
     let wrong = walk("broken-reset");
-    let places: BTreeSet<&str> = wrong.iter().map(|(_, place)| place.to_ascii_lowercase()).map(|place| if place == "header:x-ratelimit-reset" { "reset" } else { "other" }).collect();
+    let places: BTreeSet<&str> = wrong
+        .iter()
+        .map(|(_, place)| place.to_ascii_lowercase())
+        .map(|place| if place == "header:x-ratelimit-reset" { "reset" } else { "other" })
+        .collect();
     assert_eq!(places, BTreeSet::from(["reset"]), "{wrong:?}");
     let profiles: BTreeSet<Profile> = wrong.into_iter().map(|(profile, _)| profile).collect();
     assert_eq!(profiles, BTreeSet::from([Profile::Core, Profile::Strict, Profile::Companion]), "an answer may not contradict itself");

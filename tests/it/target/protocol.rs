@@ -70,7 +70,12 @@ fn who_asks_before_sending_too_much_is_told_not_to() {
 #[test]
 fn clients_that_break_off_or_speak_nonsense_disturb_nobody() {
     let mut served = Served::new(shipped(), &Wish::STRICT);
-    for bytes in [&b"\x16\x03\x01\x02\x00"[..], b"GET\r\n\r\n", b"\x00\x00\x00\x00", b"POST /v1/conversations HTTP/1.1\r\nContent-Length: 9999\r\n\r\n{"] {
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00"[..],
+        b"GET\r\n\r\n",
+        b"\x00\x00\x00\x00",
+        b"POST /v1/conversations HTTP/1.1\r\nContent-Length: 9999\r\n\r\n{",
+    ] {
         let mut stream = TcpStream::connect(served.target.addr).expect("it listens");
         stream.write_all(bytes).expect("it is sent");
         drop(stream);
@@ -84,7 +89,8 @@ fn http_2_is_spoken_without_negotiation() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let stream = tokio::net::TcpStream::connect(served.target.addr).await.expect("it listens");
-        let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
         let connection = tokio::spawn(connection);
         let request = |body: &'static str| {
             let request = http::Request::post("http://127.0.0.1/v1/conversations").header("authorization", "Bearer user-token");

@@ -20,7 +20,10 @@ fn a_conversation_lives_from_its_creation_to_its_end() {
 
     assert_eq!(served.ask("GET", &path, USER, "").json()["data"]["title"], "One");
     let changed = served.ask("PATCH", &path, USER, r#"{"title":"Two"}"#);
-    assert_eq!((changed.status, &changed.json()["data"]["title"], &changed.json()["data"]["metadata"]), (200, &json!("Two"), &json!({ "a": [1, null] })));
+    assert_eq!(
+        (changed.status, &changed.json()["data"]["title"], &changed.json()["data"]["metadata"]),
+        (200, &json!("Two"), &json!({ "a": [1, null] }))
+    );
 
     let items = format!("{path}/items");
     let said = served.ask("POST", &items, USER, r#"{"role":"user","content":"Hello"}"#);
@@ -51,8 +54,12 @@ fn users_see_their_own_and_overseers_see_all() {
     assert_eq!(served.ask("POST", "/v1/conversations", "other-token", r#"{"title":"Same"}"#).status, 201, "titles are each user's own");
     assert_eq!(served.ask("GET", &path, "other-token", "").status, 403);
     assert_eq!(served.ask("GET", &path, "admin-token", "").status, 200);
-    let count = |served: &mut Served, token: &str| served.ask("GET", "/v1/conversations", token, "").json()["data"].as_array().map(Vec::len);
-    assert_eq!((count(&mut served, USER), count(&mut served, "other-token"), count(&mut served, "admin-token")), (Some(1), Some(1), Some(0)));
+    let count =
+        |served: &mut Served, token: &str| served.ask("GET", "/v1/conversations", token, "").json()["data"].as_array().map(Vec::len);
+    assert_eq!(
+        (count(&mut served, USER), count(&mut served, "other-token"), count(&mut served, "admin-token")),
+        (Some(1), Some(1), Some(0))
+    );
 }
 
 #[test]
