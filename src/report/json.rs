@@ -22,9 +22,9 @@ pub enum ReadError {
     /// JSON, but not of ours.
     #[error("not a report of brownout: {0}")]
     NotOurs(String),
-    /// Written by a newer brownout.
-    #[error("the report has structure version {found}; this brownout reads {SCHEMA_VERSION} and its additions: use a newer brownout")]
-    Newer {
+    /// Written by a brownout whose reports are built otherwise.
+    #[error("the report has structure version {found}, and this brownout reads {SCHEMA_VERSION}: use the version that wrote it")]
+    OtherVersion {
         /// The version the file states.
         found: String,
     },
@@ -45,6 +45,9 @@ struct Beginning {
 /// # Errors
 /// Where the file is not a report, is damaged, or has a structure newer than this version knows.
 pub fn read(bytes: &[u8]) -> Result<Report, ReadError> {
+    if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"0123456789".contains(first)) {
+        return Err(ReadError::NotOurs("it is not a JSON object".to_owned()));
+    }
     let beginning: Beginning = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => ReadError::NotOurs(error.to_string()),
         _ => ReadError::NotJson(error),
@@ -59,13 +62,12 @@ pub fn read(bytes: &[u8]) -> Result<Report, ReadError> {
     let Some(theirs) = theirs else {
         return Err(ReadError::NotOurs(format!("its `schema_version` {found:?} is not a version")));
     };
-    let newer = ours.is_none_or(|ours| theirs.major != ours.major);
-    if newer {
-        return Err(ReadError::Newer { found });
+    if ours.is_none_or(|ours| theirs.major != ours.major) {
+        return Err(ReadError::OtherVersion { found });
     }
     serde_json::from_slice(bytes).map_err(|error| match ours.is_some_and(|ours| theirs.minor > ours.minor) {
         // Additions are ignored where they can be; a value we do not know cannot.
-        true => ReadError::Newer { found },
+        true => ReadError::OtherVersion { found },
         false => ReadError::Damaged(error),
     })
 }

@@ -23,8 +23,11 @@ impl Scale {
 
     /// A linear axis from 0 to a round number not below `high`.
     pub fn from_zero(high: f64, range: (f64, f64)) -> Scale {
-        let step = round_step(high.max(f64::MIN_POSITIVE), 2.0);
-        Scale::linear((0.0, (high / step).ceil().max(1.0) * step), range)
+        let half = high.max(1e-9) / 2.0;
+        let power = 10f64.powi(half.log10().floor() as i32);
+        let digits = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
+        let step = digits.into_iter().map(|digit| digit * power).find(|&step| step >= half * 0.999_999_9).unwrap_or(10.0 * power);
+        Scale::linear((0.0, if high > 0.0 { 2.0 * step } else { 1.0 }), range)
     }
 
     /// A logarithmic axis whose ends are 1, 2 or 5 times a power of ten, around `low` and `high` (both made positive).
@@ -94,15 +97,10 @@ mod tests {
 
     #[test]
     fn a_linear_axis_ends_at_a_round_number_with_a_tick_between() {
-        for (high, ticks) in [(40.0, [0.0, 20.0, 40.0]), (43.0, [0.0, 25.0, 50.0]), (1.0, [0.0, 0.5, 1.0]), (0.0, [0.0, 0.5, 1.0])] {
-            let scale = Scale::from_zero(high, (100.0, 0.0));
-            let shown: Vec<f64> = scale.ticks();
-            if high == 0.0 {
-                assert!(shown[2] > 0.0, "{shown:?}");
-            } else {
-                assert_eq!(shown, ticks, "{high}");
-            }
+        for (high, ticks) in [(40.0, [0.0, 20.0, 40.0]), (43.0, [0.0, 25.0, 50.0]), (72.0, [0.0, 40.0, 80.0]), (1.0, [0.0, 0.5, 1.0])] {
+            assert_eq!(Scale::from_zero(high, (100.0, 0.0)).ticks(), ticks, "{high}");
         }
+        assert_eq!(Scale::from_zero(0.0, (100.0, 0.0)).ticks(), [0.0, 0.5, 1.0]);
         assert_eq!(Scale::from_zero(40.0, (100.0, 0.0)).place(10.0), 75.0);
     }
 

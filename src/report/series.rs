@@ -38,10 +38,14 @@ impl<'a> Series<'a> {
         self.column(name).into_iter().map(|count| count.map(|count| count / seconds)).collect()
     }
 
-    /// The middle of each interval, in milliseconds of the run.
-    pub fn times(&self) -> Vec<f64> {
-        let starts = self.column("t_ms");
-        starts.iter().map(|start| start.unwrap_or_default() + self.interval_ms / 2.0).collect()
+    /// The beginning of each interval, in milliseconds of the run.
+    pub fn starts(&self) -> Vec<f64> {
+        self.column("t_ms").into_iter().map(Option::unwrap_or_default).collect()
+    }
+
+    /// The length of each interval, in milliseconds.
+    pub const fn interval_ms(&self) -> f64 {
+        self.interval_ms
     }
 }
 

@@ -5,6 +5,7 @@ use super::escape::line;
 use super::number::{self, NOTHING};
 use super::wording::{self, NAME, SENTENCE, Tone};
 use crate::analysis::GateFacts;
+use crate::gate::Decision;
 
 /// Gates shown; the others are counted.
 const GATES: usize = 6;
@@ -16,7 +17,9 @@ pub fn render(report: &Report, colour: bool) -> String {
     let sign = wording::status(report.verdict.status);
     let verdict = paint.bold(sign.tone, &format!("{} {}", sign.icon, sign.word));
     push(&mut out, &format!("{verdict}  {}", line(&report.plan.name, NAME)));
-    push(&mut out, &format!("  {}", line(&report.verdict.headline, SENTENCE)));
+    for part in wrapped(&line(&report.verdict.headline, SENTENCE), 96) {
+        push(&mut out, &format!("  {part}"));
+    }
     for reason in report.verdict.invalid.iter().take(3) {
         push(&mut out, &format!("  {} {}", paint.bold(Tone::Bad, "!"), line(reason, SENTENCE)));
     }
@@ -29,6 +32,22 @@ pub fn render(report: &Report, colour: bool) -> String {
         push(&mut out, &format!("  {}  {fact}", paint.quiet(&format!("{name:<8}"))));
     }
     number::plain(&out)
+}
+
+/// A sentence in lines of at most about `width` characters, broken between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.is_empty() && last.chars().count() + word.chars().count() >= width {
+            lines.push(word.to_owned());
+        } else {
+            let gap = if last.is_empty() { "" } else { " " };
+            last.push_str(gap);
+            last.push_str(word);
+        }
+    }
+    lines
 }
 
 fn push(out: &mut String, text: &str) {
@@ -64,15 +83,23 @@ fn pad(text: &str, width: usize) -> String {
 
 fn row(gate: &GateFacts) -> [String; 4] {
     let name = if gate.name == gate.require { String::new() } else { line(&gate.name, 40) };
-    let interval = gate.ci.map(|ci| number::interval(ci, gate.unit)).unwrap_or_default();
-    let why = [interval, line(&wording::where_and_why(gate), 100)];
-    let why = why.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
+    let interval = gate.ci.map(|ci| number::interval(ci, gate.unit));
+    let reason = line(&wording::where_and_why(gate), 90);
+    // what passed needs no more words than its interval
+    let why = match (interval, gate.decision) {
+        (Some(interval), Decision::Pass) => interval,
+        (Some(interval), _) => format!("{interval}  {reason}"),
+        (None, _) => reason,
+    };
     [name, line(&gate.require, 60), number::plain(&wording::actual(gate)), why]
 }
 
 /// What happened, a line for each subject.
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let mut facts = vec![("load", load(report))];
+    if !report.metrics.by_failure.is_empty() {
+        facts.push(("failed", failures(report)));
+    }
     if report.retries.attempts > report.retries.exchanges || !report.retries.by_policy.is_empty() {
         facts.push(("retries", retries(report)));
     }
@@ -93,9 +120,19 @@ fn load(report: &Report) -> String {
     let (account, latency) = (&report.accounting, &report.metrics.overall.response_us.ok);
     let overall = &report.metrics.overall;
     let started = format!("{} of {} arrivals started", number::count(account.started), number::count(account.scheduled));
-    let ok = format!("{} of {} judged exchanges ok", number::share_of(overall.ok, overall.exchanges), number::count(overall.exchanges));
+    let ok = match overall.exchanges {
+        0 => "no judged exchange".to_owned(),
+        n => format!("{} of {} ok", number::share_of(overall.ok, n), wording::counted(n, "judged exchange")),
+    };
     let span = number::span_or_nothing;
     format!("{started} · {ok} · p50 {} · p99 {}", span(latency.p50), span(latency.p99))
+}
+
+fn failures(report: &Report) -> String {
+    let kinds = report.metrics.by_failure.iter().take(4);
+    let words: Vec<String> =
+        kinds.map(|failure| format!("{} {}", wording::counted(failure.count, "attempt"), line(&failure.kind, 24))).collect();
+    words.join(" · ")
 }
 
 fn retries(report: &Report) -> String {

@@ -74,8 +74,8 @@ pub const fn state(state: EntryState) -> Sign {
         EntryState::Violating => sign("◆", "violating", Tone::Bad),
         EntryState::SyntheticOnly => sign("◇", "synthetic only", Tone::Doubtful),
         EntryState::NeedsHook => sign("○", "needs a hook", Tone::Doubtful),
-        EntryState::Unreached => sign("–", "unreached", Tone::Doubtful),
-        EntryState::NotTried => sign("·", "not tried", Tone::Quiet),
+        EntryState::Unreached => sign("□", "unreached", Tone::Doubtful),
+        EntryState::NotTried => sign("◌", "not tried", Tone::Quiet),
         EntryState::Excluded => sign("×", "excluded", Tone::Quiet),
     }
 }

@@ -1,6 +1,6 @@
 //! The contract: which documented errors were seen and conform, which are missing, and what is not documented.
 
-use super::table::{cell, count, group, more, numbers, row, sign, table, words};
+use super::table::{Head, cell, count, group, more, numbers, row, sign, table, words};
 use crate::analysis::{ContractFacts, EntryFacts, EntryState};
 use crate::contract::Source;
 use crate::report::Report;
@@ -25,7 +25,7 @@ pub fn render(html: &mut Html, report: &Report) {
         html.tag("p").class("empty").text("The contract documents no errors, so there is nothing to cover.");
     } else {
         matrix(html, contract);
-        missing(html, contract);
+        named(html, contract);
         entries(html, contract);
     }
     undocumented(html, contract);
@@ -55,9 +55,8 @@ fn matrix(html: &mut Html, contract: &ContractFacts) {
     let scroll =
         html.tag("div").class("scroll").attr("tabindex", "0").attr("role", "group").attr("aria-label", "Coverage by service and status");
     scroll.with(|html| {
-        html.tag("table").class("matrix").attr("cellpadding", "4").with(|html| {
-            html.tag("caption").with(|html| html.tag("span").class("hidden").text("Coverage by service and status"));
-            html.tag("thead").with(|html| {
+        html.tag("table").class("matrix").attr("aria-label", "Coverage by service and status").attr("cellpadding", "4").with(|html| {
+            html.tag("thead").attr("align", "left").with(|html| {
                 html.tag("tr").with(|html| {
                     html.tag("th").attr("scope", "col").text("service");
                     for status in &statuses {
@@ -65,7 +64,7 @@ fn matrix(html: &mut Html, contract: &ContractFacts) {
                     }
                 });
             });
-            html.tag("tbody").with(|html| {
+            html.tag("tbody").attr("align", "left").with(|html| {
                 for service in services.iter().take(40) {
                     row(html, |html| {
                         html.tag("th").attr("scope", "row").text(&line(service.unwrap_or("any service"), NAME));
@@ -85,9 +84,8 @@ fn matrix(html: &mut Html, contract: &ContractFacts) {
 fn mark(html: &mut Html, entry: &EntryFacts) {
     let sign = wording::state(entry.state);
     let meaning = format!("{}: {}", line(&entry.code, NAME), sign.word);
-    html.tag("span").class("mark").attr("title", &meaning).with(|html| {
-        html.tag("span").class(sign.tone.class()).attr("aria-hidden", "true").text(sign.icon);
-        html.tag("span").class("hidden").text(&meaning);
+    html.tag("span").class("mark").with(|html| {
+        html.tag("span").class(sign.tone.class()).attr("role", "img").attr("aria-label", &meaning).attr("title", &meaning).text(sign.icon);
     });
 }
 
@@ -117,24 +115,32 @@ fn legend(html: &mut Html, contract: &ContractFacts) {
     html.newline();
 }
 
-/// The documented errors that the target was not seen to answer with.
-fn missing(html: &mut Html, contract: &ContractFacts) {
-    let missing: Vec<&EntryFacts> =
-        contract.entries.iter().filter(|entry| !wording::seen(entry.state) && entry.state != EntryState::Excluded).collect();
+/// The documented errors that need attention, by name: violated ones, and those the target was not seen to answer with.
+fn named(html: &mut Html, contract: &ContractFacts) {
+    let those = |wanted: fn(EntryState) -> bool| contract.entries.iter().filter(|entry| wanted(entry.state)).collect::<Vec<_>>();
+    let violating = those(|state| state == EntryState::Violating);
+    let missing = those(|state| !wording::seen(state) && state != EntryState::Excluded);
+    list(html, "Violating", &violating);
+    list(html, "Not seen from the target", &missing);
     if missing.is_empty() {
         html.tag("p").text("Every documented error in scope was seen.");
+    }
+}
+
+fn list(html: &mut Html, title: &str, entries: &[&EntryFacts]) {
+    if entries.is_empty() {
         return;
     }
     html.tag("p").with(|html| {
-        html.tag("b").text(&format!("Not seen from the target ({}): ", missing.len()));
-        for (nth, entry) in missing.iter().take(40).enumerate() {
+        html.tag("b").text(&format!("{title} ({}): ", entries.len()));
+        for (nth, entry) in entries.iter().take(40).enumerate() {
             html.text(if nth == 0 { "" } else { ", " });
             html.tag("code").text(&format!("{} {}", entry.status, line(&entry.code, NAME)));
             if let Some(service) = &entry.service {
                 html.text(&format!(" ({})", line(service, NAME)));
             }
         }
-        html.text(if missing.len() > 40 { ", …" } else { "." });
+        html.text(if entries.len() > 40 { ", …" } else { "." });
     });
     html.newline();
 }
@@ -150,7 +156,16 @@ fn entries(html: &mut Html, contract: &ContractFacts) {
         numbers("findings"),
         words("why, where documented"),
     ];
-    table(html, "Documented errors", &heads, |html| {
+    html.tag("details").with(|html| {
+        html.tag("summary").text(&format!("All {} with their counts", wording::counted(contract.entries.len() as u64, "documented error")));
+        rows(html, contract, &heads);
+        more(html, contract.entries.len(), ROWS, "documented errors");
+    });
+    html.newline();
+}
+
+fn rows(html: &mut Html, contract: &ContractFacts, heads: &[Head]) {
+    table(html, "Documented errors", heads, |html| {
         for service in wording::services(&contract.entries) {
             let own = || contract.entries.iter().enumerate().take(ROWS).filter(|(_, entry)| entry.service.as_deref() == service);
             if own().next().is_none() {
@@ -163,7 +178,6 @@ fn entries(html: &mut Html, contract: &ContractFacts) {
             }
         }
     });
-    more(html, contract.entries.len(), ROWS, "documented errors");
 }
 
 fn one(html: &mut Html, at: usize, entry: &EntryFacts) {
@@ -192,18 +206,22 @@ fn undocumented(html: &mut Html, contract: &ContractFacts) {
         html.tag("p").text("Nothing undocumented was answered.");
         return;
     }
-    html.tag("h3").text("Answered but not documented");
-    table(html, "Answered but not documented", &[numbers("status"), words("code"), words("service"), numbers("answers")], |html| {
-        for (at, seen) in contract.undocumented.iter().enumerate().take(ROWS) {
-            row(html, |html| {
-                html.tag("th").attr("scope", "row").class("num").text(&seen.status.to_string());
-                html.tag("td").with(|html| html.tag("code").text(&line(seen.code.as_deref().unwrap_or("no code"), NAME)));
-                cell(html, "", &line(seen.service.as_deref().unwrap_or(number::NOTHING), NAME));
-                count(html, &format!("/contract/undocumented/{at}/count"), seen.count);
-            });
+    html.tag("p").with(|html| {
+        html.tag("b").text("Answered but not documented: ");
+        for (at, seen) in contract.undocumented.iter().enumerate().take(20) {
+            html.text(if at == 0 { "" } else { ", " });
+            html.tag("code").text(&format!("{} {}", seen.status, line(seen.code.as_deref().unwrap_or("without a code"), NAME)));
+            if let Some(service) = &seen.service {
+                html.text(&format!(" ({})", line(service, NAME)));
+            }
+            html.text(" ");
+            html.tag("span")
+                .fact(&format!("/contract/undocumented/{at}/count"), seen.count)
+                .text(&format!("{}×", number::count(seen.count)));
         }
+        html.text(".");
     });
-    more(html, contract.undocumented.len(), ROWS, "kinds of answer");
+    more(html, contract.undocumented.len(), 20, "kinds of answer");
 }
 
 fn lints(html: &mut Html, contract: &ContractFacts) {

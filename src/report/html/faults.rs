@@ -41,7 +41,7 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
     let pointer = |key: &str| format!("/faults/{at}/{key}");
     html.tag("th").attr("scope", "row").with(|html| {
         html.text(&line(&fault.name, NAME));
-        html.tag("span").class("sub").text(&format!("{}: {}", line(&fault.effect, 24), line(&fault.spec, 200)));
+        html.tag("div").class("sub").text(&format!("{}: {}", line(&fault.effect, 24), line(&fault.spec, 200)));
     });
     cell(html, "", &windows(fault));
     let counts = [
@@ -56,15 +56,22 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
         count(html, &pointer(key), n);
     }
     match fault.recovery_ms {
-        Some(ms) => html.tag("td").class("num").fact(&pointer("recovery_ms"), ms).text(&number::span(ms.saturating_mul(1000))),
+        Some(ms) => html.tag("td").class("num").fact(&pointer("recovery_ms"), ms).text(&recovered(ms)),
         None => cell(html, "num muted", number::NOTHING),
     }
     count(html, &pointer("fidelity_findings"), fault.fidelity_findings);
 }
 
+fn recovered(ms: u64) -> String {
+    if ms == 0 { "at once".to_owned() } else { number::span(ms.saturating_mul(1000)) }
+}
+
 fn windows(fault: &FaultFacts) -> String {
-    let shown =
-        fault.windows.iter().take(6).map(|window| format!("{} to {}", number::moment(window.start_ms), number::moment(window.end_ms)));
+    let shown = fault
+        .windows
+        .iter()
+        .take(6)
+        .map(|window| format!("{}\u{a0}–\u{a0}{}", number::moment(window.start_ms), number::moment(window.end_ms)));
     let mut text = shown.collect::<Vec<_>>().join(", ");
     match fault.windows.len() {
         0 => text.push_str("never"),

@@ -56,11 +56,12 @@ fn card(html: &mut Html, at: usize, finding: &FindingFacts, samples: usize) {
                 pair(html, "fix", &finding.how_to_fix);
             }
             if let Some(sources) = sources(finding) {
-                pair(html, "why", &sources);
+                pair(html, "source", &sources);
             }
         });
         if let Some(first) = finding.evidence.first().filter(|first| !first.curl.is_empty()) {
-            html.tag("pre").with(|html| html.text_up_to(&first.curl, SAMPLE));
+            // not <pre>: without a style sheet a long command must wrap, too
+            html.tag("p").class("command").with(|html| html.tag("code").with(|html| html.text_up_to(&first.curl, SAMPLE)));
         }
         evidence(html, &finding.evidence, samples);
     });
@@ -74,20 +75,25 @@ fn title(html: &mut Html, finding: &FindingFacts) {
             Severity::Medium => "chip doubtful",
             Severity::Low | Severity::Info => "chip",
         };
-        html.tag("span").class("chip").text(&line(&finding.check, 16));
-        html.tag("span").class(tone).text(finding.severity.word());
+        chip(html, "chip", &finding.check);
+        chip(html, tone, finding.severity.word());
         if finding.responder == "injector" {
-            html.tag("span").class("chip injected").text("brownout's own answer");
+            chip(html, "chip injected", "brownout's own answer");
         }
         if finding.confidence == "likely" {
-            html.tag("span").class("chip").text("likely");
+            chip(html, "chip", "likely");
         }
         if let Some(baseline) = &finding.baseline {
-            html.tag("span").class("chip").text(&line(baseline, 16));
+            chip(html, "chip", baseline);
         }
         html.text(&line(&finding.title, SENTENCE));
     });
     html.newline();
+}
+
+fn chip(html: &mut Html, class: &'static str, text: &str) {
+    html.tag("span").class(class).text(&line(text, 24));
+    html.text(" ");
 }
 
 fn pair(html: &mut Html, name: &'static str, text: &str) {

@@ -1,10 +1,10 @@
 //! The gates: what was demanded, what was measured, how sure that is, and what it came to.
 
-use super::table::{cell, count, fact, more, numbers, row, sign, table, words};
+use super::table::{cards, cell, more, numbers, row, sign, words};
 use crate::analysis::GateFacts;
 use crate::report::Report;
 use crate::report::escape::line;
-use crate::report::markup::Html;
+use crate::report::markup::{Html, Tag};
 use crate::report::number;
 use crate::report::wording::{self, NAME, SENTENCE};
 
@@ -28,7 +28,7 @@ pub fn render(html: &mut Html, report: &Report) {
         numbers("n"),
         words("where, why"),
     ];
-    table(html, "Gates", &heads, |html| {
+    cards(html, "Gates", &heads, |html| {
         for (at, gate) in gates.iter().take(ROWS) {
             row(html, |html| one(html, *at, gate));
         }
@@ -52,20 +52,24 @@ fn one(html: &mut Html, at: usize, gate: &GateFacts) {
             html.tag("code").text(&line(&gate.require, NAME));
         } else {
             html.text(&line(&gate.name, NAME));
-            html.tag("span").class("sub").with(|html| html.tag("code").text(&line(&gate.require, NAME)));
+            html.tag("div").class("sub").with(|html| html.tag("code").text(&line(&gate.require, NAME)));
         }
     });
-    fact(html, &format!("/verdict/gates/{at}/limit"), gate.limit, &wording::limit(gate));
-    match gate.actual {
-        Some(actual) => html.tag("td").class("num").with(|html| {
-            html.tag("b").fact(&format!("/verdict/gates/{at}/actual"), actual).text(&wording::actual(gate));
-        }),
-        None => cell(html, "num muted", number::NOTHING),
-    }
-    match gate.ci {
-        Some([low, _]) => fact(html, &format!("/verdict/gates/{at}/ci/0"), low, &wording::interval(gate)),
-        None => cell(html, "num muted", number::NOTHING),
-    }
-    count(html, &format!("/verdict/gates/{at}/n"), gate.n);
+    let at = |key: &str| format!("/verdict/gates/{at}/{key}");
+    named(html, "limit").with(|html| html.tag("span").fact(&at("limit"), gate.limit).text(&wording::limit(gate)));
+    named(html, "actual").with(|html| match gate.actual {
+        Some(actual) => html.tag("b").fact(&at("actual"), actual).text(&wording::actual(gate)),
+        None => html.text(number::NOTHING),
+    });
+    named(html, "95 % interval").with(|html| match gate.ci {
+        Some([low, _]) => html.tag("span").fact(&at("ci/0"), low).text(&wording::interval(gate)),
+        None => html.text(number::NOTHING),
+    });
+    named(html, "n").with(|html| html.tag("span").fact(&at("n"), gate.n).text(&number::count(gate.n)));
     cell(html, "muted", &line(&wording::where_and_why(gate), SENTENCE));
+}
+
+/// A cell that carries the name of its column, for the narrow screen that has no head row.
+fn named<'h>(html: &'h mut Html, column: &'static str) -> Tag<'h> {
+    html.tag("td").class("num").attr("data-column", column)
 }

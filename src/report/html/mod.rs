@@ -70,7 +70,7 @@ fn page(report: &Report, detail: Detail) -> String {
 fn head(html: &mut Html, report: &Report) {
     let sheet = style::sheet();
     let hash = STANDARD.encode(Sha256::digest(sheet.as_bytes()));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'");
+    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'");
     html.tag("head").with(|html| {
         html.newline();
         html.tag("meta").attr("charset", "utf-8").leaf();
@@ -78,7 +78,6 @@ fn head(html: &mut Html, report: &Report) {
         html.tag("meta").attr("name", "viewport").attr("content", "width=device-width, initial-scale=1").leaf();
         html.tag("meta").attr("name", "color-scheme").attr("content", "light dark").leaf();
         html.tag("meta").attr("name", "referrer").attr("content", "no-referrer").leaf();
-        html.tag("link").attr("rel", "icon").attr("href", "data:,").leaf();
         html.newline();
         let sign = wording::status(report.verdict.status);
         html.tag("title").text(&format!("{} {}: {}", sign.icon, sign.word, line(&report.plan.name, NAME)));

@@ -1,12 +1,12 @@
 //! Whether the numbers can be believed: the generator's own health, and where every request went.
 
-use super::table::{cell, fact, numbers, row, table, words};
+use super::table::{cell, fact, numbers, row, snug, words};
 use crate::analysis::Accounting;
 use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::markup::Html;
 use crate::report::number::{self, count as n};
-use crate::report::wording::{NAME, SENTENCE};
+use crate::report::wording::{NAME, SENTENCE, counted};
 
 /// Writes the section.
 pub fn render(html: &mut Html, report: &Report) {
@@ -23,7 +23,7 @@ fn intro(report: &Report) -> String {
     let quality = &report.data_quality;
     let dropped = match quality.dropped {
         0 => "No arrival was dropped".to_owned(),
-        dropped => format!("{} arrivals were dropped", n(dropped)),
+        dropped => format!("Dropped: {}", counted(dropped, "arrival")),
     };
     let unchecked = match quality.skipped_validations {
         0 => "every answer was checked",
@@ -65,14 +65,15 @@ fn identity(html: &mut Html, report: &Report) {
         }
     });
     if a.skipped_steps > 0 {
-        html.tag("p")
-            .class("muted")
-            .text(&format!("{} later steps were skipped, since an earlier one of their session did not succeed.", n(a.skipped_steps)));
+        html.tag("p").class("muted").text(&format!(
+            "Skipped, since an earlier step of the same session did not succeed: {}.",
+            counted(a.skipped_steps, "later step")
+        ));
     }
     if a.hidden_resends > 0 {
         html.tag("p").class("muted").text(&format!(
-            "{} attempts were sent again by the transport itself (hidden resends, counted above on the left).",
-            n(a.hidden_resends)
+            "Sent again by the transport itself: {} (counted above, on the left).",
+            counted(a.hidden_resends, "hidden resend")
         ));
     }
 }
@@ -108,7 +109,7 @@ fn generator(html: &mut Html, report: &Report) {
     html.tag("h3").text("The generator's own health");
     let facts = &report.data_quality.generator;
     let at = |key: &str| format!("/data_quality/generator/{key}");
-    table(html, "The generator's own health", &[words("what"), numbers("value"), words("meaning")], |html| {
+    snug(html, "The generator's own health", &[words("what"), numbers("value"), words("meaning")], |html| {
         let mut one = |name: &str, key: &str, value: Option<(String, String)>, meaning: &str| {
             row(html, |html| {
                 html.tag("th").attr("scope", "row").text(name);

@@ -78,7 +78,7 @@ fn one(html: &mut Html, at: usize, policy: &PolicyFacts) {
     let pointer = |key: &str| format!("/retries/by_policy/{at}/{key}");
     html.tag("th").attr("scope", "row").with(|html| {
         html.text(&line(&policy.name, NAME));
-        html.tag("span").class("sub").text(&line(&policy.spec, 200));
+        html.tag("div").class("sub").text(&line(&policy.spec, 200));
     });
     count(html, &pointer("exchanges"), policy.exchanges);
     count(html, &pointer("attempts"), policy.attempts);

@@ -25,18 +25,32 @@ pub const fn numbers(text: &'static str) -> Head {
 
 /// Writes a table that scrolls by itself where it is too wide; `label` is read to those who cannot see it.
 pub fn table(html: &mut Html, label: &str, heads: &[Head], rows: impl FnOnce(&mut Html)) {
+    sized(html, "", label, heads, rows);
+}
+
+/// Writes the gates: on a narrow screen each row becomes a small card.
+pub fn cards(html: &mut Html, label: &str, heads: &[Head], rows: impl FnOnce(&mut Html)) {
+    sized(html, "cards", label, heads, rows);
+}
+
+/// Writes a table no wider than its contents.
+pub fn snug(html: &mut Html, label: &str, heads: &[Head], rows: impl FnOnce(&mut Html)) {
+    sized(html, "snug", label, heads, rows);
+}
+
+fn sized(html: &mut Html, class: &'static str, label: &str, heads: &[Head], rows: impl FnOnce(&mut Html)) {
     let scroll = html.tag("div").class("scroll").attr("tabindex", "0").attr("role", "group").attr("aria-label", label);
     scroll.with(|html| {
-        html.tag("table").attr("cellpadding", "4").with(|html| {
-            html.tag("caption").with(|html| html.tag("span").class("hidden").text(label));
-            html.tag("thead").with(|html| {
+        // cellpadding and align are for the places that show a page without its style sheet
+        html.tag("table").class(class).attr("aria-label", label).attr("cellpadding", "4").with(|html| {
+            html.tag("thead").attr("align", "left").with(|html| {
                 html.tag("tr").with(|html| {
                     for head in heads {
                         html.tag("th").attr("scope", "col").class(if head.numeric { "num" } else { "" }).text(head.text);
                     }
                 });
             });
-            html.tag("tbody").with(rows);
+            html.tag("tbody").attr("align", "left").with(rows);
         });
     });
     html.newline();

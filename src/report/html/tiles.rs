@@ -21,7 +21,7 @@ pub fn render(html: &mut Html, report: &Report) {
 fn tile(html: &mut Html, value: &str, facts: impl FnOnce(Tag<'_>) -> Tag<'_>, meaning: &str) {
     html.tag("li").class("tile").with(|html| {
         facts(html.tag("b")).text(value);
-        html.tag("span").text(meaning);
+        html.tag("div").text(meaning);
     });
     html.newline();
 }

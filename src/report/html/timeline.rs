@@ -21,7 +21,7 @@ const STAGES: f64 = 14.0;
 const NAMES: f64 = 34.0;
 const NAME_ROWS: usize = 3;
 const NAME_STEP: f64 = 15.0;
-const LANE: f64 = 96.0;
+const LANE: f64 = 100.0;
 const GAP: f64 = 34.0;
 /// Rows of the table behind the figure.
 const ROWS: usize = 240;
@@ -60,10 +60,9 @@ struct Lanes {
 
 impl Lanes {
     fn new(report: &Report, series: &Series<'_>) -> Lanes {
-        let last = report.timeseries.data.last().and_then(|_| series.times().last().copied()).unwrap_or_default();
-        let stages = report.stages.iter().map(|stage| stage.end_ms).max().unwrap_or_default() as f64;
-        let end = last.max(stages).max(report.run.duration_ms.min(stages as u64 + 1) as f64);
-        let x = Scale::linear((0.0, end), (LEFT, RIGHT));
+        let last = series.starts().last().map_or(0.0, |start| start + series.interval_ms());
+        let stages = report.stages.iter().map(|stage| stage.end_ms).max().unwrap_or_default();
+        let x = Scale::linear((0.0, last.max(stages as f64)), (LEFT, RIGHT));
         let names = place_names(report, &x);
         let rows = names.iter().map(|(row, ..)| row + 1).max().unwrap_or(0);
         let load = NAMES + 6.0 + rows as f64 * NAME_STEP;
@@ -127,13 +126,13 @@ fn recovery(fault: &FaultFacts) -> Option<String> {
 
 /// ` at 7 s, while quota was open`
 fn at_moment(report: &Report, series: &Series<'_>, at: usize) -> String {
-    let ms = series.times()[at];
-    let open = |fault: &&FaultFacts| fault.windows.iter().any(|window| ((window.start_ms as f64)..=(window.end_ms as f64)).contains(&ms));
+    let start = series.starts()[at].max(0.0);
+    let middle = start + series.interval_ms() / 2.0;
+    let open = |fault: &&FaultFacts| fault.windows.iter().any(|window| (window.start_ms as f64..=window.end_ms as f64).contains(&middle));
     let names: Vec<String> = report.faults.iter().filter(open).take(2).map(|fault| line(&fault.name, 40)).collect();
-    let start = series.column("t_ms")[at].unwrap_or_default().max(0.0) as u64;
     match names.is_empty() {
-        true => format!(" at {}", number::moment(start)),
-        false => format!(" at {}, while {} was open", number::moment(start), names.join(" and ")),
+        true => format!(" at {}", number::moment(start as u64)),
+        false => format!(" at {}, while {} was open", number::moment(start as u64), names.join(" and ")),
     }
 }
 
@@ -283,7 +282,7 @@ fn legend(svg: &mut Svg<'_>, top: f64, marks: &[(&str, Ink, Mark)]) {
     let y = top - 14.0;
     for &(name, ink, mark) in marks.iter().rev() {
         svg.label((x, y + 4.0), Label::small(Ink::Muted).anchored(Anchor::End), name);
-        x -= text_width(name, 11.0) * 0.92 + 8.0;
+        x -= text_width(name, 9.6) + 8.0;
         let swatch = Area { x: x - 16.0, y: y - 5.0, width: 16.0, height: 10.0 };
         match mark {
             Mark::Line => svg.line((x - 16.0, y), (x, y), Stroke::data(ink)),
@@ -299,48 +298,60 @@ fn legend(svg: &mut Svg<'_>, top: f64, marks: &[(&str, Ink, Mark)]) {
     }
 }
 
-/// One series along the time axis, thinned where it is long.
+/// One series along the time axis, thinned where it is long. An interval is a flat step from its beginning to its
+/// end, so that nothing seems to begin before it did.
 struct Curve {
-    xs: Vec<f64>,
     places: Vec<usize>,
+    /// Beginning and end of each place, in the drawing.
+    spans: Vec<(f64, f64)>,
 }
 
 impl Curve {
     fn new(series: &Series<'_>, lanes: &Lanes, values: &[Option<f64>]) -> Curve {
-        Curve { xs: series.times().into_iter().map(|ms| lanes.x.place(ms)).collect(), places: thinned(values) }
+        let (places, starts) = (thinned(values), series.starts());
+        let end = |nth: usize| match places.get(nth + 1) {
+            Some(&next) => starts[next],
+            None => starts[places[nth]] + series.interval_ms(),
+        };
+        let spans = places.iter().enumerate().map(|(nth, &at)| (lanes.x.place(starts[at]), lanes.x.place(end(nth)))).collect();
+        Curve { places, spans }
     }
 
-    /// Draws a line, broken where a value is missing; a value alone between gaps is a dot.
+    /// Draws a line, broken where a value is missing.
     fn draw(&self, svg: &mut Svg<'_>, y: &Scale, values: &[Option<f64>], stroke: Stroke) {
         let (mut path, mut pen) = (Path::default(), false);
-        for (nth, &at) in self.places.iter().enumerate() {
-            let Some(value) = values[at] else {
-                pen = false;
-                continue;
-            };
-            let point = (self.xs[at], y.place(value));
-            let alone = !pen && self.places.get(nth + 1).is_none_or(|&next| values[next].is_none());
-            match pen {
-                _ if alone => svg.dot(point, 2.5, stroke.ink),
-                true => path.to(point.0, point.1),
-                false => path.start(point.0, point.1),
+        for (&at, &(from, to)) in self.places.iter().zip(&self.spans) {
+            if let Some(value) = values[at] {
+                let y = y.place(value);
+                if pen {
+                    path.to(from, y)
+                } else {
+                    path.start(from, y)
+                }
+                path.to(to, y);
             }
-            pen = !alone;
+            pen = values[at].is_some();
         }
         svg.stroke(&path, stroke);
     }
 
     /// The area between two series; missing values count as nothing.
     fn area(&self, y: &Scale, below: &[Option<f64>], above: &[Option<f64>]) -> Path {
-        let point = |values: &[Option<f64>], at: usize| (self.xs[at], y.place(values[at].unwrap_or_default()));
+        let height = |values: &[Option<f64>], at: usize| y.place(values[at].unwrap_or_default());
         let mut path = Path::default();
-        for (nth, &at) in self.places.iter().enumerate() {
-            let (x, y) = point(above, at);
-            if nth == 0 { path.start(x, y) } else { path.to(x, y) }
+        for (&at, &(from, to)) in self.places.iter().zip(&self.spans) {
+            let y = height(above, at);
+            if path.is_empty() {
+                path.start(from, y)
+            } else {
+                path.to(from, y)
+            }
+            path.to(to, y);
         }
-        for &at in self.places.iter().rev() {
-            let (x, y) = point(below, at);
-            path.to(x, y);
+        for (&at, &(from, to)) in self.places.iter().zip(&self.spans).rev() {
+            let y = height(below, at);
+            path.to(to, y);
+            path.to(from, y);
         }
         path.close();
         path

@@ -33,9 +33,10 @@ pub fn render(html: &mut Html, report: &Report) {
     let lead = format!("{exchanges}, attempt by attempt.");
     let early = shown.iter().filter(|exchange| earliest(exchange).is_some()).count();
     let kept = match early {
-        0 => "▼ is the earliest time the server had allowed; no attempt shown came before it.".to_owned(),
-        n => format!("▼ is the earliest time the server had allowed; in {n} of them an attempt came before it."),
+        0 => "no attempt shown came before it".to_owned(),
+        n => format!("in {n} of them an attempt came before it"),
     };
+    let kept = format!("▼ is the earliest time the server had allowed; {kept}. * was injected by brownout.");
     let height = shown.len() as f64 * STEP + 34.0;
     let about = Figure { id: "waterfall", title: "Exchanges, attempt by attempt", lead: &lead, rest: &kept, width: WIDTH, height };
     figure(html, &about, |svg| draw(svg, shown), |html| numbers_behind(html, shown));
@@ -82,7 +83,6 @@ fn one(svg: &mut Svg<'_>, exchange: &Waterfall, x: &Scale, top: f64) {
     let attempts = &exchange.attempts[..exchange.attempts.len().min(ATTEMPTS)];
     let Some(last) = attempts.last() else { return };
     svg.line((x.place(0.0), top + 17.0), (x.place(last.end_us as f64), top + 17.0), Stroke::thin(Ink::Line).dashed("2 3"));
-    let mut free = f64::MIN;
     for attempt in attempts {
         let (from, to) = (x.place(attempt.start_us as f64), x.place(attempt.end_us as f64));
         let width = (to - from).max(6.0);
@@ -90,11 +90,24 @@ fn one(svg: &mut Svg<'_>, exchange: &Waterfall, x: &Scale, top: f64) {
         if let Some(until) = attempt.asked_until_us {
             svg.marker((x.place(until as f64), top + 5.0), Ink::Band);
         }
+    }
+    name_endings(svg, attempts, x, top + 40.0);
+}
+
+/// Writes how attempts ended below their bars: the last one always, the others where there is room.
+fn name_endings(svg: &mut Svg<'_>, attempts: &[WaterfallAttempt], x: &Scale, y: f64) {
+    let named = |attempt: &WaterfallAttempt| {
         let mark = if attempt.injected.is_some() { "*" } else { "" };
-        let ending = format!("{}{mark}", line(&attempt.ending, 20));
-        if from >= free {
-            svg.label((from, top + 40.0), Label::small(Ink::Muted), &ending);
-            free = from + text_width(&ending, 11.0) + 4.0;
+        (x.place(attempt.start_us as f64), format!("{}{mark}", line(&attempt.ending, 20)))
+    };
+    let Some((last, others)) = attempts.split_last() else { return };
+    let (mut free, (end, last)) = (f64::MIN, named(last));
+    svg.label((end, y), Label::small(Ink::Muted), &last);
+    for (from, ending) in others.iter().map(named) {
+        let to = from + text_width(&ending, 10.0) + 3.0;
+        if from >= free && to <= end {
+            svg.label((from, y), Label::small(Ink::Muted), &ending);
+            free = to;
         }
     }
 }
@@ -110,7 +123,7 @@ fn ink_of(ending: &str) -> Ink {
 fn numbers_behind(html: &mut Html, shown: &[Waterfall]) {
     html.tag("details").with(|html| {
         html.tag("summary").text("The numbers behind this figure");
-        html.tag("p").class("muted").text("Times are from the moment the exchange was due. * means that brownout injected the ending.");
+        html.tag("p").class("muted").text("Times are from the moment the exchange was due.");
         let heads = [
             words("exchange"),
             numbers("attempt"),

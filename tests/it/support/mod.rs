@@ -4,6 +4,7 @@ pub mod certificates;
 pub mod client;
 pub mod contract;
 pub mod golden;
+pub mod markup;
 pub mod notes;
 pub mod sample_report;
 pub mod served;
