@@ -7,8 +7,9 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::future::Future;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -31,6 +32,14 @@ impl Clock {
         Clock { zero: Instant::now(), unix_us_at_zero: i64::try_from(since.as_micros()).unwrap_or(0) }
     }
 
+    /// A clock that will read zero after `lead`; until then it stands at zero.
+    ///
+    /// The lead gives every thread of a run time to get ready, so that the first arrival is not late.
+    pub fn starting_in(lead: Micros) -> Clock {
+        let now = Clock::new();
+        Clock { zero: now.zero + lead.as_duration(), unix_us_at_zero: now.unix_us_at_zero.saturating_add_unsigned(lead.0) }
+    }
+
     /// The time since this clock read zero.
     pub fn now(&self) -> Offset {
         Offset::micros(u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX))
@@ -47,6 +56,17 @@ impl Clock {
     }
 }
 
+/// The processor time the current thread has used; `None` where the system does not tell.
+pub fn thread_cpu() -> Option<Micros> {
+    #[cfg(target_os = "linux")]
+    {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Some(Micros(u64::try_from(used.tv_sec).ok()? * 1_000_000 + u64::try_from(used.tv_nsec).ok()? / 1_000))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// Wakes closer together than this are served together: it bounds the timer's own cost at high rates.
 const QUANTUM: Micros = Micros(50);
 
@@ -61,11 +81,29 @@ pub struct Timer {
 struct Deadlines {
     /// Earliest first; the number keeps the order of equal deadlines.
     heap: BinaryHeap<Reverse<(Offset, u64)>>,
-    wakers: std::collections::HashMap<u64, Waker>,
+    wakers: HashMap<u64, Waker, BuildHasherDefault<Spread>>,
     next: u64,
     /// Wakes the driver when an earlier deadline than the armed one arrives.
     driver: Option<Waker>,
     armed: Option<Offset>,
+}
+
+/// Numbers we count up ourselves need no protection from chosen keys: one multiplication spreads them (Fibonacci hashing).
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Timer {

@@ -81,11 +81,13 @@ impl AttemptNumber {
 ///
 /// Everything that a fault rule decides on is in here, so that the proxy reaches the same decision as anyone
 /// else who knows the plan. On the wire it is the second half of `x-brownout-exchange: <run>/<exchange>`,
-/// written `arrival.scenario.step.scheduled_us.slot`.
+/// written `arrival.ordinal.scenario.step.scheduled_us.slot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExchangeId {
     /// The number of the arrival, from 0, in schedule order over the whole run.
     pub arrival: u64,
+    /// The number of the arrival, from 0, among those of its scenario: what exact shares and `every` count.
+    pub ordinal: u64,
     /// The scenario the arrival was given.
     pub scenario: ScenarioIx,
     /// The step of that scenario.
@@ -98,7 +100,7 @@ pub struct ExchangeId {
 
 impl fmt::Display for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}.{}.{}", self.arrival, self.scenario.0, self.step.0, self.scheduled_at.0.0, self.slot)
+        write!(f, "{}.{}.{}.{}.{}.{}", self.arrival, self.ordinal, self.scenario.0, self.step.0, self.scheduled_at.0.0, self.slot)
     }
 }
 
@@ -109,6 +111,7 @@ impl FromStr for ExchangeId {
         let mut next = || parts.next().and_then(|part| part.parse::<u64>().ok()).ok_or(());
         let id = ExchangeId {
             arrival: next()?,
+            ordinal: next()?,
             scenario: ScenarioIx(u16::try_from(next()?).map_err(drop)?),
             step: StepIx(u16::try_from(next()?).map_err(drop)?),
             scheduled_at: Offset::micros(next()?),
@@ -124,14 +127,21 @@ mod tests {
 
     #[test]
     fn an_exchange_reads_back_from_the_wire_as_it_was_written() {
-        let id = ExchangeId { arrival: 1204, scenario: ScenarioIx(1), step: StepIx(2), scheduled_at: Offset::micros(3_500_123), slot: 7 };
-        assert_eq!(id.to_string(), "1204.1.2.3500123.7");
+        let id = ExchangeId {
+            arrival: 1204,
+            ordinal: 300,
+            scenario: ScenarioIx(1),
+            step: StepIx(2),
+            scheduled_at: Offset::micros(3_500_123),
+            slot: 7,
+        };
+        assert_eq!(id.to_string(), "1204.300.1.2.3500123.7");
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 
     #[test]
     fn a_forged_exchange_is_not_read() {
-        for text in ["", "1", "1.2.3.4", "1.2.3.4.5.6", "x.1.2.3.4", "1.70000.0.0.0", "-1.0.0.0.0"] {
+        for text in ["", "1", "1.2.3.4.5", "1.2.3.4.5.6.7", "x.1.1.2.3.4", "1.1.70000.0.0.0", "-1.0.0.0.0.0"] {
             assert_eq!(text.parse::<ExchangeId>(), Err(()), "{text}");
         }
     }

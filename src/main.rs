@@ -1,3 +1,7 @@
-//! The `brownout` command: parse the arguments, call the library, turn its answer into an exit code.
+//! The `brownout` command: hand the arguments to the library, turn its answer into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(brownout::cli::main(std::env::args_os()))
+}

@@ -148,6 +148,15 @@ pub enum RetryAfter {
     Date(i64),
 }
 
+/// What is expected of a stream of server-sent events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SseRule {
+    /// The data of the event that ends the stream in order (`[DONE]`).
+    pub done: Option<String>,
+    /// The longest silence between events; a longer one ends the attempt as a timeout.
+    pub max_gap: Option<Micros>,
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -156,6 +165,8 @@ pub enum Ending {
     Answered(u16),
     /// No complete answer.
     Failed(Failure),
+    /// Still under way when the run was cut off: neither answered nor failed.
+    Unfinished,
 }
 
 impl Ending {
@@ -163,7 +174,7 @@ impl Ending {
     pub const fn status(self) -> Option<u16> {
         match self {
             Ending::Answered(status) => Some(status),
-            Ending::Failed(_) => None,
+            Ending::Failed(_) | Ending::Unfinished => None,
         }
     }
 }
@@ -194,6 +205,16 @@ pub struct ConnectTimes {
     pub connect: Micros,
     /// The TLS handshake.
     pub tls: Micros,
+}
+
+/// What a stream of server-sent events came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StreamFacts {
+    pub events: u64,
+    /// From the start of the attempt to the first event.
+    pub first_event: Option<Micros>,
+    pub longest_gap: Micros,
+    pub terminated: bool,
 }
 
 /// A path with `*` or `{name}` for one segment and `**` for any rest: `/v1/conversations/{id}/items/**`.

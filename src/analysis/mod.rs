@@ -4,10 +4,30 @@
 //! report shows is in it. Names are the report's keys; `_us` and `_ms` are integers, a ratio is a float from 0
 //! to 1, a percentile without samples is `null`.
 
+mod accounting;
+mod answers;
+mod conformance;
+mod faults;
+mod finish;
+mod latencies;
+mod measures;
+mod readings;
+mod retries;
+mod scope;
+mod series;
+pub mod statistics;
+mod tally;
+mod timeline;
+mod verdict;
+mod waterfalls;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::accounting::identity_problems;
+pub use self::finish::{End, RunFacts};
+pub use self::tally::Tally;
 use crate::contract::{Profile, Source};
 use crate::gate::{Decision, Unit};
 use crate::severity::Severity;

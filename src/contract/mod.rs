@@ -7,7 +7,26 @@
 //!
 //! This module does no I/O and reads no clock.
 
+mod body;
+pub mod catalogue;
+mod check;
+mod compose;
+pub mod coverage;
+pub mod evidence;
+pub mod findings;
+mod header;
+mod identity;
+mod instant;
+mod json;
+mod leak;
+pub mod ledger;
+pub mod lint;
+mod phrase;
+mod protocol;
+mod ratelimit;
+mod rows;
 pub mod server;
+mod status;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,7 +38,7 @@ use crate::id::{RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Micros;
-use crate::wire::{Failure, PathPattern, RequestFacts, ResponseFacts};
+use crate::wire::PathPattern;
 
 /// How much of the document is held against an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,7 +53,7 @@ pub enum Profile {
 }
 
 /// How firmly the document asks for the presence of a field or header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Never required; its value is checked when it is there.
@@ -46,6 +65,7 @@ pub enum Level {
     /// Shown by the document: held in strict and companion, info in core.
     Expected,
     /// Demanded by the document: held in every profile.
+    #[default]
     Must,
 }
 
@@ -53,6 +73,10 @@ pub enum Level {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
+    /// The error code: the member by which a row is found. A member named `code` where the file gives no role.
+    Code,
+    /// The text for people. A member named `message` where the file gives no role.
+    Message,
     Limit,
     Remaining,
     Reset,
@@ -89,11 +113,14 @@ pub struct Contract {
     pub version: String,
     pub source: Source,
     pub services: Vec<Service>,
+    /// Never empty: the first one is what an error is held to that the document does not list.
     pub envelopes: Vec<Envelope>,
     /// Documented errors in file order. Rows without a service apply wherever no service row does.
     pub rows: Vec<Row>,
     /// Statuses documented without an error body of their own: success and redirect statuses.
     pub other_statuses: Vec<u16>,
+    /// Headers asked for on every answer, successes included; envelopes have them merged in.
+    pub every_answer: Vec<Header>,
     /// What the contract's own examples say.
     pub examples: Vec<Example>,
     pub unknown_fields: UnknownFields,
@@ -167,6 +194,8 @@ pub struct Field {
     pub fields: Vec<Field>,
     /// Array: the smallest number of items.
     pub min_items: usize,
+    /// The value the document shows; an answer that we make says the same.
+    pub sample: Option<serde_json::Value>,
     pub source: Source,
 }
 
@@ -185,6 +214,8 @@ pub enum Kind {
 /// What a value must be, beyond its type.
 #[derive(Clone, Debug, Default)]
 pub struct ValueRule {
+    /// How firmly `pattern` and `is_reason_phrase` are asked for; types, bounds and formats always are.
+    pub level: Level,
     pub pattern: Option<Regex>,
     pub min: Option<f64>,
     pub max: Option<f64>,
@@ -238,6 +269,8 @@ pub struct Header {
     pub level: Level,
     pub role: Option<Role>,
     pub rule: ValueRule,
+    /// The value the document shows; an answer that we make says the same.
+    pub sample: Option<String>,
     pub source: Source,
 }
 
@@ -246,6 +279,8 @@ pub struct Header {
 pub struct Example {
     pub status: u16,
     pub headers: http::HeaderMap,
+    /// The line of each header.
+    pub header_lines: Vec<(http::HeaderName, u32)>,
     pub body: Vec<u8>,
     pub row: Option<RowIx>,
     pub source: Source,
@@ -268,6 +303,8 @@ pub struct Judged<'a> {
     pub row: Option<RowIx>,
     /// The error code it carries, as sent.
     pub code: Option<Cow<'a, str>>,
+    /// The request id of its body, where the contract calls it unique and it is not an echo of the request's own.
+    pub request_id: Option<Cow<'a, str>>,
     pub violations: Vec<Violation>,
 }
 
@@ -314,36 +351,4 @@ pub struct Answer {
     pub status: u16,
     pub headers: http::HeaderMap,
     pub body: Vec<u8>,
-}
-
-impl Contract {
-    /// The service a path belongs to: the longest literal prefix wins, then file order.
-    pub fn service_of(&self, _path: &str) -> Option<ServiceIx> {
-        todo!()
-    }
-
-    /// The row that an error of this service, status and code falls under: the service's own, else the general one.
-    pub fn row_of(&self, _service: Option<ServiceIx>, _status: u16, _code: &str) -> Option<RowIx> {
-        todo!()
-    }
-
-    /// The row a plan means by an error code alone, or by `service/CODE`; `Err` lists what it could have meant.
-    pub fn row_named(&self, _name: &str, _service: Option<ServiceIx>) -> Result<RowIx, Vec<String>> {
-        todo!()
-    }
-
-    /// Holds one answer to the contract. Success answers are inspected too (P02, leaks excepted: L only on errors).
-    pub fn check<'a>(&self, _terms: &Terms, _request: &RequestFacts<'_>, _response: &ResponseFacts<'a>) -> Judged<'a> {
-        todo!()
-    }
-
-    /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
-    pub fn check_failure(&self, _terms: &Terms, _request: &RequestFacts<'_>, _failure: Failure) -> Vec<Violation> {
-        todo!()
-    }
-
-    /// An answer that conforms to the row under every profile.
-    pub fn compose(&self, _row: RowIx, _circumstances: &Circumstances<'_>) -> Answer {
-        todo!()
-    }
 }

@@ -1,7 +1,16 @@
 //! Which request is disturbed, and how: the decision, pure and keyed, that the proxy carries out.
 //!
 //! A [`FaultRule`] matches requests inside its windows, draws from the seed, and names an effect. A decision is
-//! a function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run.
+//! a function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run. A
+//! rule is known to the seed by its *name*, so that a rule added before it, or moved, changes no draw of it.
+//!
+//! What each trigger says yes to stands at the head of `trigger.rs`. An `exactly` is exact over the arrivals of one (scenario, step): over any first *n* of them the hits differ from the share of *n* by less than
+//! one block, and a window cuts at most one block at each of its ends. It is not exact for a later step that some
+//! sessions never reach, nor where `match` looks at something that differs between arrivals of one step.
+
+mod effect;
+mod matcher;
+mod trigger;
 
 use http::{HeaderMap, Method};
 
@@ -50,12 +59,16 @@ pub struct Matcher {
     pub scenarios: Vec<ScenarioIx>,
 }
 
-/// The unit of a draw.
+/// The unit of a draw: what is disturbed or spared as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Per {
+    /// Every request on the wire by itself. What counts arrivals (`every`, `exactly`) hits the first attempt alone.
     Attempt,
+    /// All attempts of a logical request alike.
     Exchange,
+    /// All requests of one step of one scenario alike.
     Route,
+    /// All requests of the run alike; what counts arrivals counts those of all scenarios.
     Global,
 }
 
@@ -120,7 +133,10 @@ pub enum RetryAfterForm {
 pub struct Sighting<'a> {
     pub scenario: ScenarioIx,
     pub step: StepIx,
+    /// The arrival's number over the whole run, from 0.
     pub arrival: u64,
+    /// The arrival's number among those of its scenario, from 0: what `every` and `exactly` count.
+    pub ordinal: u64,
     pub attempt: AttemptNumber,
     /// What windows are compared with: the scheduled start for first attempts, the proxy's clock for retries.
     pub at: Offset,
@@ -156,15 +172,43 @@ pub trait RuleCounts {
 
 impl FaultRules {
     /// The first rule in file order that fires for this attempt.
-    pub fn decide(&self, _seen: &Sighting<'_>, _counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
-        todo!()
+    ///
+    /// `None` where the attempt is left alone: no rule fired, or a sequence came to its `pass`, which also ends
+    /// the search. Rules after the one that fired are not looked at, and not counted.
+    pub fn decide(&self, seen: &Sighting<'_>, counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
+        for (index, rule) in self.rules.iter().enumerate() {
+            if !rule.open_at(seen.at) || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers) {
+                continue;
+            }
+            let ix = RuleIx::from(index);
+            counts.eligible(ix);
+            if !rule.says_yes(self.seed, seen) {
+                continue;
+            }
+            let (action, delay) = rule.done_to(seen.attempt)?;
+            counts.planned(ix);
+            let delay = delay.map(|spread| spread.sample(rule.delay_draw(self.seed, seen)));
+            return Some(Decision { rule: ix, delay, action });
+        }
+        None
+    }
+
+    /// What was decided about an attempt as one number; the sum of many does not depend on their order.
+    ///
+    /// Equal plans and seeds give equal sums over equal attempts: `run.decisions_digest`.
+    pub fn fingerprint(&self, seen: &Sighting<'_>, decision: Option<&Decision<'_>>) -> u64 {
+        let who = Seed(0).draw("decision").with(seen.arrival).with(u64::from(seen.scenario.0)).with(u64::from(seen.step.0));
+        let Some(decision) = decision else { return who.bits() };
+        let (kind, detail) = decision.action.word();
+        let delay = decision.delay.map_or(0, |delay| delay.0.saturating_add(1));
+        who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay).bits()
     }
 }
 
 impl FaultRule {
     /// Whether the rule looks at this request at all, whenever it comes.
-    pub fn matches(&self, _scenario: ScenarioIx, _method: &Method, _path: &str, _headers: &HeaderMap) -> bool {
-        todo!()
+    pub fn matches(&self, scenario: ScenarioIx, method: &Method, path: &str, headers: &HeaderMap) -> bool {
+        self.matcher.matches(scenario, method, path, headers)
     }
 
     /// Whether the rule may fire at this moment.

@@ -4,6 +4,15 @@
 //! all problems are found at once. What leaves this module is complete: variables are replaced, names are
 //! indices, stages and windows are offsets, errors are rows of the contract. Nothing later can find a fault in it.
 
+pub mod contract_file;
+pub mod file;
+pub mod forecast;
+mod lower;
+mod nearest;
+pub mod problem;
+pub mod server_file;
+pub mod source;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +27,12 @@ use crate::retry::RetryPolicy;
 use crate::secret::Secrets;
 use crate::seed::{Distribution, Seed};
 use crate::units::{Micros, Offset, Ratio, Size};
+use crate::wire::SseRule;
+
+pub use crate::contract::server::Limits;
+pub use lower::LoadOptions;
+pub use nearest::nearest;
+pub use problem::Problems;
 
 /// Everything a run does.
 #[derive(Clone, Debug)]
@@ -78,15 +93,6 @@ pub enum Place {
 pub struct Embedded {
     pub preset: String,
     pub limits: Limits,
-}
-
-/// Whether the embedded target enforces rate limits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Limits {
-    Off,
-    Documented,
-    /// Documented limits multiplied (`"x100"`).
-    Factor(f64),
 }
 
 /// The HTTP version spoken to the target.
@@ -194,15 +200,6 @@ pub enum CaptureFrom {
 pub enum JsonStep {
     Member(String),
     Index(usize),
-}
-
-/// A stream of server-sent events.
-#[derive(Clone, Debug)]
-pub struct SseRule {
-    /// The data of the event that ends the stream in order (`[DONE]`).
-    pub done: Option<String>,
-    /// The longest silence between events.
-    pub max_gap: Option<Micros>,
 }
 
 /// Text with places to fill in, compiled to byte pieces.

@@ -1,1 +1,107 @@
-//! The fault-injecting reverse proxy.
+//! The fault-injecting reverse proxy: between the generator and the target, on the loopback, in this process.
+//!
+//! It forwards every request and every answer as they are and carries out what [`FaultRules`] decide; it decides
+//! nothing itself. With no rule firing, status, headers, their case, and body bytes pass unchanged, as they
+//! come, with back-pressure both ways. What belongs to a single hop does not pass (RFC 9110 §7.6.1, RFC 9112):
+//! the HTTP version, `Connection` and what it names, and how a body is framed, so that an answer whose end is
+//! the end of the target's connection reaches the client in chunks. The order of header fields of different
+//! names, which carries no meaning (RFC 9110 §5.3), may change where one is removed.
+//!
+//! A failure between proxy and target is mirrored to the client as the same failure, never as an invented 502:
+//! what was reset is reset, what was cut is cut, and where there was never a connection ours is closed; what
+//! really happened stands on the [`Board`] before the client can see anything.
+//!
+//! One thread, one runtime: nothing is locked or sent from one thread to another per attempt. Requests without
+//! our identity headers, or with another run's, are strangers: they are forwarded and counted, nothing more.
+//!
+//! Towards its clients the proxy speaks HTTP/1.1; towards the target whatever its connector negotiates.
+
+mod attempt;
+mod counters;
+mod effect;
+mod forward;
+mod identity;
+mod listen;
+mod relay;
+mod socket;
+mod upstream;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::oneshot;
+
+use crate::client::Connector;
+use crate::clock::Clock;
+use crate::contract::{Contract, Terms};
+use crate::fault::FaultRules;
+use crate::record::{Board, ProxyTally};
+use crate::units::Micros;
+
+/// What the proxy needs to know.
+pub struct ProxySettings {
+    /// Makes the connections to the target.
+    pub connector: Connector,
+    pub faults: FaultRules,
+    /// What injected errors are made from, and held to: strictly, whatever profile the terms name. Without it a
+    /// rule that answers with a documented error never fires.
+    pub contract: Option<(Arc<Contract>, Terms)>,
+    /// Do not tell the client what was injected.
+    pub stealth: bool,
+    /// Requests that name another run are strangers.
+    pub run_id: String,
+    pub board: Arc<Board>,
+    pub clock: Clock,
+    /// For a connection to the target, its TLS handshake included.
+    pub connect_timeout: Micros,
+    /// From the first byte of a request to the end of its head.
+    pub head_timeout: Micros,
+    /// Whether connections to the target are used again.
+    pub keep_alive: bool,
+    /// A connection to the target that was idle for this long is closed and not used again.
+    pub idle_timeout: Micros,
+}
+
+/// A proxy at work.
+pub struct RunningProxy {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<ProxyTally>,
+}
+
+/// Starts the proxy on a thread of its own; it listens when this returns.
+///
+/// # Errors
+/// Where the system gives no thread, runtime or timer, or the listener cannot be used.
+pub fn start(listener: std::net::TcpListener, settings: ProxySettings) -> std::io::Result<RunningProxy> {
+    let addr = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let (stop, stopped) = oneshot::channel();
+    let (ready, readiness) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("proxy".to_owned()).spawn(move || {
+        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return ProxyTally::default();
+            }
+        };
+        runtime.block_on(listen::run(listener, settings, stopped, ready))
+    })?;
+    match readiness.recv() {
+        Ok(Ok(())) => Ok(RunningProxy { addr, stop, thread }),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(std::io::Error::other("the proxy's thread ended before it listened")),
+    }
+}
+
+impl RunningProxy {
+    /// Stops listening, lets answers under way finish for up to a second, and returns what was counted.
+    pub fn stop(self) -> ProxyTally {
+        let _ = self.stop.send(());
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}

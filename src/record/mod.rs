@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::contract::Judged;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, RuleIx, StageIx};
 use crate::units::{Micros, Offset};
-use crate::wire::{Ending, Failure, RequestFacts, ResponseFacts, RetryAfter, Stamps};
+pub use crate::wire::StreamFacts;
+use crate::wire::{Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
 
 /// One request on the wire.
 #[derive(Clone, Debug)]
@@ -64,16 +65,6 @@ pub struct Exchange<'a> {
     pub budget_refused: bool,
 }
 
-/// What a stream of server-sent events came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamFacts {
-    pub events: u64,
-    /// From the start of the attempt to the first event.
-    pub first_event: Option<Micros>,
-    pub longest_gap: Micros,
-    pub terminated: bool,
-}
-
 /// One answer, judged, as it is told to the recorder right after it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered<'a> {
@@ -81,6 +72,8 @@ pub struct Answered<'a> {
     pub stage: StageIx,
     pub attempt: AttemptNumber,
     pub at: Offset,
+    /// How the attempt ended: an answer that was cut short has a head and no status that counts.
+    pub ending: Ending,
     pub request: &'a RequestFacts<'a>,
     /// Absent where the attempt failed and only the failure could be judged.
     pub response: Option<&'a ResponseFacts<'a>>,
@@ -125,10 +118,13 @@ pub struct Glance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyNote {
     pub attempt: AttemptNumber,
-    /// The rule that fired.
+    /// The rule that fired, or is about to.
     pub rule: Option<RuleIx>,
     /// Whether the target was asked.
     pub forwarded: bool,
+    /// How the attempt failed between proxy and target: what the generator saw is only its mirror image. Of a
+    /// body cut short, how much arrived is the generator's to say; here it is zero.
+    pub failure: Option<Failure>,
 }
 
 /// Where the proxy notes what it did to the attempt in flight of each session, resets included.
@@ -143,6 +139,30 @@ pub struct Board {
 const RULE_SHIFT: u32 = 32;
 const FORWARDED: u64 = 1 << 48;
 const NOTED: u64 = 1 << 49;
+const FAILURE_SHIFT: u32 = 50;
+
+/// Failures in the order of their codes on the board, from 1; 0 is none.
+const FAILURES: [Failure; 11] = [
+    Failure::Unresolved,
+    Failure::Refused,
+    Failure::Tls,
+    Failure::TimedOut(Phase::Connect),
+    Failure::TimedOut(Phase::FirstByte),
+    Failure::TimedOut(Phase::Total),
+    Failure::Reset,
+    Failure::Closed,
+    Failure::BodyCutShort { received: 0, reset: false },
+    Failure::BodyCutShort { received: 0, reset: true },
+    Failure::BadProtocol,
+];
+
+fn failure_code(failure: Failure) -> u64 {
+    let failure = match failure {
+        Failure::BodyCutShort { reset, .. } => Failure::BodyCutShort { received: 0, reset },
+        other => other,
+    };
+    FAILURES.iter().position(|&known| known == failure).map_or(0, |index| index as u64 + 1)
+}
 
 impl Board {
     /// A board for this many sessions at once.
@@ -155,7 +175,9 @@ impl Board {
         let rule = note.rule.map_or(0, |rule| u64::from(rule.0) + 1);
         let forwarded = if note.forwarded { FORWARDED } else { 0 };
         if let Some(word) = self.slots.get(slot as usize) {
-            word.store(NOTED | forwarded | rule << RULE_SHIFT | u64::from(note.attempt.0), Ordering::Release);
+            let failure = note.failure.map_or(0, failure_code);
+            let note = NOTED | forwarded | failure << FAILURE_SHIFT | rule << RULE_SHIFT | u64::from(note.attempt.0);
+            word.store(note, Ordering::Release);
         }
     }
 
@@ -168,6 +190,7 @@ impl Board {
             attempt,
             rule: rule.checked_sub(1).map(RuleIx),
             forwarded: word & FORWARDED != 0,
+            failure: FAILURES.get(((word >> FAILURE_SHIFT) as usize).wrapping_sub(1)).copied(),
         })
     }
 
@@ -186,7 +209,7 @@ mod tests {
     #[test]
     fn a_note_is_read_by_the_attempt_it_is_about_and_by_no_other() {
         let board = Board::new(2);
-        let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true };
+        let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true, failure: None };
         board.note(1, note);
         assert_eq!(board.read(1, AttemptNumber(2)), Some(note));
         assert_eq!(board.read(1, AttemptNumber(1)), None);
@@ -196,9 +219,21 @@ mod tests {
     }
 
     #[test]
+    fn every_failure_comes_back_as_what_it_was_but_for_the_bytes_received() {
+        let board = Board::new(1);
+        let note = |failure| ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: true, failure };
+        for failure in FAILURES {
+            board.note(0, note(Some(failure)));
+            assert_eq!(board.read(0, AttemptNumber(1)), Some(note(Some(failure))));
+        }
+        board.note(0, note(Some(Failure::BodyCutShort { received: 77, reset: true })));
+        assert_eq!(board.read(0, AttemptNumber(1)), Some(note(Some(Failure::BodyCutShort { received: 0, reset: true }))));
+    }
+
+    #[test]
     fn a_slot_outside_the_board_is_ignored() {
         let board = Board::new(1);
-        board.note(9, ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false });
+        board.note(9, ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false, failure: None });
         assert_eq!(board.read(9, AttemptNumber(1)), None);
     }
 }
@@ -222,6 +257,8 @@ pub struct ProxyTally {
     pub upstream_us: Option<hdrhistogram::Histogram<u64>>,
     /// Order-free sum over the decisions about first attempts of first steps.
     pub decisions_digest: u64,
+    /// Connections that a defect of ours ended: must stay zero.
+    pub panics: u64,
     /// CPU time of the proxy's thread.
     pub cpu: Micros,
 }

@@ -1,10 +1,21 @@
 //! Whether a failed attempt may be repeated, and when: the policy, pure, that the engine carries out.
+//!
+//! [`RetryPolicy::after`] is a function of the [`Situation`] alone. What it depends on beyond the attempt (the
+//! jitter's draw, the wall clock, the wait before) is handed in, so that a table can hold every case. The one
+//! thing with a memory, the [`Budget`], is asked separately, after the policy has said to wait.
 
-use http::HeaderName;
+mod backoff;
+mod budget;
+mod conditions;
 
+use std::ops::RangeInclusive;
+
+use http::{HeaderName, Method};
+
+pub use self::budget::Budget;
 use crate::id::AttemptNumber;
 use crate::seed::Draw;
-use crate::units::{Micros, Offset, Ratio};
+use crate::units::{Micros, Ratio};
 use crate::wire::{Ending, RetryAfter};
 
 /// One `[retry.NAME]` of the plan.
@@ -132,16 +143,194 @@ pub struct Situation<'a> {
 }
 
 impl RetryPolicy {
-    /// Whether to repeat after this attempt, and after what wait. The budget is asked separately.
-    pub fn after(&self, _situation: &Situation<'_>) -> Decision {
-        todo!()
+    /// Whether to repeat after this attempt, and after what wait, counted from the attempt's end.
+    ///
+    /// The order of the reasons to stop is the order of the questions: is this worth repeating at all, may it
+    /// be repeated, is there an attempt left. The budget is asked separately.
+    pub fn after(&self, situation: &Situation<'_>) -> Decision {
+        if !self.on.include(situation.ending) {
+            return Decision::Stop(StopReason::NotRetryable);
+        }
+        if !self.may_repeat(situation) {
+            return Decision::Stop(StopReason::MethodNotIdempotent);
+        }
+        if situation.attempt.0 >= self.attempts {
+            return Decision::Stop(StopReason::AttemptsUsedUp);
+        }
+        let backoff = || self.backoff.wait(self.jitter, situation.attempt.0, situation.previous_wait, situation.draw);
+        let hint = situation.hint.map(|hint| hinted_wait(hint, situation.now_unix_us));
+        Decision::Wait(match (self.retry_after, hint) {
+            (HintUse::Ignore, _) | (_, None) => backoff(),
+            (HintUse::Honour, Some(hint)) => hint,
+            (HintUse::AtLeast, Some(hint)) => hint.max(backoff()),
+        })
+    }
+
+    /// What the wait after this attempt may be where the server gave no hint: what a gap is compared with.
+    ///
+    /// Meaningful whether or not the policy allows another attempt.
+    pub fn permitted_wait(&self, attempt: AttemptNumber) -> RangeInclusive<Micros> {
+        self.backoff.range(self.jitter, attempt.0)
+    }
+
+    /// Repeating is safe where nothing was sent, where the method promises it, or where a key makes it so.
+    fn may_repeat(&self, situation: &Situation<'_>) -> bool {
+        let unsent = matches!(situation.ending, Ending::Failed(failure) if failure.before_the_request());
+        unsent || self.methods == Methods::Any || situation.has_idempotency_key || is_idempotent(situation.method)
     }
 }
 
-/// The state of a retry budget: what it has earned and spent (one per worker; see Finagle's and tower's budgets).
-#[derive(Clone, Debug)]
-pub struct Budget {
-    pub rule: BudgetRule,
-    pub state: f64,
-    pub refilled_at: Offset,
+/// Whether repeating a request with this method has the effect of sending it once (RFC 9110 §9.2.2).
+pub fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
+}
+
+/// The wait the server asked for, from now; none where its time has passed.
+fn hinted_wait(hint: RetryAfter, now_unix_us: i64) -> Micros {
+    match hint {
+        RetryAfter::Delay(span) => span,
+        RetryAfter::Date(unix_us) => Micros(u64::try_from(unix_us.saturating_sub(now_unix_us)).unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+    use crate::wire::{Failure, Phase};
+
+    fn policy(on: &[&str]) -> RetryPolicy {
+        let mut conditions = Conditions::default();
+        for word in on {
+            conditions.add(word).expect(word);
+        }
+        RetryPolicy {
+            name: "p".to_owned(),
+            attempts: 4,
+            on: conditions,
+            backoff: Backoff::Exponential { base: Micros::from_millis(250), factor: 2.0, cap: Some(Micros::from_secs(8)) },
+            jitter: Jitter::None,
+            retry_after: HintUse::Honour,
+            methods: Methods::Idempotent,
+            idempotency_header: None,
+            budget: None,
+            spec: String::new(),
+        }
+    }
+
+    fn after(ending: Ending) -> Situation<'static> {
+        Situation {
+            attempt: AttemptNumber::FIRST,
+            ending,
+            method: &Method::GET,
+            has_idempotency_key: false,
+            hint: None,
+            now_unix_us: 1_000_000_000,
+            previous_wait: None,
+            draw: Seed(1).draw("jitter"),
+        }
+    }
+
+    const TOO_MANY: Ending = Ending::Answered(429);
+
+    #[test]
+    fn what_is_not_on_the_list_is_not_repeated() {
+        let policy = policy(&["429", "5xx", "connect", "reset"]);
+        for (ending, repeated) in [
+            (Ending::Answered(200), false),
+            (Ending::Answered(404), false),
+            (Ending::Answered(429), true),
+            (Ending::Answered(507), true),
+            (Ending::Failed(Failure::Refused), true),
+            (Ending::Failed(Failure::TimedOut(Phase::Connect)), true),
+            (Ending::Failed(Failure::TimedOut(Phase::Total)), false),
+            (Ending::Failed(Failure::Reset), true),
+            (Ending::Failed(Failure::Closed), false),
+        ] {
+            let decision = policy.after(&after(ending));
+            assert_eq!(decision != Decision::Stop(StopReason::NotRetryable), repeated, "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn attempts_are_counted_and_not_retries() {
+        let policy = policy(&["429"]);
+        let nth = |n| policy.after(&Situation { attempt: AttemptNumber(n), ..after(TOO_MANY) });
+        assert_eq!(nth(3), Decision::Wait(Micros::from_secs(1)));
+        assert_eq!(nth(4), Decision::Stop(StopReason::AttemptsUsedUp));
+        assert_eq!(nth(5), Decision::Stop(StopReason::AttemptsUsedUp));
+    }
+
+    #[test]
+    fn a_method_that_is_not_idempotent_needs_a_key_or_a_request_never_sent() {
+        let policy = policy(&["429", "connect", "reset"]);
+        let post = |ending| Situation { method: &Method::POST, ..after(ending) };
+        let refused = policy.after(&post(TOO_MANY));
+        assert_eq!(refused, Decision::Stop(StopReason::MethodNotIdempotent));
+        assert_eq!(policy.after(&post(Ending::Failed(Failure::Reset))), refused, "it may have been carried out");
+        let keyed = Situation { has_idempotency_key: true, ..post(TOO_MANY) };
+        assert_eq!(policy.after(&keyed), Decision::Wait(Micros::from_millis(250)));
+        assert_eq!(policy.after(&post(Ending::Failed(Failure::Refused))), Decision::Wait(Micros::from_millis(250)));
+        let any = RetryPolicy { methods: Methods::Any, ..policy };
+        assert_eq!(any.after(&post(TOO_MANY)), Decision::Wait(Micros::from_millis(250)));
+    }
+
+    #[test]
+    fn idempotent_methods_are_those_of_rfc_9110() {
+        for (method, idempotent) in [
+            (Method::GET, true),
+            (Method::HEAD, true),
+            (Method::OPTIONS, true),
+            (Method::TRACE, true),
+            (Method::PUT, true),
+            (Method::DELETE, true),
+            (Method::POST, false),
+            (Method::PATCH, false),
+            (Method::CONNECT, false),
+        ] {
+            assert_eq!(is_idempotent(&method), idempotent, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_hint_replaces_the_back_off_raises_it_or_is_ignored() {
+        let hint = |span_ms| Some(RetryAfter::Delay(Micros::from_millis(span_ms)));
+        for (use_of_it, asked_ms, waited_ms) in [
+            (HintUse::Honour, 2_000, 2_000),
+            (HintUse::Honour, 0, 0),
+            (HintUse::AtLeast, 2_000, 2_000),
+            (HintUse::AtLeast, 100, 250),
+            (HintUse::Ignore, 2_000, 250),
+        ] {
+            let policy = RetryPolicy { retry_after: use_of_it, ..policy(&["429"]) };
+            let decision = policy.after(&Situation { hint: hint(asked_ms), ..after(TOO_MANY) });
+            assert_eq!(decision, Decision::Wait(Micros::from_millis(waited_ms)), "{use_of_it:?} {asked_ms}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_that_instant_on_the_wall_clock_and_a_past_one_is_now() {
+        let policy = policy(&["429"]);
+        for (date, waited) in [(1_001_500_000, 1_500_000), (1_000_000_000, 0), (0, 0), (i64::MIN, 0)] {
+            let decision = policy.after(&Situation { hint: Some(RetryAfter::Date(date)), ..after(TOO_MANY) });
+            assert_eq!(decision, Decision::Wait(Micros(waited)), "{date}");
+        }
+    }
+
+    #[test]
+    fn every_wait_without_a_hint_lies_in_the_range_the_policy_permits() {
+        for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
+            let policy = RetryPolicy { jitter, attempts: 6, ..policy(&["429"]) };
+            for k in 0..500 {
+                let mut previous_wait = None;
+                for n in 1..6 {
+                    let draw = Seed(2).draw("jitter").with(k).with(u64::from(n));
+                    let decision = policy.after(&Situation { attempt: AttemptNumber(n), previous_wait, draw, ..after(TOO_MANY) });
+                    let Decision::Wait(wait) = decision else { panic!("attempt {n} of 6 is repeated") };
+                    assert!(policy.permitted_wait(AttemptNumber(n)).contains(&wait), "{jitter:?} {n} {wait}");
+                    previous_wait = Some(wait);
+                }
+            }
+        }
+    }
 }

@@ -1,1 +1,9 @@
 //! See `src/contract`.
+
+mod checks;
+mod compose;
+mod file;
+mod hostile;
+mod ledger;
+mod lint;
+mod shipped;

@@ -1,1 +1,9 @@
-//! See `src/proxy`.
+//! Faults arrive on the wire as the plan says, and nothing else does.
+//!
+//! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
+
+mod disturbed;
+mod mirrored;
+mod rig;
+mod sturdy;
+mod untouched;

@@ -1,1 +1,8 @@
 //! See `src/target`.
+
+mod another_api; // the engine serves any contract that has a server
+mod limits; // who waits as long as told is admitted
+mod mistakes; // a documented mistake causes the documented error
+mod presets; // a preset breaks what it says and nothing else
+mod protocol; // connections, versions, bodies, streams, the end
+mod success; // whoever asks in order gets data

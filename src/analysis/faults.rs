@@ -1,0 +1,132 @@
+//! What became of every fault rule: what it touched, and whether it fired as often as it should have.
+
+use super::readings::{Surroundings, recovery_after};
+use super::timeline::Recovery;
+use super::{FaultFacts, WindowFacts};
+use crate::fault::{Effect, FaultRule, Trigger};
+use crate::gate::count_words;
+use crate::plan::Plan;
+use crate::record::{Exchange, RuleTally};
+
+use super::scope::touched_by;
+
+/// What one rule touched, as the generator saw it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Touched {
+    attempts: u64,
+    exchanges: u64,
+    /// Elements of a sequence for which no attempt came.
+    unreached: u64,
+}
+
+impl Touched {
+    pub fn merge(&mut self, other: Touched) {
+        self.attempts += other.attempts;
+        self.exchanges += other.exchanges;
+        self.unreached += other.unreached;
+    }
+}
+
+/// Counts one exchange for the rules that touched it.
+pub fn exchange(touched: &mut [Touched], plan: &Plan, exchange: &Exchange<'_>) {
+    for (index, attempt) in exchange.attempts.iter().enumerate() {
+        let Some(rule) = touched_by(attempt) else { continue };
+        let Some(one) = touched.get_mut(rule.at()) else { continue };
+        one.attempts += 1;
+        let before = &exchange.attempts[..index];
+        if before.iter().any(|earlier| touched_by(earlier) == Some(rule)) {
+            continue;
+        }
+        one.exchanges += 1;
+        if let Some(Effect::Sequence(elements)) = plan.faults.rules.get(rule.at()).map(|rule| &rule.effect) {
+            one.unreached += elements.len().saturating_sub(exchange.attempts.len()) as u64;
+        }
+    }
+}
+
+/// The report's table.
+pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> {
+    let rules = around.plan.faults.rules.iter().enumerate();
+    rules
+        .map(|(ix, rule)| {
+            let tally = tally(around, ix);
+            let touched = touched.get(ix).copied().unwrap_or_default();
+            let infidelities = around.proxy.map_or(&[][..], |proxy| &proxy.infidelities);
+            let last = rule.windows.iter().map(|window| window.end).max();
+            FaultFacts {
+                id: format!("f{}", ix + 1),
+                name: rule.name.clone(),
+                effect: effect_word(rule).to_owned(),
+                spec: rule.spec.clone(),
+                windows: rule
+                    .windows
+                    .iter()
+                    .map(|window| WindowFacts { start_ms: window.start.as_millis(), end_ms: window.end.as_millis() })
+                    .collect(),
+                eligible: tally.eligible,
+                planned: tally.planned,
+                fired: tally.fired,
+                unreached: touched.unreached,
+                attempts_touched: touched.attempts,
+                exchanges_touched: touched.exchanges,
+                recovery_ms: last.and_then(|end| match recovery_after(around, end)? {
+                    Recovery::After(time) => Some(time.as_millis()),
+                    Recovery::NotWithin(_) => None,
+                }),
+                fidelity_findings: infidelities.iter().filter(|one| one.rule.at() == ix).map(|one| one.count).sum(),
+            }
+        })
+        .collect()
+}
+
+/// Rules that should have fired, and did not: at least five hits were to be expected of what they saw.
+pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
+    let Some(_) = around.proxy else { return Vec::new() };
+    let silent = around.plan.faults.rules.iter().enumerate().filter_map(|(ix, rule)| {
+        let tally = tally(around, ix);
+        let expected = (tally.eligible as f64 * rate(rule)).max(tally.planned as f64);
+        (tally.fired == 0 && expected >= 5.0).then(|| {
+            format!("the fault `{}` never fired, though about {} hits were to be expected", rule.name, count_words(expected as u64))
+        })
+    });
+    silent.collect()
+}
+
+/// Rules that saw no request at all, for a warning.
+pub fn unmet(around: &Surroundings<'_>) -> Vec<String> {
+    let Some(_) = around.proxy else { return Vec::new() };
+    let rules = around.plan.faults.rules.iter().enumerate();
+    let unmet = rules.filter(|(ix, _)| tally(around, *ix).eligible == 0);
+    unmet.map(|(_, rule)| format!("the fault `{}` met no request: nothing in its windows matches it", rule.name)).collect()
+}
+
+fn tally(around: &Surroundings<'_>, ix: usize) -> RuleTally {
+    around.proxy.and_then(|proxy| proxy.rules.get(ix)).copied().unwrap_or_default()
+}
+
+/// The share of eligible attempts that a rule's trigger fires for; of `first_attempts` at least every second one
+/// of a retried exchange, so that a half errs to the side of silence.
+fn rate(rule: &FaultRule) -> f64 {
+    match rule.trigger {
+        Trigger::Always => 1.0,
+        Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+        Trigger::Every(n) => 1.0 / n.max(1) as f64,
+        Trigger::FirstAttempts(n) => {
+            if n == 0 {
+                0.0
+            } else {
+                0.5
+            }
+        }
+    }
+}
+
+fn effect_word(rule: &FaultRule) -> &'static str {
+    match rule.effect {
+        Effect::DelayOnly => "delay",
+        Effect::Respond(_) => "respond",
+        Effect::Reset { .. } => "reset",
+        Effect::Cut { .. } => "cut",
+        Effect::Sequence(_) => "sequence",
+    }
+}

@@ -1,0 +1,142 @@
+//! The command line: what may be asked of brownout.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Load, faults and contracts in one run: is what your API says about errors true, and do clients make an outage worse?
+#[derive(Debug, Parser)]
+#[command(name = "brownout", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 pass · 1 a gate failed · 2 bad usage or plan · 3 target or setup failed · \
+4 the run is invalid · 5 inconclusive · 70 internal error · 130/143 interrupted (the report is still written)";
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a plan: load, faults, checks, report
+    Run(RunArgs),
+    /// Check plans and predict what a run can show; sends nothing
+    Check(CheckArgs),
+    /// Serve a contract: the reference server alone, for client teams to develop against
+    Serve(ServeArgs),
+    /// Render report.json again, in any format
+    Report(ReportArgs),
+}
+
+/// Options that change what a plan says.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Set a variable of the plan: --set rate=80 (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Use another seed than the plan's
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Use this target instead of the plan's; its host must be in allow_hosts
+    #[arg(long, value_name = "URL")]
+    pub target: Option<String>,
+}
+
+/// `brownout run`
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The plan
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub change: PlanArgs,
+    /// The run's own folder, instead of the plan's report.dir
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a folder that holds a report already
+    #[arg(long)]
+    pub force: bool,
+    /// Show no progress, and of the verdict one line
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Put a label into the report: --label build=1234 (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub label: Vec<(String, String)>,
+}
+
+/// `brownout check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The plans
+    #[arg(required = true)]
+    pub plans: Vec<PathBuf>,
+    #[command(flatten)]
+    pub change: PlanArgs,
+    /// Show the plan with variables replaced and secrets masked
+    #[arg(long)]
+    pub print: bool,
+}
+
+/// `brownout serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The contract file, or the name of a built-in one (jan-server)
+    pub contract: PathBuf,
+    /// Where to listen; loopback unless you say otherwise
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    pub listen: String,
+    /// How the server behaves: strict, or a preset of the contract that breaks it in one place
+    #[arg(long, default_value = "strict")]
+    pub preset: String,
+    /// Rate limits: off, documented, or a factor such as x100
+    #[arg(long, default_value = "documented")]
+    pub limits: String,
+    /// Decides latencies
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `brownout report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A report.json
+    pub file: PathBuf,
+    /// Where to write; beside the file unless you say otherwise
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to write; everything unless you say otherwise, `text` prints the verdict (may be repeated)
+    #[arg(long, value_enum)]
+    pub format: Vec<Rendering>,
+}
+
+/// A form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rendering {
+    Html,
+    Junit,
+    Markdown,
+    Hgrm,
+    Text,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not NAME=VALUE")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_are_pairs_and_a_value_may_hold_an_equals_sign() {
+        assert_eq!(pair("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(pair("a").is_err() && pair("=b").is_err());
+    }
+}

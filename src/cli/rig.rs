@@ -1,0 +1,225 @@
+//! What stands between the generator and the target: the embedded server, the fault proxy, the connections.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::client::{ClientSettings, Connector, Destination, Direct, HttpVersion, Reqwest, SetupError, TlsSettings, Transport};
+use crate::clock::Clock;
+use crate::engine::{Setup, Transports};
+use crate::plan::{self, Place, Plan, TransportKind};
+use crate::proxy::{self, RunningProxy};
+use crate::record::{Board, ProxyTally};
+use crate::target::{self, RunningTarget, TargetSettings};
+use crate::units::Micros;
+
+/// Threads get this long to be ready before the first arrival is due.
+const LEAD: Micros = Micros::from_millis(150);
+/// Requests at a time on one HTTP/2 connection.
+const STREAMS: u32 = 32;
+/// How long a request may take to bring the proxy its head.
+const HEAD_TIMEOUT: Micros = Micros::from_secs(30);
+
+/// Everything a run goes through, at work.
+pub struct Rig {
+    pub clock: Clock,
+    pub base_url: String,
+    pub authority: String,
+    /// `generator → fault proxy → target`
+    pub path: Vec<String>,
+    pub workers: u32,
+    pub board: Option<Arc<Board>>,
+    pub transports: Transports,
+    proxy: Option<RunningProxy>,
+    target: Option<RunningTarget>,
+}
+
+/// Why a run cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RigError {
+    /// The target cannot be reached, or what is needed to reach it cannot be used.
+    #[error("{0}")]
+    Target(SetupError),
+    /// The system gives no socket or thread.
+    #[error("{what}: {error}")]
+    System { what: &'static str, error: std::io::Error },
+}
+
+impl RigError {
+    /// What to do.
+    pub fn help(&self) -> &str {
+        match self {
+            RigError::Target(error) => error.help(),
+            RigError::System { .. } => "look at the limits of this machine (ulimit -n, ulimit -u) and try again",
+        }
+    }
+}
+
+impl From<SetupError> for RigError {
+    fn from(error: SetupError) -> RigError {
+        RigError::Target(error)
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> RigError {
+    move |error| RigError::System { what, error }
+}
+
+impl Rig {
+    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent.
+    ///
+    /// # Errors
+    /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
+    pub async fn raise(plan: &Arc<Plan>, run_id: &str) -> Result<Rig, RigError> {
+        let (url, server) = match &plan.target.place {
+            Place::Url(url) => (url.clone(), None),
+            Place::Embedded(_) => {
+                let listener = loopback()?;
+                let address = listener.local_addr().map_err(system("the embedded target's address"))?;
+                (Url::parse(&format!("http://{address}")).expect("an address is a URL's host"), Some(listener))
+            }
+        };
+        let destination = Destination::of(&url, plan.target.connect_to.as_deref())?;
+        let (tls, version) = (tls(plan), version(plan));
+        if server.is_none() {
+            let connector = Connector::resolve(&destination, &tls, version, Clock::new()).await?;
+            connector.preflight(plan.target.timeouts.connect).await?;
+        }
+        let clock = Clock::starting_in(LEAD);
+        let connector = Connector::resolve(&destination, &tls, version, clock).await?;
+        let target = server.map(|listener| start_target(plan, listener, clock)).transpose()?;
+        let workers = workers(target.is_some() || plan.proxy.is_some());
+        let mut rig = Rig {
+            clock,
+            base_url: url.as_str().trim_end_matches('/').to_owned(),
+            authority: authority(&url),
+            path: vec!["generator".to_owned()],
+            workers,
+            board: None,
+            transports: transports(plan, connector.clone()),
+            proxy: None,
+            target,
+        };
+        if let Some(settings) = plan.proxy {
+            rig.stand_between(plan, run_id, settings, connector).await?;
+        }
+        rig.path.push(if rig.target.is_some() { "embedded target".to_owned() } else { rig.authority.clone() });
+        Ok(rig)
+    }
+
+    /// Puts the fault proxy in the path.
+    async fn stand_between(
+        &mut self,
+        plan: &Arc<Plan>,
+        run_id: &str,
+        settings: plan::ProxySettings,
+        upstream: Connector,
+    ) -> Result<(), RigError> {
+        let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
+        let running = proxy::start(
+            loopback()?,
+            proxy::ProxySettings {
+                connector: upstream,
+                faults: plan.faults.clone(),
+                contract: plan.contract.as_ref().map(|used| (Arc::clone(&used.contract), used.terms.clone())),
+                stealth: settings.stealth,
+                run_id: run_id.to_owned(),
+                board: Arc::clone(&board),
+                clock: self.clock,
+                connect_timeout: plan.target.timeouts.connect,
+                head_timeout: HEAD_TIMEOUT,
+                keep_alive: plan.target.connections.keep_alive,
+                idle_timeout: plan.target.connections.idle_timeout,
+            },
+        )
+        .map_err(system("the fault proxy could not start"))?;
+        let url = Url::parse(&format!("http://{}", running.addr)).expect("an address is a URL's host");
+        let hop = Connector::resolve(&Destination::of(&url, None)?, &TlsSettings::default(), HttpVersion::Http1, self.clock).await?;
+        self.transports = transports(plan, hop);
+        self.board = Some(board);
+        self.proxy = Some(running);
+        self.path.push("fault proxy".to_owned());
+        Ok(())
+    }
+
+    /// Takes the proxy down, after the generator; what it counted.
+    pub fn lower_proxy(&mut self) -> Option<ProxyTally> {
+        self.proxy.take().map(RunningProxy::stop)
+    }
+
+    /// Takes the embedded target down, after the proxy.
+    pub fn lower_target(&mut self) {
+        if let Some(target) = self.target.take() {
+            target.stop();
+        }
+    }
+}
+
+fn loopback() -> Result<TcpListener, RigError> {
+    TcpListener::bind(("127.0.0.1", 0)).map_err(system("no free port on the loopback"))
+}
+
+fn start_target(plan: &Plan, listener: TcpListener, clock: Clock) -> Result<RunningTarget, RigError> {
+    let (Place::Embedded(embedded), Some(used)) = (&plan.target.place, &plan.contract) else {
+        unreachable!("an embedded target serves the plan's contract, and a plan without one is refused")
+    };
+    let settings = TargetSettings {
+        contract: Arc::clone(&used.contract),
+        preset: embedded.preset.clone(),
+        limits: embedded.limits,
+        seed: plan.seed,
+        clock,
+    };
+    target::start(listener, settings).map_err(system("the embedded target could not start"))
+}
+
+/// One thread per core; where proxy or embedded target run in this process, one core is left to them.
+fn workers(company: bool) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    if company { (cores - 1).max(1) } else { cores }
+}
+
+fn authority(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+fn tls(plan: &Plan) -> TlsSettings<'_> {
+    let tls = &plan.target.tls;
+    TlsSettings { ca: tls.ca.as_deref(), cert: tls.cert.as_deref(), key: tls.key.as_deref(), server_name: tls.server_name.as_deref() }
+}
+
+fn version(plan: &Plan) -> HttpVersion {
+    match plan.target.http {
+        plan::HttpVersion::Http1 => HttpVersion::Http1,
+        plan::HttpVersion::Http2 => HttpVersion::Http2,
+        plan::HttpVersion::Auto => HttpVersion::Auto,
+    }
+}
+
+fn transports(plan: &Plan, connector: Connector) -> Transports {
+    let (kind, connections, timeouts) = (plan.target.transport, plan.target.connections, plan.target.timeouts);
+    Arc::new(move |timer, worker, workers| {
+        let share = connections.max / workers + u32::from(worker < connections.max % workers);
+        let settings = ClientSettings {
+            connections: share.max(1),
+            streams: STREAMS,
+            keep_alive: connections.keep_alive,
+            idle_timeout: connections.idle_timeout,
+            connect: timeouts.connect,
+            first_byte: timeouts.first_byte,
+            total: timeouts.total,
+            keep_body: Plan::KEPT_BODY,
+        };
+        match kind {
+            TransportKind::Direct => Ok(Transport::Direct(Direct::new(connector.clone(), settings, timer.clone()))),
+            TransportKind::Reqwest => Reqwest::new(&connector, settings, timer.clone())
+                .map(Transport::Reqwest)
+                .map_err(|error| std::io::Error::other(error.to_string())),
+        }
+    })
+}

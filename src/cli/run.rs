@@ -1,0 +1,306 @@
+//! `brownout run`: the main job. Its functions, read in order, are the table of contents of the program.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::analysis::{Analysis, End, RunFacts, Status, Tally};
+use crate::clock::Clock;
+use crate::engine::{self, Ran, Setup};
+use crate::plan::{self, Place, Plan};
+use crate::record::ProxyTally;
+use crate::report::{self, EndedBy, Format, PlanFacts, Report, Run, Setting, TargetFacts, Tool};
+use crate::seed::Seed;
+use crate::units::{Micros, Offset};
+
+use super::args::RunArgs;
+use super::folder::{Folder, FolderError};
+use super::progress::Progress;
+use super::rig::{Rig, RigError};
+use super::watch::{Signals, watch};
+use super::{Exit, load, panics, surroundings, terminal};
+
+/// Runs a plan: text → plan → what happened → analysis → report → exit code.
+pub fn run(args: &RunArgs) -> Exit {
+    let plan = match load(&args.plan, &args.change) {
+        Ok(plan) => Arc::new(plan),
+        Err(problems) => {
+            terminal::say(problems.render(terminal::colour_err()).trim_end());
+            return Exit::Usage;
+        }
+    };
+    let clock = Clock::new();
+    let id = run_id(clock.unix_us(Offset::START));
+    let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
+        Ok(folder) => folder,
+        Err(error) => return refuse(&error),
+    };
+    let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(carry_out(&plan, &id, args)),
+        Err(error) => {
+            terminal::error(&format!("the system gives no event loop: {error}"));
+            return Exit::Setup;
+        }
+    };
+    let report = report_of(&plan, &id, args, clock, outcome);
+    finish(&report, &plan, &folder, args)
+}
+
+fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {
+    args.out.clone().unwrap_or_else(|| PathBuf::from(plan.report.dir.replace("${run.id}", id)))
+}
+
+fn refuse(error: &FolderError) -> Exit {
+    terminal::error(&error.to_string());
+    match error {
+        FolderError::HoldsReport(_) => Exit::Usage,
+        FolderError::NotWritable { .. } => Exit::Setup,
+    }
+}
+
+/// What became of a run, before it is a report.
+struct Outcome {
+    analysis: Analysis,
+    ended_by: EndedBy,
+    base_url: String,
+    path: Vec<String>,
+    started_unix_us: i64,
+    arrivals_digest: u64,
+    decisions_digest: u64,
+}
+
+async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs) -> Outcome {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return never_began(plan, EndedBy::TargetLost, &format!("cannot listen to signals: {error}")),
+    };
+    let rig = tokio::select! {
+        rig = Rig::raise(plan, id) => rig,
+        signal = signals.next() => return never_began(plan, signal, "interrupted before the first request"),
+    };
+    match rig {
+        Ok(rig) => under_load(plan, id, args, rig, &mut signals).await,
+        Err(error) => unreachable_target(plan, &error),
+    }
+}
+
+/// The run itself: start the workers, watch them, take everything down in order.
+async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, signals: &mut Signals) -> Outcome {
+    let setup = Setup {
+        plan: Arc::clone(plan),
+        run_id: id.to_owned(),
+        authority: rig.authority.clone(),
+        clock: rig.clock,
+        board: rig.board.clone(),
+        workers: rig.workers,
+        transports: Arc::clone(&rig.transports),
+    };
+    let started_unix_us = rig.clock.unix_us(Offset::START);
+    let tally = || Tally::new(Arc::clone(plan), started_unix_us);
+    let running = match engine::start(&setup, tally) {
+        Ok(running) => running,
+        Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
+    };
+    let mut ended_by = watch(&running, rig.clock, &plan.gates, signals, Progress::new(plan, args.quiet)).await;
+    let ran = running.join();
+    // The proxy has the last word about requests that were cut off on their way to it.
+    let proxy = rig.lower_proxy();
+    rig.lower_target();
+    if panics::first().is_some() || !ran.broken.is_empty() {
+        ended_by = EndedBy::Internal;
+    }
+    let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
+    Outcome {
+        analysis: analyse(&rig, ran, proxy, ended_by, tally()),
+        ended_by,
+        base_url: rig.base_url.clone(),
+        path: rig.path.clone(),
+        started_unix_us,
+        arrivals_digest,
+        decisions_digest,
+    }
+}
+
+fn analyse(rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> Analysis {
+    for other in ran.recorders {
+        tally.merge(other);
+    }
+    for loose in ran.loose {
+        loose.record(rig.board.as_deref(), &mut tally);
+    }
+    let cpu = ran.workers.iter().filter_map(|used| Some(used.cpu?.as_secs_f64() / used.wall.max(Micros(1)).as_secs_f64())).reduce(f64::max);
+    tally.finish(&RunFacts {
+        end: end(ended_by),
+        ended_at: ran.ended_at,
+        proxy,
+        workers: rig.workers,
+        cpu,
+        peak_rss_bytes: surroundings::peak_memory(),
+        connections_made: ran.workers.iter().map(|used| used.connections_made).sum(),
+        peak_in_flight: ran.peak_in_flight,
+        broken: ran.broken,
+    })
+}
+
+/// What ended the run, as far as its numbers are concerned.
+fn end(ended_by: EndedBy) -> End {
+    match ended_by {
+        EndedBy::Schedule | EndedBy::Internal => End::Schedule,
+        EndedBy::Sigint | EndedBy::Sigterm => End::Interrupted,
+        EndedBy::AbortGate => End::AbortGate,
+        EndedBy::TargetLost => End::TargetLost,
+    }
+}
+
+/// The report of a run that sent nothing.
+fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
+    let clock = Clock::new();
+    let started_unix_us = clock.unix_us(Offset::START);
+    let mut analysis = Tally::new(Arc::clone(plan), started_unix_us).finish(&RunFacts {
+        end: end(ended_by),
+        ended_at: Offset::START,
+        proxy: None,
+        workers: 0,
+        cpu: None,
+        peak_rss_bytes: surroundings::peak_memory(),
+        connections_made: 0,
+        peak_in_flight: 0,
+        broken: Vec::new(),
+    });
+    analysis.verdict.status = Status::Error;
+    analysis.verdict.headline = format!("Nothing was sent: {why}.");
+    let base_url = match &plan.target.place {
+        Place::Url(url) => url.as_str().trim_end_matches('/').to_owned(),
+        Place::Embedded(_) => String::new(),
+    };
+    Outcome { analysis, ended_by, base_url, path: Vec::new(), started_unix_us, arrivals_digest: 0, decisions_digest: 0 }
+}
+
+fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
+    terminal::error(&error.to_string());
+    terminal::help(error.help());
+    never_began(plan, EndedBy::TargetLost, &error.to_string())
+}
+
+fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
+    let answers: u64 = outcome.analysis.metrics.by_status_code.iter().map(|row| row.count).sum();
+    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, answers > 0, outcome.analysis.accounting.started > 0);
+    let finished_unix_us = clock.unix_us(clock.now());
+    let run = Run {
+        id: id.to_owned(),
+        started_at: rfc3339(outcome.started_unix_us),
+        finished_at: rfc3339(finished_unix_us),
+        duration_ms: u64::try_from((finished_unix_us - outcome.started_unix_us) / 1_000).unwrap_or(0),
+        seed: plan.seed.0,
+        complete: outcome.ended_by == EndedBy::Schedule,
+        ended_by: outcome.ended_by,
+        exit_code: exit as u8,
+        labels: args.label.iter().map(|(name, value)| (name.clone(), plan.secrets.mask(value).into_owned())).collect::<BTreeMap<_, _>>(),
+        arrivals_digest: format!("{:016x}", outcome.arrivals_digest),
+        decisions_digest: format!("{:016x}", outcome.decisions_digest),
+        host: surroundings::host(),
+        ci: surroundings::ci(&|name| std::env::var(name).ok()),
+    };
+    let setting = Setting {
+        tool: Tool { name: "brownout".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned(), commit: None },
+        run,
+        plan: PlanFacts {
+            path: plan.path.clone(),
+            sha256: plan.sha256.clone(),
+            name: plan.name.clone(),
+            normalised: plan.normalised.clone(),
+            redactions: plan.redactions.clone(),
+        },
+        target: target_facts(plan, outcome.base_url, outcome.path),
+    };
+    Report::new(setting, outcome.analysis)
+}
+
+fn target_facts(plan: &Plan, base_url: String, path: Vec<String>) -> TargetFacts {
+    TargetFacts {
+        base_url: plan.secrets.mask(&base_url).into_owned(),
+        embedded: match &plan.target.place {
+            Place::Embedded(embedded) => Some(embedded.preset.clone()),
+            Place::Url(_) => None,
+        },
+        services: plan.contract.iter().flat_map(|used| used.contract.services.iter().map(|service| service.id.clone())).collect(),
+        http_versions: vec![
+            match plan.target.http {
+                plan::HttpVersion::Http1 => "1.1",
+                plan::HttpVersion::Http2 => "2",
+                plan::HttpVersion::Auto => "auto",
+            }
+            .to_owned(),
+        ],
+        clock_skew_ms: None,
+        responders: Vec::new(),
+        path,
+    }
+}
+
+/// Writes every file and prints the verdict. A disk that is full at the end is said, and the verdict still shown.
+fn finish(report: &Report, plan: &Plan, folder: &Folder, args: &RunArgs) -> Exit {
+    let formats: Vec<Format> = plan.report.formats.iter().map(|format| in_report(*format)).collect();
+    let written = report::files(report, &formats).into_iter().try_for_each(|(name, bytes)| folder.write(&name, &bytes));
+    let text = if args.quiet { one_line(report) } else { report::text::render(report, terminal::colour_out()) };
+    terminal::print(&text);
+    if !args.quiet {
+        terminal::print(&format!("  report    {}\n", folder.path().join("report.html").display()));
+    }
+    if let Err(error) = written {
+        terminal::error(&error.to_string());
+        return Exit::Setup;
+    }
+    Exit::from_code(report.run.exit_code)
+}
+
+/// The verdict of a quiet run.
+fn one_line(report: &Report) -> String {
+    let word = match report.verdict.status {
+        Status::Pass => "pass",
+        Status::Fail => "fail",
+        Status::Inconclusive => "inconclusive",
+        Status::Invalid => "invalid",
+        Status::Error => "error",
+    };
+    format!("{word}: {}\n", report.verdict.headline)
+}
+
+fn in_report(format: plan::Format) -> Format {
+    match format {
+        plan::Format::Json => Format::Json,
+        plan::Format::Html => Format::Html,
+        plan::Format::Junit => Format::Junit,
+        plan::Format::Markdown => Format::Markdown,
+        plan::Format::Hgrm => Format::Hgrm,
+    }
+}
+
+/// The moment the run began, and four digits that tell two runs of one second apart.
+fn run_id(unix_us: i64) -> String {
+    let moment = rfc3339(unix_us).replace(['-', ':'], "");
+    let moment = moment.split('.').next().unwrap_or(&moment).trim_end_matches('Z');
+    let digits = Seed(unix_us.unsigned_abs()).draw("run").with(u64::from(std::process::id())).bits() & 0xffff;
+    format!("{moment}Z-{digits:04x}")
+}
+
+fn rfc3339(unix_us: i64) -> String {
+    jiff::Timestamp::from_microsecond(unix_us).map_or_else(|_| "1970-01-01T00:00:00Z".to_owned(), |at| format!("{at:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_named_by_its_beginning() {
+        let id = run_id(1_795_370_652_123_456);
+        assert!(id.starts_with("20261122T"), "{id}");
+        assert_eq!(id.len(), "20261122T180412Z-abcd".len(), "{id}");
+    }
+
+    #[test]
+    fn times_are_printed_to_the_millisecond() {
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000Z");
+    }
+}

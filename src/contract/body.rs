@@ -1,0 +1,257 @@
+//! B01–B05 and B08: whether the body is what it says it is, and has the members that its row asks for.
+
+use http::Method;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use crate::contract::check::{Blame, Case, Found, header_text, quoted, shown};
+use crate::contract::json::{Json, NotJson};
+use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, identity, instant, status};
+use crate::severity::Severity;
+use crate::wire::ResponseFacts;
+
+/// Items of an array that are looked at.
+const ITEMS: usize = 100;
+
+/// Reads the body of an error answer; what keeps it from being JSON is written down.
+pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &ResponseFacts<'a>, found: &mut Found) -> Option<Json<'a>> {
+    if *method == Method::HEAD {
+        return None;
+    }
+    if response.body_bytes == 0 && response.body.is_empty() {
+        found.add("B01", Level::Must, || blame("a body that explains the error", "no body".to_owned(), "empty"));
+        return None;
+    }
+    let encoding = header_text(response.headers, &CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
+    if let Some(coding) = encoding {
+        found.add_as("B02", Severity::Info, Level::Must, || {
+            blame("a body without a content coding", quoted(&coding), "encoded: not judged")
+        });
+        return None;
+    }
+    let declared = header_text(response.headers, &CONTENT_TYPE);
+    let declared = declared.as_deref().map(essence);
+    let json = if response.body_complete { Json::read(response.body).map_err(Some) } else { Err(None) };
+    content_type(contract, declared.as_deref(), response.body, json.is_ok(), found);
+    match json {
+        Ok(json) => Some(json),
+        // Said by B05 already: it is not a broken piece of JSON but something else.
+        Err(_) if found.has("B05") => None,
+        Err(why) => {
+            found.add("B02", Level::Must, || unreadable(why, response));
+            None
+        }
+    }
+}
+
+/// Looks at the members of the body.
+pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
+    let Some(json) = case.body else { return };
+    if !matches!(json, Json::Object(_)) {
+        found.add("B03", Level::Must, || blame("an object", json.kind().to_owned(), "type"));
+        return;
+    }
+    members(case.status(), case.fields, json, "$", found);
+    let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
+    unknown_members(case.contract.unknown_fields, closed, case.fields, json, found);
+}
+
+fn unreadable(why: Option<NotJson>, response: &ResponseFacts<'_>) -> Blame {
+    let (actual, cause) = match why {
+        Some(NotJson::Truncated) => ("JSON that ends inside a value", "truncated"),
+        Some(NotJson::TooDeep) => ("JSON nested more than 128 deep", "too deep"),
+        Some(NotJson::NotText) => ("text that is not UTF-8, or half a character", "not UTF-8"),
+        Some(NotJson::Malformed) => ("no JSON", "malformed"),
+        None => ("too long or cut: it was not kept whole", "not kept whole"),
+    };
+    blame("one JSON object", format!("{actual} ({} bytes)", response.body_bytes), cause)
+}
+
+/// B04: another type than the documented one. B05: the declared type and the bytes contradict each other.
+fn content_type(contract: &Contract, declared: Option<&str>, body: &[u8], is_json: bool, found: &mut Found) {
+    let documented = contract.envelopes.first().map_or("application/json", |base| base.content_type.as_str());
+    let any = |fits: &dyn Fn(&str) -> bool| contract.envelopes.iter().any(|envelope| fits(&envelope.content_type));
+    let at =
+        |expected: &str, actual: String, cause: &str| Blame { path: "header:Content-Type".to_owned(), ..blame(expected, actual, cause) };
+    let Some(declared) = declared else {
+        found.add("B04", Level::Expected, || at(documented, "no Content-Type".to_owned(), "missing"));
+        return;
+    };
+    let says_json = declared == "application/json" || declared.ends_with("+json");
+    let looks_json = matches!(body.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[' | 0xef));
+    let says_markup = ["text/html", "application/xhtml+xml", "application/xml", "text/xml"].contains(&declared);
+    match (says_json, is_json) {
+        (true, false) if !looks_json => {
+            let what = if body.trim_ascii_start().starts_with(b"<") { "markup" } else { "other text" };
+            found.add("B05", Level::Must, || at("JSON, as declared", what.to_owned(), what));
+        }
+        (false, true) if says_markup => found.add("B05", Level::Must, || at("markup, as declared", "JSON".to_owned(), "JSON as markup")),
+        _ if any(&|known| known == declared) || (says_json && any(&|known| known.ends_with("json"))) => {}
+        _ => found.add("B04", Level::Must, || at(documented, quoted(declared), "another type")),
+    }
+}
+
+/// The type without its parameters, in lower case; any charset parameter is fine here.
+fn essence(value: &str) -> String {
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &str, found: &mut Found) {
+    for field in fields {
+        match object.get(&field.name) {
+            Some(value) => member(status, field, value, path, found),
+            None => found.add(identity::missing_check(field.role), field.level, || Blame {
+                path: format!("{path}.{}", field.name),
+                expected: words(field),
+                actual: "no such member".to_owned(),
+                cause: "missing".to_owned(),
+                source: Some(field.source.clone()),
+            }),
+        }
+    }
+}
+
+fn member(status: u16, field: &Field, value: &Json<'_>, path: &str, found: &mut Found) {
+    let at = || format!("{path}.{}", field.name);
+    if !is_kind(field.kind, value) {
+        found.add("B03", Level::Must, || fault(field, at(), kind_word(field.kind).to_owned(), value, "type"));
+        return;
+    }
+    value_rule(field, value, &at, found);
+    if field.rule.is_reason_phrase {
+        status::phrase(status, field, &at(), value, found);
+    }
+    match value {
+        Json::Object(_) if !field.fields.is_empty() => members(status, &field.fields, value, &at(), found),
+        Json::Array(items) => {
+            if items.len() < field.min_items {
+                found.add("B03", Level::Must, || fault(field, at(), format!("at least {} items", field.min_items), value, "too few items"));
+            }
+            let inner = if field.fields.is_empty() { &[] } else { &items[..items.len().min(ITEMS)] };
+            for item in inner {
+                let path = format!("{}[]", at());
+                match item {
+                    Json::Object(_) => members(status, &field.fields, item, &path, found),
+                    _ => found.add("B03", Level::Must, || fault(field, path, "an object".to_owned(), item, "item type")),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Bounds, patterns and formats of one value.
+fn value_rule(field: &Field, value: &Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
+    let rule = &field.rule;
+    if let Json::Number(number) = value {
+        if rule.min.is_some_and(|min| *number < min) {
+            found.add("B03", Level::Must, || fault(field, at(), format!("at least {}", rule.min.unwrap_or(0.0)), value, "minimum"));
+        }
+        if rule.max.is_some_and(|max| *number > max) {
+            found.add("B03", Level::Must, || fault(field, at(), format!("at most {}", rule.max.unwrap_or(0.0)), value, "maximum"));
+        }
+    }
+    let text = match value {
+        Json::Text(text) => text.as_ref(),
+        Json::Number(number) if !(rule.one_of.is_empty() && rule.expected_values.is_empty()) => &number.to_string(),
+        _ => return,
+    };
+    if rule.min_len.is_some_and(|min| text.chars().take(min).count() < min) {
+        found.add("B03", Level::Must, || fault(field, at(), "a text that is not empty".to_owned(), value, "length"));
+    } else if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+        found.add(identity::value_check(field.role), rule.level, || {
+            fault(field, at(), format!("a text that matches {pattern}"), value, "pattern")
+        });
+    }
+    if !rule.one_of.is_empty() && !rule.one_of.iter().any(|word| word == text) {
+        found.add("B03", Level::Must, || fault(field, at(), format!("one of {}", rule.one_of.join(", ")), value, "enum"));
+    }
+    if !rule.expected_values.is_empty() && !rule.expected_values.iter().any(|word| word == text) {
+        found.add("B03", Level::Expected, || {
+            fault(field, at(), format!("one of {}", rule.expected_values.join(", ")), value, "shown values")
+        });
+    }
+    if let Some(format) = rule.format.filter(|&format| !is_format(format, text)) {
+        found.add(identity::format_check(field.role), Level::Must, || fault(field, at(), format_word(format).to_owned(), value, "format"));
+    }
+}
+
+/// B08: members the contract does not name; asked for only where the contract says so.
+fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json: &Json<'_>, found: &mut Found) {
+    let severity = match unknown {
+        _ if closed => Severity::Medium,
+        UnknownFields::Allowed => return,
+        UnknownFields::Info => Severity::Info,
+        UnknownFields::Violation => Severity::Medium,
+    };
+    let Json::Object(members) = json else { return };
+    if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == **name)) {
+        found.add_as("B08", severity, Level::Must, || Blame {
+            path: "$.*".to_owned(),
+            ..blame("only members that the contract names", quoted(name), "unknown member")
+        });
+    }
+}
+
+fn is_kind(kind: Kind, value: &Json<'_>) -> bool {
+    match kind {
+        Kind::String => matches!(value, Json::Text(_)),
+        // 60.0 is an integer: JSON Schema 2020-12 §6.1.1.
+        Kind::Integer => matches!(value, Json::Number(number) if number.fract() == 0.0),
+        Kind::Number => matches!(value, Json::Number(_)),
+        Kind::Boolean => matches!(value, Json::Bool(_)),
+        Kind::Object => matches!(value, Json::Object(_)),
+        Kind::Array => matches!(value, Json::Array(_)),
+        Kind::Any => true,
+    }
+}
+
+/// Whether a text is in a format.
+pub(super) fn is_format(format: Format, text: &str) -> bool {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match format {
+        Format::Rfc3339 => instant::rfc3339(text).is_some(),
+        Format::HttpDate => instant::http_date(text).is_some(),
+        Format::DelaySeconds | Format::EpochSeconds | Format::EpochMillis | Format::DeltaSeconds => digits,
+        Format::Uri => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()),
+    }
+}
+
+/// A format in words.
+pub(super) const fn format_word(format: Format) -> &'static str {
+    match format {
+        Format::Rfc3339 => "an RFC 3339 date and time with offset",
+        Format::HttpDate => "an HTTP-date",
+        Format::DelaySeconds => "a whole number of seconds",
+        Format::EpochSeconds => "Unix time in seconds",
+        Format::EpochMillis => "Unix time in milliseconds",
+        Format::DeltaSeconds => "seconds from now",
+        Format::Uri => "a URI",
+    }
+}
+
+const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::String => "a string",
+        Kind::Integer => "an integer",
+        Kind::Number => "a number",
+        Kind::Boolean => "a boolean",
+        Kind::Object => "an object",
+        Kind::Array => "an array",
+        Kind::Any => "a value",
+    }
+}
+
+fn words(field: &Field) -> String {
+    match field.role {
+        Some(Role::RequestId) => "a request id".to_owned(),
+        _ => kind_word(field.kind).to_owned(),
+    }
+}
+
+fn fault(field: &Field, path: String, expected: String, value: &Json<'_>, cause: &str) -> Blame {
+    Blame { path, expected, actual: shown(value), cause: cause.to_owned(), source: Some(field.source.clone()) }
+}
+
+fn blame(expected: &str, actual: String, cause: &str) -> Blame {
+    Blame { path: "$".to_owned(), expected: expected.to_owned(), actual, cause: cause.to_owned(), source: None }
+}

@@ -1,0 +1,255 @@
+//! One answer held to the contract: what is looked at, in which order, and how what is wrong is written down.
+
+use std::borrow::Cow;
+
+use http::header::DATE;
+use http::{HeaderMap, HeaderName};
+
+use crate::contract::json::Json;
+use crate::contract::{
+    Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
+    protocol, ratelimit, status,
+};
+use crate::id::{RowIx, ServiceIx};
+use crate::severity::Severity;
+use crate::wire::{Failure, RequestFacts, ResponseFacts};
+
+/// Violations kept of one answer.
+const KEPT: usize = 32;
+/// The tolerance between two clocks, or two roundings to whole seconds, in microseconds.
+pub(super) const SECOND_US: i64 = 1_000_000;
+
+impl Contract {
+    /// Holds one answer to the contract. Success answers are inspected, too: their status, their framing, the headers
+    /// every answer has, and whether they are errors in disguise (S08).
+    pub fn check<'a>(&self, terms: &Terms, request: &RequestFacts<'_>, response: &ResponseFacts<'a>) -> Judged<'a> {
+        self.judge(terms, request, response, self.service_of(request.path), Moment::of(response))
+    }
+
+    /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
+    pub fn check_failure(&self, terms: &Terms, _request: &RequestFacts<'_>, failure: Failure) -> Vec<Violation> {
+        let mut found = Found::new(terms.profile);
+        protocol::failure(failure, &mut found);
+        found.violations
+    }
+
+    /// The same for an answer whose service is known and whose time may not be (an example in a document has none).
+    pub(super) fn judge<'a>(
+        &self,
+        terms: &Terms,
+        request: &RequestFacts<'_>,
+        response: &ResponseFacts<'a>,
+        service: Option<ServiceIx>,
+        now: Option<Moment>,
+    ) -> Judged<'a> {
+        let mut found = Found::new(terms.profile);
+        protocol::answer(request.method, response, &mut found);
+        let json = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
+        let code = json.as_ref().and_then(|json| self.code_in(json));
+        let row = code.as_ref().and_then(|code| self.row_of(service, response.status, code));
+        let (fields, headers) = self.clauses(service, response.status, row);
+        let case = Case {
+            contract: self,
+            terms,
+            request_headers: request.headers,
+            response,
+            service,
+            row,
+            code: code.as_deref(),
+            fields,
+            headers,
+            body: json.as_ref(),
+            now,
+        };
+        status::check(&case, &mut found);
+        body::check(&case, &mut found);
+        header::check(&case, &mut found);
+        ratelimit::check(&case, &mut found);
+        identity::check(&case, &mut found);
+        leak::check(&case, &mut found);
+        let request_id = identity::unique_id(&case);
+        Judged { service, row, code, request_id, violations: found.violations }
+    }
+
+    /// What an answer is held to: the fields of its row, else of the first envelope; the headers of its row, else of
+    /// the row that asks for the least among those of its status, else of the first envelope. (Without a known code
+    /// nobody can say which fields it should have, but every 429 has to say when to come back.)
+    fn clauses(&self, service: Option<ServiceIx>, status: u16, row: Option<RowIx>) -> (&[Field], &[Header]) {
+        if let Some(row) = row {
+            let envelope = &self.row(row).envelope;
+            return (&envelope.fields, &envelope.headers);
+        }
+        if status < 400 {
+            return (&[], &self.every_answer);
+        }
+        let base = self.envelopes.first();
+        let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
+        let same = self.rows.iter().filter(|row| row.status == status && fits(row, service)).min_by_key(demands);
+        let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
+        (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
+    }
+
+    /// The error code of a body: the text at the place where any envelope has it.
+    fn code_in<'a>(&self, body: &Json<'a>) -> Option<Cow<'a, str>> {
+        let text = |json: &Json<'a>| json.text().cloned();
+        self.envelopes.iter().find_map(|envelope| {
+            envelope.fields.iter().find_map(|field| match field.role {
+                Some(crate::contract::Role::Code) => text(body.get(&field.name)?),
+                _ => {
+                    let inner = field.fields.iter().find(|inner| inner.role == Some(crate::contract::Role::Code))?;
+                    text(body.get(&field.name)?.get(&inner.name)?)
+                }
+            })
+        })
+    }
+}
+
+/// Whether a row applies to answers of a service; of an unknown service any may.
+pub(super) fn fits(row: &Row, service: Option<ServiceIx>) -> bool {
+    row.service.is_none() || service.is_none() || row.service == service
+}
+
+/// Everything the checks look at.
+pub(super) struct Case<'c, 'a> {
+    pub(super) contract: &'c Contract,
+    pub(super) terms: &'c Terms,
+    pub(super) request_headers: &'c HeaderMap,
+    pub(super) response: &'c ResponseFacts<'a>,
+    pub(super) service: Option<ServiceIx>,
+    pub(super) row: Option<RowIx>,
+    pub(super) code: Option<&'c str>,
+    pub(super) fields: &'c [Field],
+    pub(super) headers: &'c [Header],
+    /// The body of an error answer, where it is JSON.
+    pub(super) body: Option<&'c Json<'a>>,
+    pub(super) now: Option<Moment>,
+}
+
+impl Case<'_, '_> {
+    /// The status.
+    pub(super) fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    /// Whether it is an error answer.
+    pub(super) fn is_error(&self) -> bool {
+        self.response.status >= 400
+    }
+
+    /// The value of a header; several fields of one name are one list, as RFC 9110 §5.3 has it.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
+        header_text(self.response.headers, name)
+    }
+}
+
+/// The value of a header; several fields of one name are joined by commas.
+pub(super) fn header_text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
+    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    Some(values.fold(first, |list, next| Cow::Owned(format!("{list}, {next}"))))
+}
+
+/// When an answer was made, as far as known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// Microseconds since the Unix epoch.
+    pub(super) us: i64,
+    /// How far off it may be: one second for rounding, and half the round trip where it is by our clock.
+    pub(super) slack_us: i64,
+}
+
+impl Moment {
+    /// The Date header; where there is none, our clock half a round trip before the head arrived.
+    pub(super) fn of(response: &ResponseFacts<'_>) -> Option<Moment> {
+        let dated = Moment::dated(response.headers);
+        dated.or_else(|| {
+            let half = i64::try_from(response.round_trip.0 / 2).unwrap_or(i64::MAX / 4);
+            let us = response.received_at_unix_us.saturating_sub(half);
+            Some(Moment { us, slack_us: SECOND_US.saturating_add(half) })
+        })
+    }
+
+    /// The Date header.
+    pub(super) fn dated(headers: &HeaderMap) -> Option<Moment> {
+        let us = instant::http_date(headers.get(DATE)?.to_str().ok()?)?;
+        Some(Moment { us, slack_us: SECOND_US })
+    }
+}
+
+/// Why an answer is blamed, in words.
+pub(super) struct Blame {
+    pub(super) path: String,
+    pub(super) expected: String,
+    pub(super) actual: String,
+    /// What tells causes apart: no value of the answer may be in it that differs from one answer to the next.
+    pub(super) cause: String,
+    pub(super) source: Option<Source>,
+}
+
+/// What was found wrong with one answer.
+pub(super) struct Found {
+    profile: Profile,
+    violations: Vec<Violation>,
+}
+
+impl Found {
+    fn new(profile: Profile) -> Found {
+        Found { profile, violations: Vec::new() }
+    }
+
+    /// Writes down a violation of the catalogue's severity, as far as the profile holds this level; `blame` is only
+    /// asked where it does.
+    pub(super) fn add(&mut self, check: &'static str, level: Level, blame: impl FnOnce() -> Blame) {
+        let severity = catalogue::find(check).map_or(Severity::Medium, |check| check.severity);
+        self.add_as(check, severity, level, blame);
+    }
+
+    /// The same, of another severity.
+    pub(super) fn add_as(&mut self, check: &'static str, severity: Severity, level: Level, blame: impl FnOnce() -> Blame) {
+        let Some(severity) = held(level, self.profile, severity) else { return };
+        if self.violations.len() >= KEPT {
+            return;
+        }
+        let Blame { path, expected, actual, cause, source } = blame();
+        let known = |v: &Violation| v.check == check && v.instance_path == path && v.cause == cause;
+        if !self.violations.iter().any(known) {
+            self.violations.push(Violation { check, severity, instance_path: path, expected, actual, cause, contract_ref: source });
+        }
+    }
+
+    /// Whether a check has found something.
+    pub(super) fn has(&self, check: &str) -> bool {
+        self.violations.iter().any(|violation| violation.check == check)
+    }
+}
+
+/// The severity that a profile gives to the absence of something asked for at this level; `None`: it is not asked for.
+fn held(level: Level, profile: Profile, severity: Severity) -> Option<Severity> {
+    match (level, profile) {
+        (Level::Must, _) | (Level::Expected, Profile::Strict | Profile::Companion) | (Level::Companion, Profile::Companion) => {
+            Some(severity)
+        }
+        (Level::Expected, Profile::Core) | (Level::Rfc, _) => Some(Severity::Info),
+        (Level::Companion, _) | (Level::Optional, _) => None,
+    }
+}
+
+/// A text of the answer as messages show it: in quotes, cut, control characters visible.
+pub(super) fn quoted(text: &str) -> String {
+    const SHOWN: usize = 80;
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    format!("\"{shown}\"")
+}
+
+/// A JSON value as messages show it.
+pub(super) fn shown(json: &Json<'_>) -> String {
+    match json {
+        Json::Text(text) => quoted(text),
+        Json::Number(number) => number.to_string(),
+        Json::Bool(truth) => truth.to_string(),
+        other => other.kind().to_owned(),
+    }
+}

@@ -1,0 +1,371 @@
+//! Violations grouped by cause: a thousand answers with one mistake are one finding.
+//!
+//! The identity of a finding is its fingerprint: check, service, status, code, the place in the answer with array
+//! indices dropped, and the cause with values normalised away. Memory is constant: so many fingerprints, so many
+//! samples of each, so many bytes of samples in all; what does not fit is counted. Findings of workers merge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::contract::evidence::{Evidence, masked};
+use crate::contract::{Contract, Judged, Source, Violation, catalogue};
+use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StageIx, StepIx};
+use crate::secret::Secrets;
+use crate::seed::Seed;
+use crate::severity::Severity;
+use crate::units::Offset;
+use crate::wire::{RequestFacts, ResponseFacts};
+
+/// Fingerprints kept at most.
+pub const MOST: usize = 1_000;
+/// Samples kept of one finding.
+pub const SAMPLES: usize = 3;
+/// Bytes of samples kept in all.
+const SAMPLE_BYTES: usize = 8 * 1024 * 1024;
+/// Places kept of one finding: operations, stages, faults.
+const PLACES: usize = 64;
+
+/// One judged answer, and where in the run it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Sighting<'a> {
+    pub at: Offset,
+    pub stage: StageIx,
+    pub operation: (ScenarioIx, StepIx),
+    /// Fault rules whose window was open.
+    pub open_faults: &'a [RuleIx],
+    /// The rule that made the answer, or spoiled it: then it says nothing about the target.
+    pub injected: Option<RuleIx>,
+    pub request: &'a RequestFacts<'a>,
+    /// Absent where only a failure was judged.
+    pub response: Option<&'a ResponseFacts<'a>>,
+    pub judged: &'a Judged<'a>,
+}
+
+/// Who is to blame for a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Responder {
+    Target,
+    /// Our own proxy (X05): never counted against the target.
+    Injector,
+    /// There was no complete answer.
+    Transport,
+}
+
+impl Responder {
+    /// A stable word for reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Responder::Target => "target",
+            Responder::Injector => "injector",
+            Responder::Transport => "transport",
+        }
+    }
+}
+
+/// Violations with one cause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// The fingerprint in hex: the same in every run.
+    pub id: String,
+    pub check: &'static str,
+    /// The worst of its violations.
+    pub severity: Severity,
+    pub responder: Responder,
+    pub service: Option<ServiceIx>,
+    pub row: Option<RowIx>,
+    pub status: Option<u16>,
+    /// Digits of an undocumented code are normalised to `#`.
+    pub code: Option<String>,
+    pub instance_path: String,
+    pub cause: String,
+    /// Of the first violation, masked.
+    pub expected: String,
+    pub actual: String,
+    pub contract_ref: Option<Source>,
+    pub count: u64,
+    pub first_at: Offset,
+    pub last_at: Offset,
+    pub operations: BTreeSet<(ScenarioIx, StepIx)>,
+    pub stages: BTreeSet<StageIx>,
+    /// Fault rules whose window was open at any of its violations.
+    pub faults: BTreeSet<RuleIx>,
+    /// At most three, each violation equally likely.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Finding {
+    /// One line: what is wrong, with what.
+    pub fn title(&self) -> String {
+        let name = catalogue::find(self.check).map_or(self.check, |check| check.name);
+        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
+        let code = self.code.as_deref().map(|code| format!("{code} ")).unwrap_or_default();
+        format!("{status}{code}{name}: {} ({})", self.instance_path, self.cause)
+    }
+}
+
+/// Everything that was wrong, by cause.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    base_url: String,
+    secrets: Arc<Secrets>,
+    by_print: BTreeMap<u64, Finding>,
+    sample_bytes: usize,
+    /// Violations by severity, injected answers apart.
+    violations: [u64; 5],
+    injected_violations: u64,
+    /// Violations whose fingerprint did not fit any more.
+    overflow: u64,
+}
+
+impl Findings {
+    /// None yet. `base_url` is the target's scheme and authority, for curl lines.
+    pub fn new(base_url: &str, secrets: Arc<Secrets>) -> Findings {
+        Findings {
+            base_url: base_url.to_owned(),
+            secrets,
+            by_print: BTreeMap::new(),
+            sample_bytes: 0,
+            violations: [0; 5],
+            injected_violations: 0,
+            overflow: 0,
+        }
+    }
+
+    /// Takes down every violation of one answer.
+    pub fn note(&mut self, contract: &Contract, sighting: &Sighting<'_>) {
+        for violation in &sighting.judged.violations {
+            self.violation(contract, sighting, violation);
+        }
+    }
+
+    /// Takes down one violation. Cheap but for the few that become samples.
+    pub fn violation(&mut self, contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) {
+        let responder = match (sighting.injected, sighting.response) {
+            (Some(_), _) => Responder::Injector,
+            (None, None) => Responder::Transport,
+            (None, Some(_)) => Responder::Target,
+        };
+        match responder {
+            Responder::Injector => self.injected_violations += 1,
+            _ => self.violations[violation.severity as usize] += 1,
+        }
+        let print = fingerprint(&Status::of(contract, sighting), violation, responder);
+        if !self.by_print.contains_key(&print) {
+            if self.by_print.len() >= MOST {
+                self.overflow += 1;
+                return;
+            }
+            let finding = self.begin(print, sighting, violation, responder);
+            self.by_print.insert(print, finding);
+        }
+        self.add(print, sighting, violation);
+    }
+
+    /// Takes down violations that are known only by their number: no answer can be shown for them.
+    pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) {
+        self.violations[violation.severity as usize] += count;
+        let status = Status { service: "", status: 0, row: None, code: "" };
+        let print = fingerprint(&status, &violation, Responder::Target);
+        if self.by_print.len() >= MOST && !self.by_print.contains_key(&print) {
+            self.overflow += count;
+            return;
+        }
+        let finding = self.by_print.entry(print).or_insert_with(|| blank(print, &violation, Responder::Target, at));
+        finding.count += count;
+        finding.last_at = finding.last_at.max(at);
+    }
+
+    /// Violations of this severity or worse, injected answers excluded; those that overflowed are counted, too.
+    pub fn violations(&self, at_least: Severity) -> u64 {
+        self.violations[at_least as usize..].iter().sum()
+    }
+
+    /// Violations in answers of our own proxy (X05).
+    pub fn injected_violations(&self) -> u64 {
+        self.injected_violations
+    }
+
+    /// Findings of this severity or worse, injected answers excluded.
+    pub fn count(&self, at_least: Severity) -> u64 {
+        let counted = |finding: &&Finding| finding.severity >= at_least && finding.responder != Responder::Injector;
+        self.by_print.values().filter(counted).count() as u64
+    }
+
+    /// Violations that belong to no finding, because there were too many different ones.
+    pub fn overflow(&self) -> u64 {
+        self.overflow
+    }
+
+    /// Every finding: the worst first, then the most frequent, then by id.
+    pub fn sorted(&self) -> Vec<&Finding> {
+        let mut all: Vec<&Finding> = self.by_print.values().collect();
+        all.sort_by(|a, b| (b.severity, b.count).cmp(&(a.severity, a.count)).then_with(|| a.id.cmp(&b.id)));
+        all
+    }
+
+    /// Findings of a row, of this severity or worse, injected answers excluded.
+    pub fn of_row(&self, row: RowIx, at_least: Severity) -> u64 {
+        let counted = |f: &&Finding| f.row == Some(row) && f.severity >= at_least && f.responder != Responder::Injector;
+        self.by_print.values().filter(counted).count() as u64
+    }
+
+    /// Joins what another worker found.
+    pub fn merge(&mut self, other: Findings) {
+        for (mine, theirs) in self.violations.iter_mut().zip(other.violations) {
+            *mine += theirs;
+        }
+        self.injected_violations += other.injected_violations;
+        self.overflow += other.overflow;
+        for (print, theirs) in other.by_print {
+            let full = self.by_print.len() >= MOST;
+            match self.by_print.get_mut(&print) {
+                Some(mine) => join(mine, theirs, print),
+                None if !full => {
+                    self.by_print.insert(print, theirs);
+                }
+                None => self.overflow += theirs.count,
+            }
+        }
+        self.sample_bytes = self.by_print.values().flat_map(|finding| &finding.evidence).map(Evidence::size).sum();
+    }
+
+    fn begin(&self, print: u64, sighting: &Sighting<'_>, violation: &Violation, responder: Responder) -> Finding {
+        let judged = sighting.judged;
+        Finding {
+            service: judged.service,
+            row: judged.row,
+            status: sighting.response.map(|response| response.status),
+            code: judged.code.as_deref().map(|code| masked(&shown_code(judged.row, code), &self.secrets)),
+            expected: masked(&violation.expected, &self.secrets),
+            actual: masked(&violation.actual, &self.secrets),
+            ..blank(print, violation, responder, sighting.at)
+        }
+    }
+
+    fn add(&mut self, print: u64, sighting: &Sighting<'_>, violation: &Violation) {
+        let Some(finding) = self.by_print.get_mut(&print) else { return };
+        finding.count += 1;
+        finding.severity = finding.severity.max(violation.severity);
+        finding.first_at = finding.first_at.min(sighting.at);
+        finding.last_at = finding.last_at.max(sighting.at);
+        insert(&mut finding.operations, sighting.operation);
+        insert(&mut finding.stages, sighting.stage);
+        for &rule in sighting.open_faults {
+            insert(&mut finding.faults, rule);
+        }
+        // Algorithm R (Vitter 1985): violation n is kept with probability SAMPLES / n.
+        let slot = match finding.evidence.len() < SAMPLES && finding.count <= SAMPLES as u64 {
+            true => finding.evidence.len(),
+            false => usize::try_from(Seed(print).draw("sample").with(finding.count).below(finding.count)).unwrap_or(usize::MAX),
+        };
+        if slot < SAMPLES && self.sample_bytes < SAMPLE_BYTES {
+            let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, violation, &self.secrets);
+            self.sample_bytes += sample.size();
+            if slot < finding.evidence.len() {
+                self.sample_bytes -= finding.evidence[slot].size();
+                finding.evidence[slot] = sample;
+            } else {
+                finding.evidence.push(sample);
+            }
+        }
+    }
+}
+
+/// One finding out of two: each sample is drawn from either side in proportion to its violations.
+fn join(mine: &mut Finding, theirs: Finding, print: u64) {
+    let total = mine.count + theirs.count;
+    let (mut own, mut other) = (std::mem::take(&mut mine.evidence).into_iter(), theirs.evidence.into_iter());
+    for slot in 0..SAMPLES as u64 {
+        let from_own = Seed(print).draw("join").with(total).with(slot).below(total) < mine.count;
+        let next = if from_own { own.next().or_else(|| other.next()) } else { other.next().or_else(|| own.next()) };
+        mine.evidence.extend(next);
+    }
+    mine.count = total;
+    mine.severity = mine.severity.max(theirs.severity);
+    mine.first_at = mine.first_at.min(theirs.first_at);
+    mine.last_at = mine.last_at.max(theirs.last_at);
+    theirs.operations.into_iter().for_each(|operation| insert(&mut mine.operations, operation));
+    theirs.stages.into_iter().for_each(|stage| insert(&mut mine.stages, stage));
+    theirs.faults.into_iter().for_each(|rule| insert(&mut mine.faults, rule));
+}
+
+fn insert<T: Ord>(into: &mut BTreeSet<T>, value: T) {
+    if into.len() < PLACES {
+        into.insert(value);
+    }
+}
+
+/// A finding that nothing was added to yet.
+fn blank(print: u64, violation: &Violation, responder: Responder, at: Offset) -> Finding {
+    Finding {
+        id: format!("{print:016x}"),
+        check: violation.check,
+        severity: violation.severity,
+        responder,
+        service: None,
+        row: None,
+        status: None,
+        code: None,
+        instance_path: violation.instance_path.clone(),
+        cause: violation.cause.clone(),
+        expected: violation.expected.clone(),
+        actual: violation.actual.clone(),
+        contract_ref: violation.contract_ref.clone(),
+        count: 0,
+        first_at: at,
+        last_at: at,
+        operations: BTreeSet::new(),
+        stages: BTreeSet::new(),
+        faults: BTreeSet::new(),
+        evidence: Vec::new(),
+    }
+}
+
+/// What an answer was, as far as it tells findings apart.
+struct Status<'a> {
+    service: &'a str,
+    status: u16,
+    row: Option<RowIx>,
+    code: &'a str,
+}
+
+impl<'a> Status<'a> {
+    fn of(contract: &'a Contract, sighting: &Sighting<'a>) -> Status<'a> {
+        let judged = sighting.judged;
+        Status {
+            service: judged.service.map_or("", |ix| contract.services[ix.at()].id.as_str()),
+            status: sighting.response.map_or(0, |response| response.status),
+            row: judged.row,
+            code: judged.code.as_deref().unwrap_or(""),
+        }
+    }
+}
+
+/// FNV-1a, 64 bits (Fowler, Noll, Vo): frozen, since the id of a finding must be the same in every run and version.
+fn fingerprint(of: &Status<'_>, violation: &Violation, responder: Responder) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    for part in [violation.check, of.service, &violation.instance_path, &violation.cause, responder.word()] {
+        part.bytes().chain([0]).for_each(&mut eat);
+    }
+    of.status.to_be_bytes().into_iter().for_each(&mut eat);
+    normalised(of.row, of.code).for_each(&mut eat);
+    hash
+}
+
+/// A documented code as it is; of any other the first 64 bytes, each run of digits as one `#`.
+fn normalised(row: Option<RowIx>, code: &str) -> impl Iterator<Item = u8> {
+    let mut in_digits = false;
+    let documented = row.is_some();
+    let cut = if documented { code.len() } else { code.len().min(64) };
+    code.as_bytes()[..cut].iter().filter_map(move |&byte| {
+        let digit = byte.is_ascii_digit() && !documented;
+        let again = digit && in_digits;
+        in_digits = digit;
+        (!again).then_some(if digit { b'#' } else { byte })
+    })
+}
+
+pub(super) fn shown_code(row: Option<RowIx>, code: &str) -> String {
+    String::from_utf8_lossy(&normalised(row, code).collect::<Vec<u8>>()).into_owned()
+}

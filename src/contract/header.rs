@@ -1,0 +1,160 @@
+//! H01, H02, R01, R02, and the relations of headers that have no role: what an answer says outside its body.
+
+use crate::contract::body::{format_word, is_format};
+use crate::contract::check::{Blame, Case, Found, quoted};
+use crate::contract::json::Json;
+use crate::contract::{Field, Format, Header, Kind, Level, Reference, Role, instant};
+use crate::severity::Severity;
+
+/// Looks at every header the contract names, alone.
+pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
+    for header in case.headers {
+        match case.header(&header.name) {
+            None => missing(case, header, found),
+            Some(text) => {
+                let text = text.trim();
+                if header.role == Some(Role::RetryAfter) {
+                    retry_after(header, text, found);
+                } else {
+                    value(case, header, text, found);
+                }
+            }
+        }
+    }
+}
+
+/// The severity of an absent Retry-After is that of the status: a 429 without it leaves a client guessing.
+fn missing(case: &Case<'_, '_>, header: &Header, found: &mut Found) {
+    let absent = || blame(header, "to be there".to_owned(), "no such header".to_owned(), "missing");
+    if header.role != Some(Role::RetryAfter) {
+        found.add("H01", header.level, absent);
+        return;
+    }
+    let severity = match case.status() {
+        429 => Severity::High,
+        503 => Severity::Medium,
+        _ => Severity::Info,
+    };
+    found.add_as("R01", severity, header.level, absent);
+}
+
+/// R02, or H02 for a form that HTTP allows and the contract does not declare. Source: RFC 9110 §10.2.3.
+fn retry_after(header: &Header, text: &str, found: &mut Found) {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let date = instant::http_date(text).is_some();
+    let wants_date = header.rule.format == Some(Format::HttpDate);
+    if (date && !wants_date && header.rule.format.is_some()) || (digits && wants_date) {
+        let declared = header.rule.format.map_or("", format_word);
+        let form = if date { "an HTTP-date" } else { "a number of seconds" };
+        found.add_as("H02", Severity::Info, Level::Must, || blame(header, declared.to_owned(), format!("{form}: {}", quoted(text)), form));
+    } else if !digits && !date {
+        let what = misread(text);
+        found.add("R02", Level::Must, || {
+            blame(header, "whole seconds or an HTTP-date".to_owned(), format!("{what}: {}", quoted(text)), what)
+        });
+    }
+}
+
+/// What a Retry-After is that is neither of the two forms.
+fn misread(text: &str) -> &'static str {
+    match text.parse::<f64>() {
+        Ok(number) if number < 0.0 => "a negative number",
+        Ok(_) => "a fraction",
+        Err(_) if text.is_empty() => "nothing",
+        Err(_) if instant::rfc3339(text).is_some() => "an ISO 8601 date",
+        Err(_) if text.contains(',') => "several values",
+        Err(_) => "neither",
+    }
+}
+
+fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
+    let rule = &header.rule;
+    // Said by R04, which knows which unit would fit, where the body has the same moment.
+    let told_by_r04 =
+        header.role == Some(Role::Reset) && case.fields.iter().any(|field| field.role == Some(Role::Reset) && said(case, field).is_some());
+    let mut wrong = |cause: &'static str, level: Level, expected: String| {
+        found.add("H02", level, || blame(header, expected, quoted(text), cause));
+    };
+    let whole = text.parse::<i128>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    if header.kind == Kind::Integer && whole.is_none() {
+        return wrong("type", Level::Must, "an integer".to_owned());
+    }
+    if let Some(format) = rule.format.filter(|&format| !is_format(format, text) && !told_by_r04) {
+        return wrong("format", Level::Must, format_word(format).to_owned());
+    }
+    // A negative remainder is R06's.
+    if let Some(whole) = whole.filter(|_| header.role != Some(Role::Remaining)) {
+        if rule.min.is_some_and(|min| (whole as f64) < min) {
+            wrong("minimum", Level::Must, format!("at least {}", rule.min.unwrap_or(0.0)));
+        } else if rule.max.is_some_and(|max| (whole as f64) > max) {
+            wrong("maximum", Level::Must, format!("at most {}", rule.max.unwrap_or(0.0)));
+        }
+    }
+    if rule.min_len.is_some_and(|min| text.len() < min) {
+        wrong("length", Level::Must, format!("at least {} characters", rule.min_len.unwrap_or(0)));
+    }
+    if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+        wrong("pattern", rule.level, format!("a text that matches {pattern}"));
+    }
+    if !rule.one_of.is_empty() && !rule.one_of.iter().any(|word| word == text) {
+        wrong("enum", Level::Must, format!("one of {}", rule.one_of.join(", ")));
+    }
+    if !rule.expected_values.is_empty() && !rule.expected_values.iter().any(|word| word == text) {
+        wrong("shown values", Level::Expected, format!("one of {}", rule.expected_values.join(", ")));
+    }
+    if header.role.is_none() {
+        relations(case, header, text, &mut wrong);
+    }
+}
+
+/// `equals` and `at_most` of a header without a role; a value that is not there is not compared.
+fn relations(case: &Case<'_, '_>, header: &Header, text: &str, wrong: &mut impl FnMut(&'static str, Level, String)) {
+    if let Some((reference, other)) = header.rule.equals.as_ref().and_then(|reference| Some((reference, referred(case, reference)?))) {
+        let near = |tolerance: f64| {
+            let (Ok(a), Ok(b)) = (text.parse::<f64>(), other.parse::<f64>()) else { return false };
+            (a - b).abs() <= tolerance
+        };
+        if text != other && !near(header.rule.tolerance.map_or(0.0, |tolerance| tolerance.as_secs_f64())) {
+            wrong("differs", Level::Must, format!("the value of {}, {}", path_of(reference), quoted(&other)));
+        }
+    }
+    if let Some((reference, other)) = header.rule.at_most.as_ref().and_then(|reference| Some((reference, referred(case, reference)?)))
+        && let (Ok(a), Ok(b)) = (text.parse::<f64>(), other.parse::<f64>())
+        && a > b
+    {
+        wrong("more", Level::Must, format!("at most the value of {}, {}", path_of(reference), quoted(&other)));
+    }
+}
+
+fn referred(case: &Case<'_, '_>, reference: &Reference) -> Option<String> {
+    match reference {
+        Reference::Header(name) => case.header(&name.parse().ok()?).map(|text| text.trim().to_owned()),
+        Reference::Body(path) => match case.body?.at(path)? {
+            Json::Text(text) => Some(text.to_string()),
+            Json::Number(number) => Some(number.to_string()),
+            Json::Bool(truth) => Some(truth.to_string()),
+            _ => None,
+        },
+    }
+}
+
+fn path_of(reference: &Reference) -> String {
+    match reference {
+        Reference::Header(name) => name.clone(),
+        Reference::Body(path) => format!("$.{}", path.join(".")),
+    }
+}
+
+/// What the body says in a field: nothing where it is absent or not of the field's type.
+pub(super) fn said<'c, 'a>(case: &Case<'c, 'a>, field: &Field) -> Option<&'c Json<'a>> {
+    let value = case.body?.get(&field.name)?;
+    match (field.kind, value) {
+        (Kind::String, Json::Text(text)) => (field.rule.format.is_none_or(|format| is_format(format, text))).then_some(value),
+        (Kind::Integer | Kind::Number, Json::Number(_)) => Some(value),
+        _ => None,
+    }
+}
+
+fn blame(header: &Header, expected: String, actual: String, cause: &str) -> Blame {
+    Blame { path: format!("header:{}", header.shown), expected, actual, cause: cause.to_owned(), source: Some(header.source.clone()) }
+}

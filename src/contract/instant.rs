@@ -1,0 +1,100 @@
+//! Moments as answers write them: RFC 3339, HTTP-date, Unix time. All become microseconds since the Unix epoch.
+//!
+//! Reading never guesses: a text that is not exactly in the format is not a moment. Writing never fails: what lies
+//! outside the years the formats can express is moved to their edge.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+/// 9999-12-30T00:00:00Z, the last day that every format and library here can express.
+const LATEST_S: i64 = 253_402_128_000;
+
+/// Reads RFC 3339 with an offset (`2025-12-23T12:05:00Z`, `…:00.25+01:00`); `None` for anything else.
+///
+/// Source: RFC 3339 §5.6. ISO 8601 forms outside it (no offset, a blank for the `T` is read by some parsers) are refused.
+pub(super) fn rfc3339(text: &str) -> Option<i64> {
+    let b = text.as_bytes();
+    let digits = |range: std::ops::Range<usize>| b.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let at = |index: usize, any: &[u8]| b.get(index).is_some_and(|byte| any.contains(byte));
+    let date = digits(0..4) && at(4, b"-") && digits(5..7) && at(7, b"-") && digits(8..10);
+    let time = at(10, b"Tt") && digits(11..13) && at(13, b":") && digits(14..16) && at(16, b":") && digits(17..19);
+    if !(date && time) {
+        return None;
+    }
+    let mut rest = 19;
+    if at(rest, b".") {
+        let fraction = b[rest + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if fraction == 0 {
+            return None;
+        }
+        rest += 1 + fraction.min(9);
+        // jiff reads nanoseconds; digits beyond them say nothing to us.
+        if fraction > 9 {
+            return rfc3339(&format!("{}{}", &text[..rest], &text[rest + fraction - 9..]));
+        }
+    }
+    let zulu = at(rest, b"Zz") && b.len() == rest + 1;
+    let offset = at(rest, b"+-") && digits(rest + 1..rest + 3) && at(rest + 3, b":") && digits(rest + 4..rest + 6) && b.len() == rest + 6;
+    (zulu || offset).then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(|moment| moment.as_microsecond())
+}
+
+/// Reads any of the three forms of HTTP-date. Source: RFC 9110 §5.6.7.
+pub(super) fn http_date(text: &str) -> Option<i64> {
+    let since = httpdate::parse_http_date(text.trim()).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_micros()).ok()
+}
+
+/// Writes a moment in UTC and whole seconds: `2025-12-23T12:05:00Z`.
+pub(super) fn to_rfc3339(unix_s: i64) -> String {
+    jiff::Timestamp::from_second(unix_s.clamp(0, LATEST_S)).map(|moment| moment.to_string()).unwrap_or_default()
+}
+
+/// Writes an IMF-fixdate: `Tue, 23 Dec 2025 12:05:00 GMT`.
+pub(super) fn to_http_date(unix_s: i64) -> String {
+    let seconds = u64::try_from(unix_s.clamp(0, LATEST_S)).unwrap_or(0);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_is_read_in_all_its_forms_and_no_other_form_is() {
+        let noon = 1_766_491_500_000_000;
+        for (text, us) in [
+            ("2025-12-23T12:05:00Z", noon),
+            ("2025-12-23t12:05:00z", noon),
+            ("2025-12-23T13:05:00+01:00", noon),
+            ("2025-12-23T12:05:00.25Z", noon + 250_000),
+            ("2025-12-23T12:05:00.250000000000Z", noon + 250_000),
+            ("2025-12-23T12:05:00-00:00", noon),
+        ] {
+            assert_eq!(rfc3339(text), Some(us), "{text}");
+        }
+        for text in [
+            "2025-12-23T12:05:00",
+            "2025-12-23 12:05:00Z",
+            "2025-12-23",
+            "20251223T120500Z",
+            "1766491500",
+            "",
+            "2025-13-23T12:05:00Z",
+            "2025-12-23T12:05:00.Z",
+            "2025-12-23T12:05:00+01",
+            "2025-12-23T12:05:00Z[UTC]",
+            "２025-12-23T12:05:00Z",
+            "2025-12-23T12:05:00Zé",
+        ] {
+            assert_eq!(rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_the_far_future_is_moved_to_the_edge() {
+        assert_eq!(to_rfc3339(1_766_491_500), "2025-12-23T12:05:00Z");
+        assert_eq!(to_http_date(1_766_491_500), "Tue, 23 Dec 2025 12:05:00 GMT");
+        for s in [i64::MIN, -1, 0, 1_766_491_500, i64::MAX] {
+            assert_eq!(rfc3339(&to_rfc3339(s)), http_date(&to_http_date(s)), "{s}");
+        }
+    }
+}

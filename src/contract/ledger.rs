@@ -1,0 +1,129 @@
+//! The book of a run: every judged answer is noted once, in each worker's own ledger, and ledgers merge.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use crate::contract::check::quoted;
+use crate::contract::coverage::Coverage;
+use crate::contract::findings::{Findings, Sighting};
+use crate::contract::{Contract, Field, Judged, Violation, catalogue};
+use crate::secret::Secrets;
+use crate::severity::Severity;
+use crate::units::Offset;
+
+/// Request ids remembered by one ledger: a quarter of a million, 4 MiB at most. Later ones are not compared.
+pub const IDS: usize = 1 << 18;
+
+/// Findings, coverage, and the request ids that were seen.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub findings: Findings,
+    pub coverage: Coverage,
+    ids: RequestIds,
+}
+
+impl Ledger {
+    /// An empty one. `base_url` is the target's scheme and authority, for curl lines.
+    pub fn new(contract: &Contract, base_url: &str, secrets: Arc<Secrets>) -> Ledger {
+        Ledger { findings: Findings::new(base_url, secrets), coverage: Coverage::new(contract), ids: RequestIds::default() }
+    }
+
+    /// Takes down one judged answer, or one judged failure. Returns the severity of a violation beyond those in
+    /// `judged`: a request id that another answer had (I03).
+    pub fn note(&mut self, contract: &Contract, sighting: &Sighting<'_>) -> Option<Severity> {
+        self.coverage.note(contract, sighting);
+        self.findings.note(contract, sighting);
+        let id = sighting.judged.request_id.as_deref().filter(|_| sighting.injected.is_none())?;
+        if self.ids.is_new(id, sighting.at) {
+            return None;
+        }
+        let violation = duplicate(unique_field(contract, sighting.judged), format!("{} again", quoted(id)));
+        self.findings.violation(contract, sighting, &violation);
+        Some(violation.severity)
+    }
+
+    /// Joins another worker's. Request ids that both saw are duplicates, too: a finding with their number, and without
+    /// samples, for only hashes were kept.
+    pub fn merge(&mut self, other: Ledger) {
+        self.findings.merge(other.findings);
+        self.coverage.merge(other.coverage);
+        let twice = self.ids.merge(other.ids);
+        if twice > 0 {
+            let actual = "an id that another worker of this run had seen".to_owned();
+            self.findings.unseen(duplicate(None, actual), twice, self.ids.last_at);
+        }
+    }
+
+    /// Request ids that were not compared, because too many had been seen.
+    pub fn ids_not_compared(&self) -> u64 {
+        self.ids.not_compared
+    }
+}
+
+fn duplicate(field: Option<&Field>, actual: String) -> Violation {
+    Violation {
+        check: "I03",
+        severity: catalogue::find("I03").map_or(Severity::High, |check| check.severity),
+        instance_path: field.map_or_else(|| "$".to_owned(), |field| format!("$.{}", field.name)),
+        expected: "a request id that no other answer has".to_owned(),
+        actual,
+        cause: "seen before".to_owned(),
+        contract_ref: field.map(|field| field.source.clone()),
+    }
+}
+
+fn unique_field<'c>(contract: &'c Contract, judged: &Judged<'_>) -> Option<&'c Field> {
+    contract.row(judged.row?).envelope.fields.iter().find(|field| field.rule.unique)
+}
+
+/// The ids seen so far, as hashes: two different ids of a run of 250 000 have equal hashes once in 500 million runs.
+#[derive(Clone, Debug, Default)]
+struct RequestIds {
+    seen: HashSet<u64, BuildHasherDefault<AsIs>>,
+    not_compared: u64,
+    last_at: Offset,
+}
+
+impl RequestIds {
+    fn is_new(&mut self, id: &str, at: Offset) -> bool {
+        self.last_at = self.last_at.max(at);
+        let hash = crate::seed::Seed(0).draw(id).bits();
+        if self.seen.len() >= IDS && !self.seen.contains(&hash) {
+            self.not_compared += 1;
+            return true;
+        }
+        self.seen.insert(hash)
+    }
+
+    fn merge(&mut self, other: RequestIds) -> u64 {
+        let twice = other.seen.iter().filter(|hash| self.seen.contains(hash)).count() as u64;
+        for hash in other.seen {
+            if self.seen.len() < IDS {
+                self.seen.insert(hash);
+            }
+        }
+        self.not_compared += other.not_compared;
+        self.last_at = self.last_at.max(other.last_at);
+        twice
+    }
+}
+
+/// The keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}

@@ -1,0 +1,122 @@
+//! S01–S04, S08, S10: whether status and code are documented, and for whom.
+
+use crate::contract::check::{Blame, Case, Found, fits, quoted};
+use crate::contract::json::Json;
+use crate::contract::{Field, Level, Role, Row, Source, phrase};
+
+/// A success body longer than this is no error in disguise, and is not read.
+const LONGEST_DISGUISE: usize = 64 * 1024;
+/// Statuses or services named in a message.
+const NAMED: usize = 6;
+
+/// Looks at status and code.
+pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
+    if !case.is_error() {
+        success(case, found);
+        return;
+    }
+    let status = case.status();
+    let undocumented = case.terms.undocumented;
+    if !case.contract.rows.iter().any(|row| row.status == status && fits(row, case.service)) {
+        found.add_as("S01", undocumented, Level::Must, || status_blame(case));
+    }
+    let (Some(code), None) = (case.code, case.row) else { return };
+    let rows: Vec<&Row> = case.contract.rows.iter().filter(|row| row.code == code).collect();
+    if rows.is_empty() {
+        found.add_as("S02", undocumented, Level::Must, || code_blame(case, "a documented code".to_owned(), "undocumented", None));
+        return;
+    }
+    if rows.iter().all(|row| row.status != status) {
+        let source = rows.first().map(|row| row.source.clone());
+        let expected = || format!("{code} with status {}", listed(rows.iter().map(|row| row.status.to_string())));
+        found.add("S03", Level::Must, || Blame { path: "status".to_owned(), ..code_blame(case, expected(), "other status", source) });
+    }
+    if !rows.iter().any(|row| fits(row, case.service)) {
+        let source = rows.first().map(|row| row.source.clone());
+        let owners = rows.iter().filter_map(|row| row.service).map(|ix| case.contract.services[ix.at()].id.clone());
+        found.add("S04", Level::Must, || code_blame(case, format!("{code} from {} only", listed(owners)), "other service", source));
+    }
+}
+
+/// S10: the name of the status in the body.
+pub(super) fn phrase(status: u16, field: &Field, path: &str, value: &Json<'_>, found: &mut Found) {
+    let phrases = phrase::phrases(status);
+    let Some(text) = value.text().filter(|text| !phrases.is_empty() && !phrase::names(status, text)) else { return };
+    found.add("S10", field.rule.level, || Blame {
+        path: path.to_owned(),
+        expected: listed(phrases.iter().map(|phrase| quoted(phrase))),
+        actual: quoted(text),
+        cause: "not the reason phrase".to_owned(),
+        source: Some(field.source.clone()),
+    });
+}
+
+fn success(case: &Case<'_, '_>, found: &mut Found) {
+    let known = &case.contract.other_statuses;
+    if case.status() >= 200 && !known.is_empty() && !known.contains(&case.status()) {
+        found.add_as("S01", case.terms.undocumented, Level::Must, || status_blame(case));
+    }
+    if (200..300).contains(&case.status()) && is_error_body(case) {
+        found.add("S08", Level::Must, || Blame {
+            path: "$".to_owned(),
+            expected: "an error status with an error body".to_owned(),
+            actual: format!("{} with an error body", case.status()),
+            cause: "error body".to_owned(),
+            source: None,
+        });
+    }
+}
+
+/// Whether a body has everything that an error must have, with a documented code.
+fn is_error_body(case: &Case<'_, '_>) -> bool {
+    let Some(base) = case.contract.envelopes.first() else { return false };
+    let body = case.response.body;
+    let Some(code) = base.fields.iter().find(|field| field.role == Some(Role::Code)) else { return false };
+    // Most successes do not have the word in them: they are not parsed.
+    let named = body.len() <= LONGEST_DISGUISE && std::str::from_utf8(body).is_ok_and(|text| text.contains(code.name.as_str()));
+    let Some(json) = named.then(|| Json::read(body).ok()).flatten() else { return false };
+    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == **code));
+    documented && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
+}
+
+fn status_blame(case: &Case<'_, '_>) -> Blame {
+    let mut documented: Vec<u16> = if case.is_error() {
+        case.contract.rows.iter().filter(|row| fits(row, case.service)).map(|row| row.status).collect()
+    } else {
+        case.contract.other_statuses.clone()
+    };
+    documented.sort_unstable();
+    documented.dedup();
+    Blame {
+        path: "status".to_owned(),
+        expected: format!("one of {}", documented.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+        actual: case.status().to_string(),
+        cause: "undocumented".to_owned(),
+        source: None,
+    }
+}
+
+fn code_blame(case: &Case<'_, '_>, expected: String, cause: &str, source: Option<Source>) -> Blame {
+    let actual = format!("{} with status {}", quoted(case.code.unwrap_or("")), case.status());
+    Blame { path: code_path(case.fields), expected, actual, cause: cause.to_owned(), source }
+}
+
+/// Where the code stands: `$.code`.
+fn code_path(fields: &[Field]) -> String {
+    let own = fields.iter().find(|field| field.role == Some(Role::Code)).map(|field| format!("$.{}", field.name));
+    let inner = || {
+        fields.iter().find_map(|field| {
+            let inner = field.fields.iter().find(|inner| inner.role == Some(Role::Code))?;
+            Some(format!("$.{}.{}", field.name, inner.name))
+        })
+    };
+    own.or_else(inner).unwrap_or_else(|| "$".to_owned())
+}
+
+fn listed(words: impl Iterator<Item = String>) -> String {
+    let mut words: Vec<String> = words.collect();
+    words.dedup();
+    let more = if words.len() > NAMED { " …" } else { "" };
+    words.truncate(NAMED);
+    format!("{}{more}", words.join(" or "))
+}

@@ -1,0 +1,251 @@
+//! One worker: a thread with its own runtime, timer, transport, lanes and recorder.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{Notify, watch};
+
+use crate::client::Transport;
+use crate::clock::{Timer, thread_cpu};
+use crate::plan::Plan;
+use crate::record::{Board, Glance, Outcome, Recorder};
+use crate::retry::Budget;
+use crate::units::{Micros, Offset};
+use crate::workload::{Visit, Workload};
+
+use super::lane::{Lane, Shares};
+use super::{InFlight, Loose, Setup, Stop, WorkerResult, WorkerUse, pacer, session};
+
+/// What a worker's thread is started with.
+pub(super) struct Job {
+    pub(super) setup: Setup,
+    pub(super) worker: u32,
+    pub(super) workers: u32,
+    pub(super) stop: watch::Receiver<Stop>,
+    pub(super) glances: Arc<Vec<Mutex<Glance>>>,
+    pub(super) in_flight: Arc<InFlight>,
+}
+
+/// Everything the tasks of one worker share. Not `Send`: nothing here is locked.
+pub(super) struct Worker<R> {
+    pub(super) plan: Arc<Plan>,
+    pub(super) run_id: String,
+    pub(super) workload: Workload,
+    pub(super) index: u32,
+    pub(super) workers: u32,
+    pub(super) timer: Timer,
+    pub(super) transport: Transport,
+    pub(super) board: Option<Arc<Board>>,
+    pub(super) recorder: RefCell<R>,
+    /// By policy.
+    pub(super) budgets: RefCell<Vec<Option<Budget>>>,
+    /// Lanes of open stages, made when first needed, and those of them that are free.
+    lanes: RefCell<Vec<Rc<Lane>>>,
+    free: RefCell<Vec<usize>>,
+    shares: Shares,
+    /// Lanes of closed stages, by user.
+    closed: Vec<Rc<Lane>>,
+    sessions: Cell<usize>,
+    /// Connections made for attempts that have ended.
+    pub(super) connections: Cell<u64>,
+    /// Told when a session ends.
+    ended: Notify,
+    stop: watch::Receiver<Stop>,
+    in_flight: Arc<InFlight>,
+}
+
+/// How often a worker shows its running totals.
+const GLANCE: Micros = Micros::from_millis(250);
+
+/// The body of a worker's thread.
+pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Result<WorkerResult<R>> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let glances = Arc::clone(&job.glances);
+    let (worker, digest, how, ended_at, wall) = runtime.block_on(async move {
+        let clock = job.setup.clock;
+        let timer = Timer::start(clock)?;
+        let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
+        let worker = Rc::new(Worker::new(job, timer, transport, recorder));
+        let watch = tokio::task::spawn_local(show(Rc::clone(&worker), glances));
+        let (digest, how) = conduct(&worker).await;
+        watch.abort();
+        let ended_at = clock.now();
+        Ok::<_, std::io::Error>((worker, digest, how, ended_at, ended_at.since(Offset::START)))
+    })?;
+    // Dropping the tasks closes their connections and leaves what they had open in the lanes.
+    drop(runtime);
+    let connections_made = worker.connections.get();
+    let loose = worker.cut(how, ended_at);
+    let worker = Rc::into_inner(worker).expect("the tasks that shared the worker are gone");
+    Ok(WorkerResult {
+        recorder: worker.recorder.into_inner(),
+        loose,
+        used: WorkerUse { cpu: thread_cpu(), wall, connections_made },
+        ended_at,
+        arrivals_digest: digest,
+    })
+}
+
+/// The run as one worker goes through it: schedule, then drain.
+async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome) {
+    // The clock stands at zero until the run begins: the first tick is the starting shot.
+    let _ = worker.until(Offset::micros(1)).await;
+    let closed = tokio::task::spawn_local({
+        let worker = Rc::clone(worker);
+        async move { pacer::closed_stages(&worker).await }
+    });
+    let digest = pacer::pace(worker).await;
+    let _ = worker.until(worker.plan.schedule_end()).await;
+    let deadline = worker.timer.clock().now() + worker.plan.load.drain;
+    let drained = worker.timer.within(deadline, async {
+        let _ = closed.await;
+        worker.idle_or_cut().await;
+    });
+    let _ = drained.await;
+    let how = if worker.stopped() == Stop::No { Outcome::InFlightAtEnd } else { Outcome::Cancelled };
+    (digest, how)
+}
+
+/// Publishes the running totals every quarter of a second: the only word that leaves a worker while it runs.
+async fn show<R: Recorder + 'static>(worker: Rc<Worker<R>>, glances: Arc<Vec<Mutex<Glance>>>) {
+    loop {
+        worker.timer.sleep(GLANCE).await;
+        let glance = worker.recorder.borrow().glance();
+        if let Ok(mut place) = glances[worker.index as usize].lock() {
+            *place = glance;
+        }
+    }
+}
+
+impl<R: Recorder + 'static> Worker<R> {
+    fn new(job: Job, timer: Timer, transport: Transport, recorder: R) -> Worker<R> {
+        let Job { setup, worker, workers, stop, in_flight, .. } = job;
+        let shares = Shares::of(&setup.plan, worker, workers);
+        let slot = |index: usize| u32::try_from(shares.before + index).expect("fewer than 2³² sessions at once");
+        Worker {
+            workload: Workload::new(&setup.plan, &setup.run_id, &setup.authority),
+            budgets: RefCell::new(setup.plan.policies.iter().map(|policy| policy.budget.map(|rule| Budget::new(rule, workers))).collect()),
+            plan: setup.plan,
+            run_id: setup.run_id,
+            index: worker,
+            workers,
+            timer,
+            transport,
+            board: setup.board,
+            recorder: RefCell::new(recorder),
+            lanes: RefCell::default(),
+            free: RefCell::default(),
+            closed: (0..shares.closed).map(|user| Lane::new(slot(shares.open + user))).collect(),
+            shares,
+            sessions: Cell::new(0),
+            connections: Cell::new(0),
+            ended: Notify::new(),
+            stop,
+            in_flight,
+        }
+    }
+
+    /// How the run has been asked to stop.
+    pub(super) fn stopped(&self) -> Stop {
+        *self.stop.borrow()
+    }
+
+    /// Waits for a moment of the run; false if the run is stopped before it.
+    pub(super) async fn until(&self, deadline: Offset) -> bool {
+        let mut stop = self.stop.clone();
+        let asked = async { stop.wait_for(|stop| *stop != Stop::No).await.is_ok() };
+        self.timer.within(deadline, asked).await.is_none() && self.stopped() == Stop::No
+    }
+
+    /// Gives the visit to a free lane; false if there is none.
+    pub(super) fn begin(self: &Rc<Self>, visit: Visit) -> bool {
+        let free = self.free.borrow_mut().pop();
+        let lane = match free {
+            Some(index) => Rc::clone(&self.lanes.borrow()[index]),
+            None => match self.new_lane() {
+                Some(lane) => lane,
+                None => return false,
+            },
+        };
+        self.session_begins(&visit);
+        lane.give(visit);
+        true
+    }
+
+    fn new_lane(self: &Rc<Self>) -> Option<Rc<Lane>> {
+        let mut lanes = self.lanes.borrow_mut();
+        let index = lanes.len();
+        if index == self.shares.open {
+            return None;
+        }
+        let lane = Lane::new(u32::try_from(self.shares.before + index).expect("fewer than 2³² sessions at once"));
+        lanes.push(Rc::clone(&lane));
+        let (worker, own) = (Rc::clone(self), Rc::clone(&lane));
+        tokio::task::spawn_local(async move {
+            let mut room = session::Room::default();
+            loop {
+                let visit = own.next().await;
+                session::play(&worker, &own, &mut room, visit).await;
+                worker.free.borrow_mut().push(index);
+                worker.session_ends();
+            }
+        });
+        Some(lane)
+    }
+
+    /// Plays one session of a user of a closed stage.
+    pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
+        let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
+        self.session_begins(&visit);
+        session::play(self, &lane, &mut session::Room::default(), visit).await;
+        self.session_ends();
+    }
+
+    fn session_begins(&self, visit: &Visit) {
+        self.sessions.set(self.sessions.get() + 1);
+        self.in_flight.begin();
+        let now = self.timer.clock().now();
+        self.recorder.borrow_mut().started(visit.stage, visit.at, now);
+    }
+
+    fn session_ends(&self) {
+        self.sessions.set(self.sessions.get() - 1);
+        self.in_flight.end();
+        self.ended.notify_one();
+    }
+
+    /// Waits until an arrival would find a lane; false if the run is stopped before.
+    pub(super) async fn lane_free(&self) -> bool {
+        let mut stop = self.stop.clone();
+        loop {
+            if self.stopped() != Stop::No {
+                return false;
+            }
+            if !self.free.borrow().is_empty() || self.lanes.borrow().len() < self.shares.open {
+                return true;
+            }
+            tokio::select! {
+                () = self.ended.notified() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Waits until no session is open, or the run is to be cut off at once.
+    async fn idle_or_cut(&self) {
+        let mut stop = self.stop.clone();
+        while self.sessions.get() > 0 && self.stopped() != Stop::Cut {
+            tokio::select! {
+                () = self.ended.notified() => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// What is open in the lanes after their tasks are gone.
+    fn cut(&self, how: Outcome, at: Offset) -> Vec<Loose> {
+        self.lanes.borrow().iter().chain(&self.closed).filter_map(|lane| lane.cut(how, at)).collect()
+    }
+}

@@ -1,0 +1,298 @@
+//! Clauses: what a member or a header must be, read in layers (what is inherited, then what is refined).
+
+use http::HeaderName;
+use regex::{Regex, RegexBuilder};
+
+use super::{settled, source_of};
+use crate::contract::{Envelope, Field, Format, Header, Kind, Level, Reference, Role, Source, ValueRule};
+use crate::plan::file::{Table, Value, View};
+
+const KINDS: [(&str, Kind); 7] = [
+    ("string", Kind::String),
+    ("integer", Kind::Integer),
+    ("number", Kind::Number),
+    ("boolean", Kind::Boolean),
+    ("object", Kind::Object),
+    ("array", Kind::Array),
+    ("any", Kind::Any),
+];
+
+const LEVELS: [(&str, Level); 5] = [
+    ("must", Level::Must),
+    ("expected", Level::Expected),
+    ("companion", Level::Companion),
+    ("rfc", Level::Rfc),
+    ("optional", Level::Optional),
+];
+
+const ROLES: [(&str, Role); 8] = [
+    ("code", Role::Code),
+    ("message", Role::Message),
+    ("limit", Role::Limit),
+    ("remaining", Role::Remaining),
+    ("reset", Role::Reset),
+    ("retry-after", Role::RetryAfter),
+    ("request-id", Role::RequestId),
+    ("timestamp", Role::Timestamp),
+];
+
+const FORMATS: [(&str, Format); 7] = [
+    ("rfc3339", Format::Rfc3339),
+    ("http-date", Format::HttpDate),
+    ("delay-seconds", Format::DelaySeconds),
+    ("epoch-seconds", Format::EpochSeconds),
+    ("epoch-millis", Format::EpochMillis),
+    ("delta-seconds", Format::DeltaSeconds),
+    ("uri", Format::Uri),
+];
+
+/// A pattern's compiled size at most: patterns come from outside.
+const LARGEST_PATTERN: usize = 1 << 20;
+
+/// What is asked of an answer, before it is known which row asks.
+#[derive(Clone, Default)]
+pub(super) struct Clauses {
+    content_type: Option<String>,
+    closed: bool,
+    fields: Vec<FieldClause>,
+    headers: Vec<HeaderClause>,
+    source: Source,
+}
+
+/// A member, with the statuses and codes that expect it.
+#[derive(Clone)]
+struct FieldClause {
+    field: Field,
+    expected_for: Vec<String>,
+    inner: Vec<FieldClause>,
+}
+
+/// A header, with the statuses and codes that expect it.
+#[derive(Clone)]
+struct HeaderClause {
+    header: Header,
+    expected_for: Vec<String>,
+}
+
+impl Clauses {
+    /// Adds an envelope's own clauses to the inherited ones.
+    pub(super) fn read(&mut self, table: &Table<'_>) {
+        self.content_type = table.string("content_type").or(self.content_type.take());
+        self.closed = table.boolean("closed").unwrap_or(self.closed);
+        self.source = source_of(&table.place());
+        self.refine(table);
+    }
+
+    /// Adds the `fields` and `headers` of a table.
+    pub(super) fn refine(&mut self, table: &Table<'_>) {
+        if let Some(fields) = table.table("fields") {
+            read_fields(&mut self.fields, &fields);
+        }
+        self.read_headers(table);
+    }
+
+    /// Adds the `headers` of a table.
+    pub(super) fn read_headers(&mut self, table: &Table<'_>) {
+        let Some(headers) = table.table("headers") else { return };
+        for (name, value) in headers.entries() {
+            let Ok(parsed) = name.parse::<HeaderName>() else {
+                value.refuse::<()>(format!("`{name}` is not a header name"), "letters, digits and hyphens");
+                continue;
+            };
+            let known = self.headers.iter().position(|clause| clause.header.name == parsed);
+            let base = known.map_or_else(|| new_header(parsed, name), |at| self.headers.remove(at));
+            if let Some(clause) = read_header(base, &value) {
+                self.headers.insert(known.unwrap_or(self.headers.len()), clause);
+            }
+        }
+    }
+
+    /// What these clauses ask of an answer with this status and code.
+    pub(super) fn settle(&self, name: &str, status: u16, code: &str) -> Envelope {
+        let fields = self.fields.iter().map(|clause| clause.settle(status, code)).collect();
+        let raised = |clause: &HeaderClause| {
+            let mut header = clause.header.clone();
+            header.level = raise(header.level, &clause.expected_for, status, code);
+            header
+        };
+        let headers = self.headers.iter().map(raised).collect();
+        settled(name, self.content_type.as_deref().unwrap_or("application/json"), self.closed, fields, headers, self.source.clone())
+    }
+}
+
+impl FieldClause {
+    fn settle(&self, status: u16, code: &str) -> Field {
+        let mut field = self.field.clone();
+        field.level = raise(field.level, &self.expected_for, status, code);
+        field.fields = self.inner.iter().map(|clause| clause.settle(status, code)).collect();
+        field
+    }
+}
+
+/// What is only allowed becomes expected for the statuses (`500`, `5xx`) and codes that are listed.
+fn raise(level: Level, expected_for: &[String], status: u16, code: &str) -> Level {
+    let class = format!("{}xx", status / 100);
+    let listed = expected_for.iter().any(|word| word == code || *word == class || *word == status.to_string());
+    if listed { level.max(Level::Expected) } else { level }
+}
+
+fn read_fields(into: &mut Vec<FieldClause>, table: &Table<'_>) {
+    for (name, value) in table.entries() {
+        let known = into.iter().position(|clause| clause.field.name == name);
+        let base = known.map_or_else(|| new_field(name), |at| into.remove(at));
+        if let Some(clause) = read_field(base, &value) {
+            into.insert(known.unwrap_or(into.len()), clause);
+        }
+    }
+}
+
+fn new_field(name: String) -> FieldClause {
+    let field = Field {
+        name,
+        kind: Kind::String,
+        level: Level::Optional,
+        role: None,
+        rule: ValueRule::default(),
+        fields: Vec::new(),
+        min_items: 0,
+        sample: None,
+        source: Source::default(),
+    };
+    FieldClause { field, expected_for: Vec::new(), inner: Vec::new() }
+}
+
+fn new_header(name: HeaderName, shown: String) -> HeaderClause {
+    let header = Header {
+        name,
+        shown,
+        kind: Kind::String,
+        level: Level::Optional,
+        role: None,
+        rule: ValueRule::default(),
+        sample: None,
+        source: Source::default(),
+    };
+    HeaderClause { header, expected_for: Vec::new() }
+}
+
+fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause> {
+    let table = value.table()?;
+    let field = &mut clause.field;
+    field.kind = table.one_of("type", &KINDS).unwrap_or(field.kind);
+    field.role = table.one_of("role", &ROLES).or(field.role);
+    field.min_items = table.whole("min_items", 0..=1_000).unwrap_or(field.min_items);
+    field.sample = table.take("example").and_then(|value| json(&value)).or(field.sample.take());
+    field.source = source_of(&value.key_place());
+    presence(&table, &mut field.level, &mut field.rule, &mut clause.expected_for);
+    read_rule(&table, &mut field.rule);
+    if let Some(inner) = table.table("fields") {
+        read_fields(&mut clause.inner, &inner);
+        if !matches!(field.kind, Kind::Object | Kind::Array) {
+            value.refuse::<()>(format!("`{}` has members but is no object or array", field.name), "add `type = \"object\"`");
+        }
+    }
+    table.finish();
+    Some(clause)
+}
+
+fn read_header(mut clause: HeaderClause, value: &Value<'_>) -> Option<HeaderClause> {
+    let table = value.table()?;
+    let header = &mut clause.header;
+    header.kind = table.one_of("type", &[("string", Kind::String), ("integer", Kind::Integer)]).unwrap_or(header.kind);
+    header.role = table.one_of("role", &ROLES).or(header.role);
+    header.sample = table.string("example").or(header.sample.take());
+    header.source = source_of(&value.key_place());
+    presence(&table, &mut header.level, &mut header.rule, &mut clause.expected_for);
+    read_rule(&table, &mut header.rule);
+    header.rule.format = table.one_of("unit", &FORMATS).or(header.rule.format);
+    table.finish();
+    Some(clause)
+}
+
+/// `required = true` demands presence, and `level` then says how firmly the value's own rule is asked for; without it
+/// `level` is about presence, and `value_level` about the value.
+fn presence(table: &Table<'_>, level: &mut Level, rule: &mut ValueRule, expected_for: &mut Vec<String>) {
+    let required = table.boolean("required");
+    let given = table.one_of("level", &LEVELS);
+    rule.level = table.one_of("value_level", &LEVELS).unwrap_or(rule.level);
+    match (required, given) {
+        (Some(true), given) => {
+            *level = Level::Must;
+            rule.level = given.unwrap_or(rule.level);
+        }
+        (Some(false), _) => *level = Level::Optional,
+        (None, Some(given)) => *level = given,
+        (None, None) => {}
+    }
+    if table.has("expected_for") {
+        *expected_for = table.list("expected_for").iter().filter_map(word).collect();
+    }
+}
+
+/// A word of a list; a number stands for its digits.
+fn word(value: &Value<'_>) -> Option<String> {
+    match value.view() {
+        View::Integer(status) => Some(status.to_string()),
+        _ => value.string(),
+    }
+}
+
+fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
+    const ANY: std::ops::RangeInclusive<f64> = -1e18..=1e18;
+    rule.pattern = table.take("pattern").and_then(|value| pattern(&value)).or(rule.pattern.take());
+    rule.min = table.number("min", ANY).or(rule.min);
+    rule.max = table.number("max", ANY).or(rule.max);
+    rule.min_len = table.whole("min_len", 0..=1_000_000).or(rule.min_len);
+    rule.format = table.one_of("format", &FORMATS).or(rule.format);
+    rule.unique = table.boolean("unique").unwrap_or(rule.unique);
+    rule.near_date = table.parsed("near_date").or(rule.near_date);
+    rule.window = table.parsed("window").or(rule.window);
+    rule.tolerance = table.parsed("tolerance").or(rule.tolerance);
+    rule.equals = table.take("equals").and_then(|value| reference(&value)).or(rule.equals.take());
+    rule.at_most = table.take("at_most").and_then(|value| reference(&value)).or(rule.at_most.take());
+    rule.is_reason_phrase |= table.one_of("is", &[("reason-phrase", true)]).unwrap_or(false);
+    for (key, words) in [("one_of", &mut rule.one_of), ("expected_values", &mut rule.expected_values)] {
+        let given: Vec<String> = table.list(key).iter().filter_map(word).collect();
+        if !given.is_empty() {
+            *words = given;
+        }
+    }
+}
+
+fn pattern(value: &Value<'_>) -> Option<Regex> {
+    match RegexBuilder::new(&value.string()?).size_limit(LARGEST_PATTERN).build() {
+        Ok(regex) => Some(regex),
+        Err(error) => {
+            let said = error.to_string();
+            let last = said.lines().last().unwrap_or("").trim_start_matches("error: ");
+            value.refuse(format!("`{}` is not a regular expression: {last}", value.key()), "the syntax is that of the Rust crate `regex`")
+        }
+    }
+}
+
+fn reference(value: &Value<'_>) -> Option<Reference> {
+    let text = value.string()?;
+    if let Some(name) = text.strip_prefix("header:").filter(|name| name.parse::<HeaderName>().is_ok()) {
+        return Some(Reference::Header(name.to_owned()));
+    }
+    match text.strip_prefix("$.").map(|path| path.split('.').map(str::to_owned).collect::<Vec<_>>()) {
+        Some(path) if path.iter().all(|name| !name.is_empty()) => Some(Reference::Body(path)),
+        _ => value.refuse(format!("`{text}` names no value of the answer"), "write `$.member` or `header:Name`"),
+    }
+}
+
+/// The value as JSON.
+fn json(value: &Value<'_>) -> Option<serde_json::Value> {
+    Some(match value.view() {
+        View::String(text) => text.into(),
+        View::Integer(whole) => i64::try_from(whole).ok()?.into(),
+        View::Float(number) => number.into(),
+        View::Boolean(truth) => truth.into(),
+        View::Datetime(date) => date.into(),
+        View::List(items) => items.iter().filter_map(json).collect::<Vec<_>>().into(),
+        View::Table(table) => {
+            let members = table.entries().into_iter().filter_map(|(key, value)| Some((key, json(&value)?)));
+            serde_json::Value::Object(members.collect())
+        }
+    })
+}

@@ -1,0 +1,168 @@
+//! One token bucket: what is left of a rate limit, and when the next request is admitted.
+//!
+//! Whole numbers throughout, so that a client that waits exactly as long as it was told is admitted, always.
+//! With a limit of *L* cost units per minute and time *t* in microseconds, a level counts sixty-millionths of a
+//! unit: it grows by *L* per microsecond, from 0 to the capacity *L* · 60 000 000, and a cost *c* takes
+//! *c* · 60 000 000 away.
+
+use crate::units::{Micros, Offset};
+
+/// What one cost unit is in levels: the microseconds of a minute.
+const UNIT: u64 = 60_000_000;
+
+/// A rate limit: this many cost units at once, refilled evenly over a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Cost units per minute, at least 1.
+    pub per_minute: u32,
+}
+
+/// What is left, for one key on one route. A new bucket is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    level: u64,
+    at: Offset,
+}
+
+/// How a request fared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub admitted: bool,
+    /// Units that can still be spent on requests of this cost: 0 as soon as the next one would be refused.
+    pub remaining: u32,
+    /// Seconds until the next request of this cost is admitted; at least 1 where this one was not, 0 where the next one is.
+    pub retry_after_s: u64,
+}
+
+impl Allowance {
+    const fn capacity(self) -> u64 {
+        self.per_minute as u64 * UNIT
+    }
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub const fn full(allowance: Allowance) -> Bucket {
+        Bucket { level: allowance.capacity(), at: Offset::START }
+    }
+
+    /// Asks for `cost` units now, and takes them if they are there. A cost above the capacity counts as the capacity.
+    pub fn take(&mut self, allowance: Allowance, cost: u32, now: Offset) -> Standing {
+        self.refill(allowance, now);
+        let cost = u64::from(cost.min(allowance.per_minute)) * UNIT;
+        let admitted = self.level >= cost;
+        if admitted {
+            self.level -= cost;
+        }
+        self.standing(allowance, cost, admitted)
+    }
+
+    /// How a request of this cost would fare now; takes nothing.
+    pub fn look(&mut self, allowance: Allowance, cost: u32, now: Offset) -> Standing {
+        self.refill(allowance, now);
+        self.standing(allowance, u64::from(cost.min(allowance.per_minute)) * UNIT, true)
+    }
+
+    fn refill(&mut self, allowance: Allowance, now: Offset) {
+        let Micros(elapsed) = now.since(self.at);
+        let gained = elapsed.saturating_mul(u64::from(allowance.per_minute));
+        self.level = self.level.saturating_add(gained).min(allowance.capacity());
+        self.at = self.at.max(now);
+    }
+
+    fn standing(&self, allowance: Allowance, cost: u64, admitted: bool) -> Standing {
+        let wait_us = cost.saturating_sub(self.level).div_ceil(u64::from(allowance.per_minute));
+        let retry_after_s = wait_us.div_ceil(1_000_000);
+        let spendable = self.level / cost.max(1) * cost.max(1);
+        Standing { admitted, remaining: u32::try_from(spendable / UNIT).unwrap_or(u32::MAX), retry_after_s }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    const MINUTE: Micros = Micros::from_secs(60);
+
+    #[test]
+    fn a_limit_is_spent_at_once_and_comes_back_evenly() {
+        let allowance = Allowance { per_minute: 50 };
+        let mut bucket = Bucket::full(allowance);
+        let now = Offset::micros(7);
+        let remaining: Vec<u32> = (0..5).map(|_| bucket.take(allowance, 10, now).remaining).collect();
+        assert_eq!(remaining, [40, 30, 20, 10, 0]);
+        // 10 units at 50 per minute take 12 s.
+        let refused = bucket.take(allowance, 10, now);
+        assert_eq!(refused, Standing { admitted: false, remaining: 0, retry_after_s: 12 });
+        assert!(!bucket.take(allowance, 10, now + Micros(11_999_999)).admitted);
+        assert!(bucket.take(allowance, 10, now + Micros(12_000_000)).admitted);
+    }
+
+    #[test]
+    fn what_is_not_enough_for_the_request_is_not_shown_as_remaining() {
+        let allowance = Allowance { per_minute: 25 };
+        let mut bucket = Bucket::full(allowance);
+        assert_eq!(bucket.take(allowance, 10, Offset::START).remaining, 10);
+        assert_eq!(bucket.take(allowance, 10, Offset::START), Standing { admitted: true, remaining: 0, retry_after_s: 12 });
+        assert_eq!(bucket.look(allowance, 5, Offset::START).remaining, 5);
+    }
+
+    #[test]
+    fn no_bucket_holds_more_than_its_limit() {
+        let allowance = Allowance { per_minute: 3 };
+        let mut bucket = Bucket::full(allowance);
+        for _ in 0..3 {
+            assert!(bucket.take(allowance, 1, Offset::START + MINUTE + MINUTE).admitted);
+        }
+        assert!(!bucket.take(allowance, 1, Offset::START + MINUTE + MINUTE).admitted);
+    }
+
+    #[test]
+    fn a_cost_above_the_limit_takes_all_of_it_and_is_not_refused_for_ever() {
+        let allowance = Allowance { per_minute: 2 };
+        let mut bucket = Bucket::full(allowance);
+        assert!(bucket.take(allowance, 9, Offset::START).admitted);
+        assert_eq!(bucket.take(allowance, 9, Offset::START).retry_after_s, 60);
+        assert!(bucket.take(allowance, 9, Offset::START + MINUTE).admitted);
+    }
+
+    #[test]
+    fn who_waits_as_long_as_told_is_admitted_and_no_whole_second_earlier() {
+        // Any limit, any costs, any history: the announced wait is enough, and it is the least whole number that is.
+        let mut refusals = 0;
+        for case in 0..2_000u64 {
+            let draw = Seed(11).draw("bucket").with(case);
+            let largest = [10, 300, 6_000, 60_000_000][(case % 4) as usize];
+            let allowance = Allowance { per_minute: 1 + draw.with(1).below(largest) as u32 };
+            let (mut bucket, mut now) = (Bucket::full(allowance), Offset::START);
+            for step in 0..60 {
+                let draw = draw.with(2).with(step);
+                now = now + Micros(draw.with(1).below(5_000_000));
+                let cost = 1 + draw.with(2).below(u64::from(allowance.per_minute / 3 + 1)) as u32;
+                let standing = bucket.take(allowance, cost, now);
+                if standing.admitted {
+                    continue;
+                }
+                refusals += 1;
+                let admitted_after = |seconds| bucket.clone().take(allowance, cost, now + Micros::from_secs(seconds)).admitted;
+                assert!(standing.retry_after_s >= 1 && standing.remaining == 0);
+                assert!(admitted_after(standing.retry_after_s), "case {case} step {step}: {standing:?}");
+                assert!(!admitted_after(standing.retry_after_s - 1), "case {case} step {step}: {standing:?}");
+            }
+        }
+        assert!(refusals > 10_000, "{refusals}");
+    }
+
+    #[test]
+    fn time_that_stands_still_or_steps_back_gives_nothing() {
+        let allowance = Allowance { per_minute: 60 };
+        let mut bucket = Bucket::full(allowance);
+        for _ in 0..60 {
+            assert!(bucket.take(allowance, 1, Offset::micros(5_000_000)).admitted);
+        }
+        assert!(!bucket.take(allowance, 1, Offset::START).admitted);
+        assert!(!bucket.take(allowance, 1, Offset::micros(5_000_000)).admitted);
+        assert!(bucket.take(allowance, 1, Offset::micros(6_000_000)).admitted);
+    }
+}

@@ -1,0 +1,73 @@
+//! A recorder that keeps everything it hears, for tests that look at single events.
+
+use brownout::id::{ExchangeId, PolicyIx, StageIx};
+use brownout::record::{Answered, Attempt, Exchange, Glance, Outcome, Recorder, StreamFacts};
+use brownout::units::Offset;
+
+/// What was heard, in order.
+#[derive(Default)]
+pub struct Notes {
+    pub started: Vec<(StageIx, Offset, Offset)>,
+    pub dropped: usize,
+    pub unstarted: usize,
+    pub answered: usize,
+    pub exchanges: Vec<Noted>,
+    pub sessions: Vec<(Offset, Offset, bool)>,
+}
+
+/// An exchange with its attempts.
+#[derive(Clone, Debug)]
+pub struct Noted {
+    pub id: ExchangeId,
+    pub stage: StageIx,
+    pub policy: Option<PolicyIx>,
+    pub path: String,
+    pub outcome: Outcome,
+    pub ended_at: Offset,
+    pub attempts: Vec<Attempt>,
+    pub skipped_steps: u32,
+    pub stream: Option<StreamFacts>,
+    pub budget_refused: bool,
+}
+
+impl Notes {
+    /// How many exchanges came out like this.
+    pub fn outcomes(&self, wanted: impl Fn(Outcome) -> bool) -> usize {
+        self.exchanges.iter().filter(|exchange| wanted(exchange.outcome)).count()
+    }
+}
+
+impl Recorder for Notes {
+    fn started(&mut self, stage: StageIx, scheduled_at: Offset, started_at: Offset) {
+        self.started.push((stage, scheduled_at, started_at));
+    }
+    fn dropped(&mut self, _: StageIx, _: Offset) {
+        self.dropped += 1;
+    }
+    fn unstarted(&mut self, _: StageIx, _: Offset) {
+        self.unstarted += 1;
+    }
+    fn answered(&mut self, _: &Answered<'_>) {
+        self.answered += 1;
+    }
+    fn exchange(&mut self, exchange: &Exchange<'_>) {
+        self.exchanges.push(Noted {
+            id: exchange.id,
+            stage: exchange.stage,
+            policy: exchange.policy,
+            path: exchange.path.to_owned(),
+            outcome: exchange.outcome,
+            ended_at: exchange.ended_at,
+            attempts: exchange.attempts.to_vec(),
+            skipped_steps: exchange.skipped_steps,
+            stream: exchange.stream,
+            budget_refused: exchange.budget_refused,
+        });
+    }
+    fn session(&mut self, _: StageIx, scheduled_at: Offset, ended_at: Offset, ok: bool) {
+        self.sessions.push((scheduled_at, ended_at, ok));
+    }
+    fn glance(&self) -> Glance {
+        Glance::default()
+    }
+}
