@@ -44,11 +44,14 @@ pub fn markdown(text: &str, limit: usize) -> String {
             '\n' | '\t' => out.push(' '),
             // inside a word an underscore is only itself (`RATE_LIMIT_EXCEEDED`)
             '_' if before.is_alphanumeric() => out.push('_'),
-            '&' | '<' | '>' | '"' | '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '@' | '!' | '$' => {
+            '&' | '<' | '>' | '"' | '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' | '$' => {
                 out.push_str(&format!("&#{};", u32::from(c)));
             }
+            // mentions and issue numbers are looked for in the finished page: a zero-width space parts them
+            '@' | '#' => out.push_str(&format!("&#{};&#8203;", u32::from(c))),
             // no automatic links: `http://…`, `www.…`
-            ':' | '.' if before.is_ascii_alphabetic() => out.push_str(&format!("&#{};", u32::from(c))),
+            '/' if before == ':' => out.push_str("&#47;"),
+            '.' if before.eq_ignore_ascii_case(&'w') => out.push_str("&#46;"),
             c => push_visible(out, c),
         }
         before = c;
@@ -138,8 +141,11 @@ mod tests {
 
     #[test]
     fn markdown_marks_mentions_and_links_are_only_text() {
-        assert_eq!(markdown("a|b `c`\n<i> @all #1 **x**", 500), "a&#124;b &#96;c&#96; &#60;i&#62; &#64;all &#35;1 &#42;&#42;x&#42;&#42;");
-        assert_eq!(markdown("http://e www.e", 500), "http&#58;//e www&#46;e");
+        assert_eq!(
+            markdown("a|b `c`\n<i> @all #1 **x**", 500),
+            "a&#124;b &#96;c&#96; &#60;i&#62; &#64;&#8203;all &#35;&#8203;1 &#42;&#42;x&#42;&#42;"
+        );
+        assert_eq!(markdown("http://e www.e", 500), "http:&#47;/e www&#46;e");
         assert_eq!(markdown("RATE_LIMIT_EXCEEDED _x_", 500), "RATE_LIMIT_EXCEEDED &#95;x_");
     }
 }

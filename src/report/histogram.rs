@@ -13,6 +13,9 @@ pub const ENCODING: &str = "hdr-v2-deflate-b64";
 /// The scope of the judged stages together.
 pub const JUDGED: &str = "judged";
 
+/// What a compressed histogram begins with.
+const COOKIE: [u8; 4] = [0x1c, 0x84, 0x93, 0x14];
+
 /// Text longer than this is no histogram of ours (one hour at three digits has 23 552 counters).
 const LONGEST: usize = 1 << 20;
 
@@ -21,7 +24,7 @@ pub fn decode(facts: &HistogramFacts) -> Option<Histogram<u64>> {
     if facts.encoding != ENCODING || facts.data.len() > LONGEST {
         return None;
     }
-    let bytes = STANDARD.decode(&facts.data).ok()?;
+    let bytes = STANDARD.decode(&facts.data).ok().filter(|bytes| bytes.starts_with(&COOKIE))?;
     Deserializer::new().deserialize(&mut bytes.as_slice()).ok()
 }
 

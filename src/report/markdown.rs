@@ -156,7 +156,7 @@ fn contract(report: &Report) -> Vec<String> {
 
 fn undocumented(contract: &ContractFacts) -> String {
     let shown = contract.undocumented.iter().take(20).map(|seen| {
-        let code = seen.code.as_deref().map(|code| safe(code, NAME)).unwrap_or_default();
+        let code = safe(seen.code.as_deref().unwrap_or("without a code"), NAME);
         format!("- undocumented: {} {code}, {}\n", seen.status, wording::answers(seen.count))
     });
     let lines: String = shown.collect();

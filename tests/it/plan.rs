@@ -11,8 +11,8 @@ use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
 use brownout::plan::problem::Problems;
 use brownout::plan::source::SourceText;
 use brownout::plan::{
-    AtLimit, CaptureFrom, Escape, Fill, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Scenario, Shape,
-    StatusRange, Template, TransportKind,
+    AtLimit, CaptureFrom, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Scenario, Shape, StatusRange,
+    Template, TransportKind,
 };
 use brownout::retry::{Backoff, HintUse, Jitter, Methods};
 use brownout::seed::{Distribution, Seed};

@@ -239,7 +239,7 @@ fn what_cannot_be_shown_says_why() {
         "The plan names no contract",
         "No exchange was begun, so nothing was repeated.",
         "No judged exchange ended, so there are no samples.",
-        "There are not two stages with samples to compare.",
+        "There are not two stages or operations with samples to compare.",
         "The plan has no faults",
     ] {
         assert!(page.contains(reason), "{reason}");
@@ -261,7 +261,7 @@ fn no_hostile_text_survives_in_any_rendering() {
         let text = String::from_utf8(bytes).expect("UTF-8");
         assert_harmless(&name, &text);
     }
-    assert_harmless("terminal", &text::render(&report, false));
+    assert_harmless("terminal", &text::render(report, false));
     let page = html::render(report);
     assert!(page.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;"), "it is shown, not dropped");
     assert!(page.contains("⟨U+202E⟩gpj.exe") && page.contains("a␀b␛[31mred") && page.contains("more bytes"));
@@ -387,19 +387,19 @@ fn junit_has_a_case_for_each_gate_and_each_documented_error() {
 #[test]
 fn the_terminal_says_in_about_ten_lines_what_happened() {
     for (name, report) in ALL.iter() {
-        let said = text::render(&report, false);
+        let said = text::render(report, false);
         assert!(said.lines().count() <= 18, "{name}: {} lines", said.lines().count());
         assert!(said.lines().all(|line| line == line.trim_end()), "{name}");
     }
     let report = &sample::realistic();
-    let coloured = text::render(&report, true);
+    let coloured = text::render(report, true);
     assert!(coloured.starts_with("\u{1b}[1;31m✗ FAIL\u{1b}[0m"));
     let mut bare = coloured;
     for code in ["1;31", "1;32", "1;33", "2", "0"] {
         bare = bare.replace(&format!("\u{1b}[{code}m"), "");
     }
     let trimmed: String = bare.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    assert_eq!(trimmed, text::render(&report, false), "colour adds nothing but colour");
+    assert_eq!(trimmed, text::render(report, false), "colour adds nothing but colour");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn renderings_of_a_plausible_run_are_as_reviewed() {
     assert_golden("reports/realistic.md", &markdown::render(report));
     assert_golden("reports/realistic.junit.xml", &junit::render(report));
     assert_golden("reports/realistic.hgrm", &hgrm::render(report)[0].1);
-    assert_golden("reports/realistic.txt", &text::render(&report, false));
+    assert_golden("reports/realistic.txt", &text::render(report, false));
 }
 
 #[test]

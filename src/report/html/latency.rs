@@ -20,7 +20,7 @@ pub fn render(html: &mut Html, report: &Report) {
     html.tag("p").text("Response runs from the moment a request was due to its final outcome, back-off included: what a user would have felt. Service is one attempt on the wire. Errors never count among successes.");
     html.tag("div").class("two").with(|html| {
         by_kind(html, report);
-        by_stage(html, report);
+        by_scope(html, report);
     });
     all(html, report);
 }
@@ -60,25 +60,23 @@ fn kind_findings(overall: &MetricSet) -> (String, String) {
     }
 }
 
-/// Response of ok exchanges, a curve for each stage.
-fn by_stage(html: &mut Html, report: &Report) {
-    let inks = [
-        (Ink::Muted, Some("2 3")),
-        (Ink::Accent, None),
-        (Ink::Ok, Some("5 3")),
-        (Ink::Fail, None),
-        (Ink::Band, Some("5 3")),
-        (Ink::Warn, None),
-    ];
-    let curves: Vec<Curve> = report
-        .stages
-        .iter()
-        .filter_map(|stage| Some((line(&stage.name, 40), find(report, &stage.name, "response", "ok")?)))
-        .zip(inks)
-        .map(|((name, histogram), (ink, dash))| Curve { name, ink, dash, histogram })
-        .collect();
+/// Looks of the curves that are compared.
+const LOOKS: [(Ink, Option<&str>); 6] = [
+    (Ink::Muted, Some("2 3")),
+    (Ink::Accent, None),
+    (Ink::Ok, Some("5 3")),
+    (Ink::Fail, None),
+    (Ink::Band, Some("5 3")),
+    (Ink::Text, None),
+];
+
+/// Response of ok exchanges, a curve for each stage, or for each operation where stages have no histograms.
+fn by_scope(html: &mut Html, report: &Report) {
+    let stages = compared(report, report.stages.iter().map(|stage| stage.name.as_str()));
+    let operations = || compared(report, report.metrics.by_operation.iter().map(|named| named.name.as_str()));
+    let (what, curves) = if stages.len() >= 2 { ("stage", stages) } else { ("operation", operations()) };
     if curves.len() < 2 {
-        empty(html, "curves-stage", "Response by stage", "There are not two stages with samples to compare.");
+        empty(html, "curves-scope", "Response by percentile, compared", "There are not two stages or operations with samples to compare.");
         return;
     }
     let at = |curve: &Curve| curve.histogram.value_at_quantile(0.99);
@@ -86,11 +84,17 @@ fn by_stage(html: &mut Html, report: &Report) {
     let fastest = curves.iter().min_by_key(|curve| at(curve)).expect("at least two curves");
     let ratio = at(slowest) as f64 / at(fastest).max(1) as f64;
     let lead = if ratio < 1.1 {
-        format!("Every stage was alike: p99 response about {}.", number::span(at(slowest)))
+        format!("Every {what} was alike: p99 response about {}.", number::span(at(slowest)))
     } else {
         format!("The slowest 1 % took {} longer in {} than in {}.", number::factor(Some(ratio)), slowest.name, fastest.name)
     };
-    curves::render(html, "curves-stage", "Response by percentile, by stage", (&lead, "Successful exchanges only."), &curves);
+    let title = format!("Response by percentile, by {what}");
+    curves::render(html, "curves-scope", &title, (&lead, "Successful exchanges only."), &curves);
+}
+
+fn compared<'a>(report: &Report, scopes: impl Iterator<Item = &'a str>) -> Vec<Curve> {
+    let found = scopes.filter_map(|scope| Some((line(scope, 40), find(report, scope, "response", "ok")?)));
+    found.zip(LOOKS).map(|((name, histogram), (ink, dash))| Curve { name, ink, dash, histogram }).collect()
 }
 
 /// Samples below which a percentile may not be judged (two-sided 95 %, distribution-free).

@@ -7,7 +7,7 @@ use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::markup::Html;
 use crate::report::number;
-use crate::report::wording::NAME;
+use crate::report::wording::{NAME, counted};
 
 const ROWS: usize = 60;
 
@@ -30,7 +30,7 @@ pub fn render(html: &mut Html, report: &Report) {
 
 fn intro(report: &Report) -> String {
     let retries = &report.retries;
-    let attempts = format!("{} exchanges took {} attempts", number::count(retries.exchanges), number::count(retries.attempts));
+    let attempts = format!("{} took {}", counted(retries.exchanges, "exchange"), counted(retries.attempts, "attempt"));
     let saved = &retries.success_after_retry;
     let mended = match saved.touched {
         0 => "no exchange met a failure".to_owned(),

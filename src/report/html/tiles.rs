@@ -49,8 +49,8 @@ fn amplification(html: &mut Html, report: &Report) {
     let retries = &report.retries;
     match retries.amplification {
         Some(value) => {
-            let meaning =
-                format!("retry amplification: {} attempts for {}", number::count(retries.attempts), number::count(retries.exchanges));
+            let attempts = wording::counted(retries.attempts, "attempt");
+            let meaning = format!("retry amplification: {attempts} for {}", wording::counted(retries.exchanges, "exchange"));
             tile(html, &number::factor(Some(value)), |tag| tag.fact("/retries/amplification", value), &meaning);
         }
         None => tile(html, NOTHING, |tag| tag, "retry amplification: no exchange was begun"),
@@ -79,6 +79,7 @@ fn worst(html: &mut Html, report: &Report) {
             };
             tile(html, finding.severity.word(), |tag| tag, &format!("{others}: {}", line(&finding.title, 70)));
         }
-        None => tile(html, "none", |tag| tag, "findings: nothing wrong was seen"),
+        None if report.contract.is_none() => tile(html, NOTHING, |tag| tag, "findings: no answer was held to a contract"),
+        None => tile(html, "none", |tag| tag, "findings: every inspected answer was as documented"),
     }
 }

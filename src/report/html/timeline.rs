@@ -65,7 +65,7 @@ impl Lanes {
         let x = Scale::linear((0.0, last.max(stages as f64)), (LEFT, RIGHT));
         let names = place_names(report, &x);
         let rows = names.iter().map(|(row, ..)| row + 1).max().unwrap_or(0);
-        let load = NAMES + 6.0 + rows as f64 * NAME_STEP;
+        let load = NAMES + 24.0 + rows as f64 * NAME_STEP;
         let errors = load + LANE + GAP;
         let latency = errors + LANE + GAP;
         Lanes { x, names, load, errors, latency, bottom: latency + LANE + 8.0 }
@@ -96,6 +96,7 @@ fn findings(report: &Report, series: &Series<'_>) -> (String, String) {
     let started = format!("{} of {} arrivals started", number::count(account.started), number::count(account.scheduled));
     let lead = match account.scheduled {
         0 => "No arrival was due.".to_owned(),
+        1 if account.started == 1 => "The schedule was kept: its one arrival started.".to_owned(),
         scheduled if account.started == scheduled => format!("The schedule was kept: all {} arrivals started.", number::count(scheduled)),
         _ => format!("The schedule was not kept in full: {started}."),
     };
@@ -278,23 +279,23 @@ enum Mark {
 
 /// The names of a lane's series, right above it.
 fn legend(svg: &mut Svg<'_>, top: f64, marks: &[(&str, Ink, Mark)]) {
-    let mut x = RIGHT;
+    let width = |name: &str| 16.0 + 6.0 + text_width(name, 9.6) + 14.0;
+    let mut x = RIGHT + 14.0 - marks.iter().map(|(name, ..)| width(name)).sum::<f64>();
     let y = top - 14.0;
-    for &(name, ink, mark) in marks.iter().rev() {
-        svg.label((x, y + 4.0), Label::small(Ink::Muted).anchored(Anchor::End), name);
-        x -= text_width(name, 9.6) + 8.0;
-        let swatch = Area { x: x - 16.0, y: y - 5.0, width: 16.0, height: 10.0 };
+    for &(name, ink, mark) in marks {
+        svg.label((x + 22.0, y + 4.0), Label::small(Ink::Muted), name);
+        let swatch = Area { x, y: y - 5.0, width: 16.0, height: 10.0 };
         match mark {
-            Mark::Line => svg.line((x - 16.0, y), (x, y), Stroke::data(ink)),
-            Mark::Dashed => svg.line((x - 16.0, y), (x, y), Stroke::data(ink).dashed("4 3")),
-            Mark::Dotted => svg.line((x - 16.0, y), (x, y), Stroke::data(ink).dashed("1.5 3")),
+            Mark::Line => svg.line((x, y), (x + 16.0, y), Stroke::data(ink)),
+            Mark::Dashed => svg.line((x, y), (x + 16.0, y), Stroke::data(ink).dashed("4 3")),
+            Mark::Dotted => svg.line((x, y), (x + 16.0, y), Stroke::data(ink).dashed("1.5 3")),
             Mark::Area => svg.rect(swatch, ink, 1.0, 2.0),
             Mark::Hatched => {
                 svg.rect(swatch, ink, 1.0, 2.0);
                 svg.hatched(swatch, "tl-failed");
             }
         }
-        x -= 16.0 + 16.0;
+        x += width(name);
     }
 }
 

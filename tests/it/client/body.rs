@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use brownout::client::{ClientSettings, SseRule};
+use brownout::client::ClientSettings;
 use brownout::units::{Micros, Size};
+use brownout::wire::SseRule;
 use brownout::wire::{Ending, Failure, Phase};
 use http::HeaderValue;
 
