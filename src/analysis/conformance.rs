@@ -1,7 +1,5 @@
 //! What answers said about the contract: findings, coverage, and which finding a violation belongs to.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use super::measures::Pending;
 use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
 use crate::contract::catalogue;
@@ -14,6 +12,9 @@ use crate::plan::{ContractUse, Plan};
 use crate::record::Answered;
 use crate::severity::Severity;
 use crate::units::Offset;
+
+/// Stands for the finding of request ids that two workers saw, which are known without an answer.
+const BETWEEN_WORKERS: u64 = 0;
 
 /// What was heard about the contract; nothing where the plan names none.
 #[derive(Clone, Debug, Default)]
@@ -46,11 +47,8 @@ impl Conformance {
         if answered.injected.is_some() {
             return;
         }
-        for violation in &judged.violations {
+        for violation in judged.violations.iter().chain(&again) {
             violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
-        }
-        if let Some(again) = again {
-            violated(Pending { severity: again.severity, finding: identity(&used.contract, &sighting, &again) });
         }
     }
 
@@ -65,7 +63,7 @@ impl Conformance {
         for (severity, before) in Severity::ALL.into_iter().zip(before).rev() {
             let grown = count(ours, severity).saturating_sub(before);
             let here = usize::try_from(grown - worse).unwrap_or(usize::MAX);
-            between.extend(std::iter::repeat_n(Pending { severity, finding: duplicates(None, None) }, here));
+            between.extend(std::iter::repeat_n(Pending { severity, finding: BETWEEN_WORKERS }, here));
             worse = grown;
         }
         between
@@ -84,13 +82,6 @@ impl Conformance {
         let findings = ledger.findings.sorted().into_iter().map(|finding| finding_facts(plan, used, finding)).collect();
         (Some(contract_facts(used, ledger)), findings)
     }
-}
-
-/// The identity of request ids that were seen before, which are known without their violation.
-fn duplicates(service: Option<ServiceIx>, status: Option<u16>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    ("I03", service, status).hash(&mut hasher);
-    hasher.finish()
 }
 
 fn open_faults(plan: &Plan, at: Offset) -> Vec<RuleIx> {

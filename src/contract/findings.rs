@@ -52,14 +52,6 @@ pub enum Responder {
 }
 
 impl Responder {
-    fn of(sighting: &Sighting<'_>) -> Responder {
-        match (sighting.injected, sighting.response) {
-            (Some(_), _) => Responder::Injector,
-            (None, None) => Responder::Transport,
-            (None, Some(_)) => Responder::Target,
-        }
-    }
-
     /// A stable word for reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -146,14 +138,9 @@ impl Findings {
         }
     }
 
-    /// The fingerprint of the finding that a violation belongs to.
-    pub fn print(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
-        fingerprint(&Status::of(contract, sighting), violation, Responder::of(sighting))
-    }
-
     /// Takes down one violation. Cheap but for the few that become samples.
     pub fn violation(&mut self, contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) {
-        let responder = Responder::of(sighting);
+        let responder = responder_of(sighting);
         match responder {
             Responder::Injector => self.injected_violations += 1,
             _ => self.violations[violation.severity as usize] += 1,
@@ -301,6 +288,19 @@ fn join(mine: &mut Finding, theirs: Finding, print: u64) {
 fn insert<T: Ord>(into: &mut BTreeSet<T>, value: T) {
     if into.len() < PLACES {
         into.insert(value);
+    }
+}
+
+/// The identity of the finding that a violation belongs to, for those who count findings by themselves (gates).
+pub fn identity(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
+    fingerprint(&Status::of(contract, sighting), violation, responder_of(sighting))
+}
+
+fn responder_of(sighting: &Sighting<'_>) -> Responder {
+    match (sighting.injected, sighting.response) {
+        (Some(_), _) => Responder::Injector,
+        (None, None) => Responder::Transport,
+        (None, Some(_)) => Responder::Target,
     }
 }
 

@@ -39,7 +39,7 @@ fn note(ledger: &mut Ledger, trial: &Trial<'_>, at: u64, injected: Option<RuleIx
         response: Some(&response),
         judged: &judged,
     };
-    ledger.note(trial.contract, &sighting)
+    ledger.note(trial.contract, &sighting).map(|violation| violation.severity)
 }
 
 fn wrong_reset(contract: &Contract, at: u64) -> Trial<'_> {
