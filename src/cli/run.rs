@@ -106,7 +106,8 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     // The proxy has the last word about requests that were cut off on their way to it.
     let proxy = rig.lower_proxy();
     rig.lower_target();
-    if panics::first().is_some() || !ran.broken.is_empty() {
+    let proxy_panics = proxy.as_ref().map_or(0, |proxy| proxy.panics);
+    if panics::first().is_some() || !ran.broken.is_empty() || proxy_panics > 0 {
         ended_by = EndedBy::Internal;
     }
     let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
