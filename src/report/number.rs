@@ -114,9 +114,9 @@ pub fn kept_together(text: &str) -> String {
     while let Some(at) = rest.find(' ') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);
         let word = after.split([' ', ',', ';', '.', ')']).next().unwrap_or_default();
-        let belongs = matches!(word, "%" | "µs" | "ms" | "s" | "min" | "h") || word.starts_with(|c: char| c.is_ascii_digit());
+        let belongs = matches!(word, "%" | "…" | "µs" | "ms" | "s" | "min" | "h") || word.starts_with(|c: char| c.is_ascii_digit());
         kept.push_str(before);
-        kept.push_str(if belongs && before.ends_with(|c: char| c.is_ascii_digit()) { NO_BREAK } else { " " });
+        kept.push_str(if belongs && before.ends_with(|c: char| c.is_ascii_digit() || c == '…') { NO_BREAK } else { " " });
         rest = after;
     }
     kept.push_str(rest);
@@ -166,6 +166,7 @@ mod tests {
     #[test]
     fn numbers_in_a_sentence_keep_together() {
         assert_eq!(kept_together("98.2 % of 2 708 in 3 min, not 5"), "98.2\u{a0}% of 2\u{a0}708 in 3\u{a0}min, not 5");
+        assert_eq!(kept_together("0 … 2.4 % of"), "0\u{a0}…\u{a0}2.4\u{a0}% of");
         assert_eq!(kept_together(" a  b "), " a  b ");
     }
 
