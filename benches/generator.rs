@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! cargo bench --bench generator -- load http://127.0.0.1:8429/ 64 5     # connections, seconds; prints the number of answers
+//! cargo bench --bench generator -- bare http://127.0.0.1:8429/ 64 5     # the same over hyper alone: no pool, no stamps, no limits
 //! cargo bench --bench generator -- respond 127.0.0.1:8429               # a small responder, where nginx is not at hand
 //! ```
 
@@ -15,7 +16,9 @@ use brownout::clock::{Clock, Timer};
 use brownout::units::{Micros, Size};
 use brownout::wire::Ending;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
 
 /// The answer of MEASUREMENT.md: a 429 of about 180 bytes with its four headers.
 const BODY: &str = r#"{"error":{"code":"RATE_LIMIT_EXCEEDED","message":"too many requests","retry_after":2,"limit":60,"remaining":0,"reset_at":1795374245},"request_id":"req_01HZX3J9W6Q4T8K2M5N7P0R1S3"}"#;
@@ -26,11 +29,12 @@ fn main() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["respond", address] => respond(address),
-        ["load", url, connections, seconds] => {
-            let answers = load(url, connections.parse().expect("a number"), seconds.parse().expect("a number"));
+        [how @ ("load" | "bare"), url, connections, seconds] => {
+            let (connections, seconds) = (connections.parse().expect("a number"), seconds.parse().expect("a number"));
+            let answers = if *how == "load" { load(url, connections, seconds) } else { bare(url, connections, seconds) };
             say(&format!("{answers}\n"));
         }
-        _ => say("usage: load URL CONNECTIONS SECONDS | respond ADDRESS (see benches/generator.sh)\n"),
+        _ => say("usage: load|bare URL CONNECTIONS SECONDS | respond ADDRESS (see benches/generator.sh)\n"),
     }
 }
 
@@ -79,6 +83,50 @@ fn load(url: &str, connections: u32, seconds: u64) -> u64 {
                         };
                         let reply = direct.send(&outbound, &mut kept).await;
                         assert!(matches!(reply.ending, Ending::Answered(_)), "{:?}", reply.ending);
+                        answers += 1;
+                    }
+                    answers
+                })
+            })
+            .collect();
+        let mut answers = 0;
+        for user in users {
+            answers += user.await.expect("a user");
+        }
+        answers
+    })
+}
+
+/// The same over hyper alone: a connection per user, each driven by a task of its own.
+fn bare(url: &str, connections: u32, seconds: u64) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let clock = Clock::new();
+        let end = clock.now() + Micros::from_secs(seconds);
+        let url: url::Url = url.parse().expect("a URL");
+        let address = url.socket_addrs(|| None).expect("an address")[0];
+        let path: http::uri::PathAndQuery = url.path().parse().expect("a path");
+        let mut headers = HeaderMap::new();
+        headers.insert("host", url.authority().parse().expect("a value"));
+        let users: Vec<_> = (0..connections)
+            .map(|_| {
+                let (path, headers) = (path.clone(), headers.clone());
+                tokio::task::spawn_local(async move {
+                    let socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
+                    socket.set_nodelay(true).expect("a socket");
+                    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.expect("a connection");
+                    tokio::task::spawn_local(connection);
+                    let (mut kept, mut answers) = (Vec::new(), 0);
+                    while clock.now() < end {
+                        let mut request = Request::new(Full::new(Bytes::new()));
+                        *request.uri_mut() = path.clone().into();
+                        *request.headers_mut() = headers.clone();
+                        sender.ready().await.expect("an open connection");
+                        let mut answer = sender.send_request(request).await.expect("an answer");
+                        kept.clear();
+                        while let Some(frame) = answer.frame().await {
+                            kept.extend_from_slice(frame.expect("a frame").data_ref().map_or(&[][..], |data| data));
+                        }
                         answers += 1;
                     }
                     answers

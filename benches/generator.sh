@@ -5,7 +5,8 @@
 #
 # Needs wrk and two cores: the responder has the first, whoever is measured the second. nginx answers if it is
 # installed (`apt-get install wrk nginx-light`), else a small responder of our own. Absolute numbers move from machine
-# to machine; the ratio, taken within one run, is the point. The aim is 1.5 or less.
+# to machine; the ratio, taken within one run, is the point. The aim is 1.5 or less. PROFILE=dist measures the binary
+# that is distributed (fat LTO) instead of the one `cargo run --release` builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ port=8429 url=http://127.0.0.1:8429/
 work=$(mktemp -d)
 trap 'kill "${responder:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-generator=$(cargo bench --bench generator --no-run --message-format=json 2>"$work/build" \
+generator=$(cargo bench --profile "${PROFILE:-bench}" --bench generator --no-run --message-format=json 2>"$work/build" \
     | sed -n 's/.*"executable":"\([^"]*generator[^"]*\)".*/\1/p' | tail -1)
 [ -x "$generator" ] || { cat "$work/build" >&2; exit 1; }
 
@@ -60,6 +61,7 @@ measure() {
 : >"$work/rows"
 for round in $(seq "$rounds"); do
     echo "wrk $(measure wrk -t1 -c"$connections" -d"${seconds}s" "$url")" >>"$work/rows"
+    echo "hyper $(measure "$generator" bare "$url" "$connections" "$seconds")" >>"$work/rows"
     echo "brownout $(measure "$generator" load "$url" "$connections" "$seconds")" >>"$work/rows"
 done
 
@@ -72,5 +74,8 @@ awk '
             if (costs[who, j] < costs[who, i]) { t = costs[who, i]; costs[who, i] = costs[who, j]; costs[who, j] = t }
         return costs[who, int((n[who] + 1) / 2)]
     }
-    END { printf "median: wrk %.2f µs, brownout %.2f µs, ratio %.2f\n", median("wrk"), median("brownout"), median("brownout") / median("wrk") }
+    END {
+        wrk = median("wrk"); hyper = median("hyper"); ours = median("brownout")
+        printf "median: wrk %.2f µs, hyper alone %.2f µs (%.2f of wrk), brownout %.2f µs (%.2f of wrk)\n", wrk, hyper, hyper / wrk, ours, ours / wrk
+    }
 ' "$work/rows"

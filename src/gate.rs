@@ -209,6 +209,7 @@ impl Gate {
         let value = match unit {
             Unit::Ratio => format!("{value} of {n} {samples}"),
             Unit::Count => format!("{value} in {n} {samples}"),
+            _ if self.metric == Metric::RecoveryTime && measured.value == 0.0 => format!("back at once after each of {n} {samples}"),
             _ if self.metric == Metric::RecoveryTime => format!("{value} in the worst of {n} {samples}"),
             Unit::Us | Unit::PerS | Unit::None => format!("{value} over {n} {samples}"),
         };
@@ -368,6 +369,7 @@ mod tests {
         for (require, value, decision, reason) in [
             ("contract.violations(high) == 0", 0.0, Decision::Pass, "0 in 12 480 answers"),
             ("contract.violations(high) == 0", 6.0, Decision::Fail, "6 in 12 480 answers; 0 is required"),
+            ("recovery.time < 15s", 0.0, Decision::Pass, "back at once after each of 12 480 outages, below 15 s"),
             ("recovery.time < 15s", 2_100_000.0, Decision::Pass, "2.1 s in the worst of 12 480 outages, below 15 s"),
             ("recovery.time < 15s", 15_000_000.0, Decision::Fail, "15 s in the worst of 12 480 outages, at or above 15 s"),
         ] {

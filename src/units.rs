@@ -334,7 +334,7 @@ mod tests {
     fn sizes_keep_decimal_and_binary_units_apart() {
         assert_eq!("2KiB".parse::<Size>().unwrap(), Size(2048));
         assert_eq!("10MB".parse::<Size>().unwrap(), Size(10_000_000));
-        assert_eq!("2048".parse::<Size>().is_err(), true);
+        assert!("2048".parse::<Size>().is_err());
         assert_eq!(Size(2048).to_string(), "2 KiB");
     }
 }

@@ -129,7 +129,7 @@ pub struct Workload {
 /// What can be known of a step's request before any session.
 struct Prepared {
     headers: HeaderMap,
-    /// Headers with places to fill: (index into the plan's list, index) pairs resolved at render time.
+    /// Headers with places to fill.
     filled_headers: Vec<(http::HeaderName, Template)>,
     body: Option<Bytes>,
     path: Option<PathAndQuery>,
@@ -159,6 +159,8 @@ impl Workload {
             headers.insert(http::header::HOST, host);
         }
         for (name, template) in self.plan.target.headers.iter().chain(&step.headers) {
+            // A step's header replaces the target's, whichever of them has places to fill.
+            filled_headers.retain(|(filled, _)| filled != name);
             match self.constant(template).map(|text| header_value(&text)) {
                 Some(value) => {
                     headers.insert(name, value);

@@ -9,6 +9,7 @@ use super::{FailureCount, StatusCount};
 use crate::contract::Contract;
 use crate::id::{RowIx, ServiceIx, StageIx};
 use crate::record::Answered;
+use crate::secret::Secrets;
 use crate::wire::{Ending, Failure};
 
 /// Codes outside the contract are told apart up to here, and cut to this many characters.
@@ -64,7 +65,7 @@ impl Count {
 
 impl Answers {
     /// Counts one attempt of a judged stage by how it ended.
-    pub fn answered(&mut self, answered: &Answered<'_>) {
+    pub fn answered(&mut self, answered: &Answered<'_>, secrets: &Secrets) {
         let injected = answered.injected.is_some();
         let (stage, status) = match answered.ending {
             Ending::Answered(status) => (answered.stage, status),
@@ -75,7 +76,7 @@ impl Answers {
         let code = answered.judged.and_then(|judged| judged.code.as_deref()).filter(|_| row.is_none());
         match code {
             None => self.known.entry(Known { stage, status, service, row }).or_default().add(injected),
-            Some(code) => self.unknown(Unknown { stage, status, service, code: cut(code) }, injected),
+            Some(code) => self.unknown(Unknown { stage, status, service, code: cut(&secrets.mask(code)) }, injected),
         }
     }
 

@@ -1,58 +1,187 @@
-//! What answers said about the contract: findings, coverage, and the identity of a violation for gates.
-
-use std::hash::{DefaultHasher, Hash, Hasher};
+//! What answers said about the contract: findings, coverage, and which finding a violation belongs to.
 
 use super::measures::Pending;
-use super::{ContractFacts, FindingFacts};
-use crate::contract::Violation;
-use crate::plan::Plan;
+use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
+use crate::contract::catalogue;
+use crate::contract::coverage::{Entry, State, Totals};
+use crate::contract::evidence::Evidence as Sample;
+use crate::contract::findings::{Finding, Sighting, identity};
+use crate::contract::ledger::Ledger;
+use crate::id::{RuleIx, ScenarioIx, ServiceIx, StepIx};
+use crate::plan::{ContractUse, Plan};
 use crate::record::Answered;
+use crate::severity::Severity;
+use crate::units::Offset;
 
-/// What was heard about the contract.
+/// Stands for the finding of request ids that two workers saw, which are known without an answer.
+const BETWEEN_WORKERS: u64 = 0;
+
+/// What was heard about the contract; nothing where the plan names none.
 #[derive(Clone, Debug, Default)]
 pub struct Conformance {
-    inspected: u64,
-    inspected_injected: u64,
+    ledger: Option<Ledger>,
 }
 
 impl Conformance {
-    pub fn new(_plan: &Plan) -> Conformance {
-        Conformance::default()
+    /// An empty one; `base_url` is the target's scheme and authority.
+    pub fn new(plan: &Plan, base_url: &str) -> Conformance {
+        let ledger = plan.contract.as_ref().map(|used| Ledger::new(&used.contract, base_url, plan.secrets.clone()));
+        Conformance { ledger }
     }
 
-    /// Takes one judged answer.
-    pub fn answered(&mut self, answered: &Answered<'_>) {
-        if answered.judged.is_some() && answered.response.is_some() {
-            *if answered.injected.is_some() { &mut self.inspected_injected } else { &mut self.inspected } += 1;
+    /// Takes one judged answer; `violated` is told what gates count of it: nothing of an injected one.
+    pub fn answered(&mut self, plan: &Plan, answered: &Answered<'_>, mut violated: impl FnMut(Pending)) {
+        let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, answered.judged) else { return };
+        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, answered.at) };
+        let sighting = Sighting {
+            at: answered.at,
+            stage: answered.stage,
+            operation: (answered.exchange.scenario, answered.exchange.step),
+            open_faults: &open,
+            injected: answered.injected,
+            request: answered.request,
+            response: answered.response,
+            judged,
+        };
+        let again = ledger.note(&used.contract, &sighting);
+        if answered.injected.is_some() {
+            return;
+        }
+        for violation in judged.violations.iter().chain(&again) {
+            violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
         }
     }
 
-    pub fn merge(&mut self, other: Conformance) {
-        self.inspected += other.inspected;
-        self.inspected_injected += other.inspected_injected;
+    /// Adds what another worker heard; returns violations that neither could see alone.
+    pub fn merge(&mut self, other: Conformance) -> Vec<Pending> {
+        let (Some(ours), Some(theirs)) = (&mut self.ledger, other.ledger) else { return Vec::new() };
+        let count = |ledger: &Ledger, severity| ledger.findings.violations(severity);
+        let before = Severity::ALL.map(|severity| count(ours, severity) + count(&theirs, severity));
+        ours.merge(theirs);
+        let mut between = Vec::new();
+        let mut worse = 0;
+        for (severity, before) in Severity::ALL.into_iter().zip(before).rev() {
+            let grown = count(ours, severity).saturating_sub(before);
+            let here = usize::try_from(grown - worse).unwrap_or(usize::MAX);
+            between.extend(std::iter::repeat_n(Pending { severity, finding: BETWEEN_WORKERS }, here));
+            worse = grown;
+        }
+        between
     }
 
-    pub fn facts(&self, _plan: &Plan) -> (Option<ContractFacts>, Vec<FindingFacts>) {
-        (None, Vec::new())
+    /// What did not fit and was only counted: violations, undocumented answers, request ids.
+    pub fn left_out(&self) -> [u64; 3] {
+        self.ledger
+            .as_ref()
+            .map_or([0; 3], |ledger| [ledger.findings.overflow(), ledger.coverage.undocumented_overflow(), ledger.ids_not_compared()])
+    }
+
+    /// The report's tables.
+    pub fn facts(&self, plan: &Plan) -> (Option<ContractFacts>, Vec<FindingFacts>) {
+        let (Some(used), Some(ledger)) = (&plan.contract, &self.ledger) else { return (None, Vec::new()) };
+        let findings = ledger.findings.sorted().into_iter().map(|finding| finding_facts(plan, used, finding)).collect();
+        (Some(contract_facts(used, ledger)), findings)
     }
 }
 
-/// What gates count of an answer's violations; nothing of an injected one.
-pub fn pending<'a>(answered: &'a Answered<'_>) -> impl Iterator<Item = Pending> + 'a {
-    let judged = answered.judged.filter(|_| answered.injected.is_none());
-    let violations = judged.map_or(&[][..], |judged| &judged.violations);
-    violations.iter().map(|violation| Pending { severity: violation.severity, finding: identity(answered, violation) })
+fn open_faults(plan: &Plan, at: Offset) -> Vec<RuleIx> {
+    let rules = plan.faults.rules.iter().enumerate();
+    rules.filter(|(_, rule)| rule.open_at(at)).map(|(ix, _)| RuleIx::from(ix)).collect()
 }
 
-/// What makes two violations one finding: the check, the answer's kind, the place and the cause.
-fn identity(answered: &Answered<'_>, violation: &Violation) -> u64 {
-    let judged = answered.judged;
-    let mut hasher = DefaultHasher::new();
-    violation.check.hash(&mut hasher);
-    judged.and_then(|judged| judged.service).hash(&mut hasher);
-    answered.ending.status().hash(&mut hasher);
-    judged.and_then(|judged| judged.code.as_deref()).hash(&mut hasher);
-    violation.instance_path.hash(&mut hasher);
-    violation.cause.hash(&mut hasher);
-    hasher.finish()
+fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
+    let contract = &used.contract;
+    let entries = ledger.coverage.entries(contract, &ledger.findings);
+    let Totals { in_scope, seen, conformant } = Totals::of(&entries);
+    let undocumented = ledger.coverage.undocumented().map(|(what, count)| UndocumentedFacts {
+        status: what.status,
+        code: what.code.as_deref().map(|code| used.terms.secrets.mask(code).into_owned()),
+        service: service(used, what.service),
+        count,
+    });
+    let lints = contract.lint().into_iter().map(|lint| LintFacts {
+        check: lint.check.to_owned(),
+        message: lint.message,
+        contract_ref: lint.contract_ref,
+    });
+    ContractFacts {
+        name: contract.name.clone(),
+        version: contract.version.clone(),
+        profile: used.terms.profile,
+        sources: vec![contract.source.file.clone()],
+        entries: entries.iter().map(|entry| entry_facts(used, entry)).collect(),
+        coverage: CoverageFacts { in_scope, seen, conformant, absolute_total: in_scope },
+        undocumented: undocumented.collect(),
+        lints: lints.collect(),
+        inspected: ledger.coverage.inspected(),
+        inspected_injected: ledger.coverage.inspected_injected(),
+    }
+}
+
+fn entry_facts(used: &ContractUse, entry: &Entry) -> EntryFacts {
+    let row = used.contract.row(entry.row);
+    let (state, reason) = match entry.state {
+        State::Conformant => (EntryState::Conformant, None),
+        State::Violating => (EntryState::Violating, None),
+        State::Unreached => (EntryState::Unreached, Some("it was tried for and did not come")),
+        State::NotTried => (EntryState::NotTried, Some("nothing in this plan brings it about")),
+        State::NeedsHook => (EntryState::NeedsHook, Some("only a hook in the target can bring it about")),
+        State::SyntheticOnly => (EntryState::SyntheticOnly, Some("only the fault proxy answered it, which does not count")),
+    };
+    let seen = [("load", entry.target), ("fault", entry.injected)];
+    EntryFacts {
+        key: row.key.clone(),
+        service: service(used, row.service),
+        status: row.status,
+        code: row.code.clone(),
+        state,
+        how_seen: seen.into_iter().filter(|(_, count)| *count > 0).map(|(how, _)| how.to_owned()).collect(),
+        count: entry.target,
+        injected: entry.injected,
+        findings: entry.findings,
+        reason: reason.map(str::to_owned),
+        contract_ref: Some(row.source.clone()),
+    }
+}
+
+fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingFacts {
+    let check = catalogue::find(finding.check);
+    let operation = |(scenario, step): &(ScenarioIx, StepIx)| {
+        let step = plan.scenarios.get(scenario.at())?.steps.get(step.at())?;
+        Some(step.operation.clone())
+    };
+    FindingFacts {
+        id: finding.id.clone(),
+        check: finding.check.to_owned(),
+        severity: finding.severity,
+        confidence: "certain".to_owned(),
+        title: finding.title(),
+        expected: finding.expected.clone(),
+        actual: finding.actual.clone(),
+        instance_path: finding.instance_path.clone(),
+        contract_ref: finding.contract_ref.clone(),
+        service: service(used, finding.service),
+        status: finding.status,
+        code: finding.code.clone(),
+        operations: finding.operations.iter().filter_map(operation).collect(),
+        count: finding.count,
+        first_at_ms: finding.first_at.as_millis(),
+        last_at_ms: finding.last_at.as_millis(),
+        stages: finding.stages.iter().filter_map(|ix| Some(plan.load.stages.get(ix.at())?.name.clone())).collect(),
+        faults: finding.faults.iter().filter_map(|ix| Some(plan.faults.rules.get(ix.at())?.name.clone())).collect(),
+        responder: finding.responder.word().to_owned(),
+        isolated_replay: None,
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        how_to_fix: check.map_or_else(String::new, |check| check.how_to_fix.to_owned()),
+        sources: check.map(|check| check.source.to_owned()).into_iter().collect(),
+        baseline: None,
+    }
+}
+
+fn evidence(sample: &Sample) -> Evidence {
+    Evidence { at_ms: sample.at.as_millis(), request: sample.request.clone(), response: sample.response.clone(), curl: sample.curl.clone() }
+}
+
+fn service(used: &ContractUse, ix: Option<ServiceIx>) -> Option<String> {
+    Some(used.contract.services.get(ix?.at())?.id.clone())
 }

@@ -14,21 +14,24 @@ use super::{
 use crate::contract::Contract;
 use crate::gate::{Unit, count_words, value_words};
 use crate::id::StageIx;
-use crate::plan::{AtLimit, Shape, TransportKind};
+use crate::plan::{AtLimit, Plan, Shape, TransportKind};
 use crate::record::ProxyTally;
 use crate::units::{Micros, Offset};
 
 /// What only the shell knows about a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RunFacts {
-    pub end: End,
+    /// Whether it ended before its schedule did: by a signal, by a gate, or because the target was lost.
+    pub interrupted: bool,
+    /// Whether a gate stopped it.
+    pub aborted: bool,
     /// When the last worker was done.
     pub ended_at: Offset,
     /// What the proxy counted, where it was in the path.
     pub proxy: Option<ProxyTally>,
     pub workers: u32,
     /// Share of its threads' time the generator used.
-    pub cpu: Option<f64>,
+    pub generator_cpu: Option<f64>,
     pub peak_rss_bytes: Option<u64>,
     pub connections_made: u64,
     pub peak_in_flight: u64,
@@ -36,28 +39,18 @@ pub struct RunFacts {
     pub broken: Vec<String>,
 }
 
-/// What ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    Schedule,
-    /// A signal.
-    Interrupted,
-    AbortGate,
-    /// The target was not usable.
-    TargetLost,
-}
-
 impl Tally {
     /// The analysis of the run, once every worker's tally has been merged into this one.
-    pub fn finish(self, run: &RunFacts) -> Analysis {
-        let plan = self.plan.clone();
+    ///
+    /// `plan` is the plan it was made for.
+    pub fn finish(self, plan: &Plan, run: &RunFacts) -> Analysis {
         let contract = plan.contract.as_ref().map(|used| used.contract.as_ref());
         let total = self.total();
         let accounting = total.accounting(run.proxy.as_ref(), plan.target.transport);
-        let (contract_facts, findings) = self.conformance.facts(&plan);
+        let (contract_facts, findings) = self.conformance.facts(plan);
         let without_success = self.without_success(contract);
         let around = Surroundings {
-            plan: &plan,
+            plan,
             proxy: run.proxy.as_ref(),
             contract: contract_facts.as_ref(),
             timeline: &self.timeline,
@@ -74,8 +67,9 @@ impl Tally {
         let seconds = self.judged_seconds(run.ended_at);
         let data_quality = self.data_quality(run, &around, &accounting);
         let evidence = Evidence {
-            plan: &plan,
-            end: run.end,
+            plan,
+            interrupted: run.interrupted,
+            aborted: run.aborted,
             ended_at: run.ended_at,
             invalid: self.problems(run, &around, &accounting),
             accounting: &accounting,
@@ -221,7 +215,7 @@ impl Tally {
             let of = count_words(accounting.scheduled);
             problems.push(format!("{share} of {of} arrivals were dropped at max_in_flight; the limit is {limit}"));
         }
-        if let Some(cpu) = run.cpu.filter(|cpu| *cpu > self.plan.validity.generator_cpu.get()) {
+        if let Some(cpu) = run.generator_cpu.filter(|cpu| *cpu > self.plan.validity.generator_cpu.get()) {
             let limit = self.plan.validity.generator_cpu;
             problems.push(format!("the generator used {} of its threads' time; the limit is {limit}", value_words(cpu, Unit::Ratio)));
         }
@@ -239,7 +233,14 @@ impl Tally {
 
     fn data_quality(&self, run: &RunFacts, around: &Surroundings<'_>, accounting: &Accounting) -> DataQuality {
         let saturated = self.stages.iter().map(|stage| stage.times.saturated()).sum::<u64>() + self.session.saturated();
-        let truncated = [("bodies", self.truncated_bodies), ("codes", self.answers.other_codes)];
+        let [findings, undocumented, request_ids] = self.conformance.left_out();
+        let truncated = [
+            ("bodies", self.truncated_bodies),
+            ("codes", self.answers.other_codes),
+            ("findings", findings),
+            ("undocumented", undocumented),
+            ("request_ids", request_ids),
+        ];
         let truncated: BTreeMap<String, u64> =
             truncated.into_iter().filter(|(_, count)| *count > 0).map(|(what, count)| (what.to_owned(), count)).collect();
         DataQuality {
@@ -248,14 +249,14 @@ impl Tally {
                 transport: transport_word(self.plan.target.transport).to_owned(),
                 lag_us: self.lag.summary(),
                 wait_us: self.wait.summary(),
-                cpu: run.cpu,
+                cpu: run.generator_cpu,
                 peak_rss_bytes: run.peak_rss_bytes,
                 connections_made: run.connections_made,
                 saturated_samples: saturated,
                 peak_in_flight: run.peak_in_flight,
             },
             dropped: accounting.dropped,
-            skipped_validations: 0,
+            skipped_validations: request_ids,
             truncated,
             warnings: self.warnings(around, accounting),
         }

@@ -174,6 +174,16 @@ impl Measure {
         }
     }
 
+    /// Takes violations that only two workers together could see, and that belong to no exchange.
+    pub fn seen_between_workers(&mut self, violations: &[Pending]) {
+        let (Metric::ContractViolations(least) | Metric::ContractFindings(least)) = self.metric else { return };
+        if self.filter.is_whole() {
+            let bad = violations.iter().filter(|violation| violation.severity >= least);
+            self.hits += bad.clone().count() as u64;
+            self.findings.extend(bad.map(|violation| violation.finding));
+        }
+    }
+
     fn count(&mut self, at: Offset, n: u32, hits: u32) {
         self.n += u64::from(n);
         self.hits += u64::from(hits);

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::accounting::identity_problems;
-pub use self::finish::{End, RunFacts};
+pub use self::finish::RunFacts;
 pub use self::tally::Tally;
 use crate::contract::{Profile, Source};
 use crate::gate::{Decision, Unit};

@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 
 use super::accounting::Counts;
 use super::answers::Answers;
-use super::conformance::{self, Conformance};
+use super::conformance::Conformance;
 use super::faults::{self, Touched};
 use super::latencies::{Apart, Latencies};
 use super::measures::{Measure, Pending};
@@ -19,7 +19,7 @@ use super::series::{Series, base_interval};
 use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
 use crate::id::{ExchangeId, StageIx};
-use crate::plan::Plan;
+use crate::plan::{Place, Plan};
 use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Recorder};
 use crate::units::{Micros, Offset};
 use crate::wire::Ending;
@@ -86,8 +86,9 @@ const MOST_PENDING: usize = 256;
 
 impl Tally {
     /// An empty tally; `unix_us_at_zero` is the wall clock when the run's clock read zero.
-    pub fn new(plan: Arc<Plan>, unix_us_at_zero: i64) -> Tally {
+    pub fn new(plan: &Arc<Plan>, unix_us_at_zero: i64) -> Tally {
         Tally {
+            plan: Arc::clone(plan),
             unix_us_at_zero,
             stages: plan.load.stages.iter().map(|stage| StageTally { judged: stage.judged, ..StageTally::default() }).collect(),
             operations: plan.scenarios.iter().map(|scenario| vec![Heard::default(); scenario.steps.len()]).collect(),
@@ -95,19 +96,25 @@ impl Tally {
             lag: Latencies::default(),
             wait: Latencies::default(),
             timeline: Series::new(base_interval(plan.schedule_end()), timeline::MOST),
-            measures: plan.gates.iter().map(|gate| Measure::new(&plan, gate)).collect(),
+            measures: plan.gates.iter().map(|gate| Measure::new(plan, gate)).collect(),
             answers: Answers::default(),
             retries: RetryTally::new(plan.policies.len()),
             touched: vec![Touched::default(); plan.faults.rules.len()],
             gallery: Gallery::default(),
-            conformance: Conformance::new(&plan),
+            conformance: Conformance::new(plan, &base_url(plan)),
             truncated_bodies: 0,
             answered: 0,
             pending: HashMap::new(),
             glance: Glance::default(),
             so_far: Histogram::new(2).expect("two digits are a valid precision"),
-            plan,
         }
+    }
+
+    /// The same tally of a target at this scheme and authority, which only a run knows of an embedded one: curl
+    /// lines in findings name it. To be said before anything is recorded.
+    pub fn aimed_at(mut self, base_url: &str) -> Tally {
+        self.conformance = Conformance::new(&self.plan, base_url);
+        self
     }
 
     /// Whether any attempt was answered: a run with arrivals and without an answer has met no target.
@@ -139,7 +146,8 @@ impl Tally {
         self.retries.merge(&other.retries);
         self.touched.iter_mut().zip(other.touched).for_each(|(ours, theirs)| ours.merge(theirs));
         self.gallery.merge(other.gallery);
-        self.conformance.merge(other.conformance);
+        let violations = self.conformance.merge(other.conformance);
+        self.measures.iter_mut().for_each(|measure| measure.seen_between_workers(&violations));
         self.truncated_bodies += other.truncated_bodies;
         self.answered += other.answered;
     }
@@ -167,6 +175,14 @@ impl Tally {
         } else {
             self.glance.not_ok += 1;
         }
+    }
+}
+
+/// The target's scheme and authority, as far as the plan knows them.
+fn base_url(plan: &Plan) -> String {
+    match &plan.target.place {
+        Place::Url(url) => url.as_str().trim_end_matches('/').to_owned(),
+        Place::Embedded(_) => "http://127.0.0.1".to_owned(),
     }
 }
 
@@ -206,11 +222,11 @@ impl Recorder for Tally {
             self.truncated_bodies += u64::from(error && answered.ending.status().is_some() && !response.body_complete);
         }
         if self.judged(answered.stage) {
-            self.answers.answered(answered);
+            self.answers.answered(answered, &self.plan.secrets);
         }
-        self.conformance.answered(answered);
-        for violation in conformance::pending(answered) {
-            let (id, violations) = self.pending.entry(answered.exchange.slot).or_insert_with(|| (*answered.exchange, Vec::new()));
+        let pending = &mut self.pending;
+        self.conformance.answered(&self.plan, answered, |violation| {
+            let (id, violations) = pending.entry(answered.exchange.slot).or_insert_with(|| (*answered.exchange, Vec::new()));
             if id != answered.exchange {
                 // The exchange before it in this slot never ended: what it left is of no scope.
                 (*id, *violations) = (*answered.exchange, Vec::new());
@@ -218,7 +234,7 @@ impl Recorder for Tally {
             if violations.len() < MOST_PENDING {
                 violations.push(violation);
             }
-        }
+        });
     }
 
     fn exchange(&mut self, exchange: &Exchange<'_>) {

@@ -5,7 +5,6 @@
 //! success at all is no pass, whatever its gates read.
 
 use super::accounting::Counts;
-use super::finish::End;
 use super::readings::Reading;
 use super::retries::Group;
 use super::{Accounting, ContractFacts, FindingFacts, GateFacts, Status, Verdict};
@@ -17,7 +16,8 @@ use crate::units::Offset;
 /// What a verdict is made of, beside the gates' readings.
 pub struct Evidence<'a> {
     pub plan: &'a Plan,
-    pub end: End,
+    pub interrupted: bool,
+    pub aborted: bool,
     pub ended_at: Offset,
     /// Why the run is not to be believed.
     pub invalid: Vec<String>,
@@ -45,7 +45,7 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
     if let Err(why) = &reading {
         reason.clone_from(why);
     }
-    if evidence.end == End::AbortGate && stopped_the_run(evidence.plan, gate, decision) {
+    if evidence.aborted && stopped_the_run(evidence.plan, gate, decision) {
         (decision, reason) = (Decision::Fail, format!("it stopped the run after {}", evidence.ended_at.0));
     }
     if !evidence.invalid.is_empty() {
@@ -85,9 +85,7 @@ fn stopped_the_run(plan: &Plan, gate: &Gate, decision: Decision) -> bool {
 
 fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
     let any = |decision| gates.iter().any(|gate| gate.decision == decision);
-    if evidence.end == End::TargetLost {
-        Status::Error
-    } else if !evidence.invalid.is_empty() {
+    if !evidence.invalid.is_empty() {
         Status::Invalid
     } else if any(Decision::Fail) {
         Status::Fail
@@ -108,11 +106,10 @@ fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> Str
     }
     match status {
         Status::Invalid => sentences.push(not_believed(&evidence.invalid)),
-        Status::Error => sentences.push("The target could not be used.".to_owned()),
         Status::Fail => sentences.extend([failed(gates), happened(evidence)]),
         Status::Inconclusive if evidence.without_success.is_some() => sentences.push(undecided(evidence, gates)),
         Status::Inconclusive => sentences.extend([undecided(evidence, gates), happened(evidence)]),
-        Status::Pass => sentences.extend([passed(gates), happened(evidence)]),
+        Status::Pass | Status::Error => sentences.extend([passed(gates), happened(evidence)]),
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences.join(" ")
@@ -120,10 +117,10 @@ fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> Str
 
 fn early_end(evidence: &Evidence<'_>) -> Option<String> {
     let (after, of) = (evidence.ended_at.0, evidence.plan.schedule_end().0);
-    match evidence.end {
-        End::Interrupted => Some(format!("Interrupted after {after} of {of}.")),
-        End::AbortGate => Some(format!("Stopped by a gate after {after} of {of}.")),
-        End::Schedule | End::TargetLost => None,
+    match (evidence.aborted, evidence.interrupted) {
+        (true, _) => Some(format!("Stopped by a gate after {after} of {of}.")),
+        (false, true) => Some(format!("Interrupted after {after} of {of}.")),
+        (false, false) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::analysis::{Analysis, End, RunFacts, Status, Tally};
+use crate::analysis::{Analysis, RunFacts, Status, Tally};
 use crate::clock::Clock;
 use crate::engine::{self, Ran, Setup};
 use crate::plan::{self, Place, Plan};
@@ -96,7 +96,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
         transports: Arc::clone(&rig.transports),
     };
     let started_unix_us = rig.clock.unix_us(Offset::START);
-    let tally = || Tally::new(Arc::clone(plan), started_unix_us);
+    let tally = || Tally::new(plan, started_unix_us);
     let running = match engine::start(&setup, tally) {
         Ok(running) => running,
         Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
@@ -106,12 +106,13 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     // The proxy has the last word about requests that were cut off on their way to it.
     let proxy = rig.lower_proxy();
     rig.lower_target();
-    if panics::first().is_some() || !ran.broken.is_empty() {
+    let proxy_panics = proxy.as_ref().map_or(0, |proxy| proxy.panics);
+    if panics::first().is_some() || !ran.broken.is_empty() || proxy_panics > 0 {
         ended_by = EndedBy::Internal;
     }
     let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
     Outcome {
-        analysis: analyse(&rig, ran, proxy, ended_by, tally()),
+        analysis: analyse(plan, &rig, ran, proxy, ended_by, tally()),
         ended_by,
         base_url: rig.base_url.clone(),
         path: rig.path.clone(),
@@ -121,7 +122,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     }
 }
 
-fn analyse(rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> Analysis {
+fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> Analysis {
     for other in ran.recorders {
         tally.merge(other);
     }
@@ -129,44 +130,27 @@ fn analyse(rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: Ende
         loose.record(rig.board.as_deref(), &mut tally);
     }
     let cpu = ran.workers.iter().filter_map(|used| Some(used.cpu?.as_secs_f64() / used.wall.max(Micros(1)).as_secs_f64())).reduce(f64::max);
-    tally.finish(&RunFacts {
-        end: end(ended_by),
+    let facts = RunFacts {
+        interrupted: ended_by != EndedBy::Schedule,
+        aborted: ended_by == EndedBy::AbortGate,
         ended_at: ran.ended_at,
         proxy,
         workers: rig.workers,
-        cpu,
+        generator_cpu: cpu,
         peak_rss_bytes: surroundings::peak_memory(),
         connections_made: ran.workers.iter().map(|used| used.connections_made).sum(),
         peak_in_flight: ran.peak_in_flight,
         broken: ran.broken,
-    })
-}
-
-/// What ended the run, as far as its numbers are concerned.
-fn end(ended_by: EndedBy) -> End {
-    match ended_by {
-        EndedBy::Schedule | EndedBy::Internal => End::Schedule,
-        EndedBy::Sigint | EndedBy::Sigterm => End::Interrupted,
-        EndedBy::AbortGate => End::AbortGate,
-        EndedBy::TargetLost => End::TargetLost,
-    }
+    };
+    tally.finish(plan, &facts)
 }
 
 /// The report of a run that sent nothing.
 fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
     let clock = Clock::new();
     let started_unix_us = clock.unix_us(Offset::START);
-    let mut analysis = Tally::new(Arc::clone(plan), started_unix_us).finish(&RunFacts {
-        end: end(ended_by),
-        ended_at: Offset::START,
-        proxy: None,
-        workers: 0,
-        cpu: None,
-        peak_rss_bytes: surroundings::peak_memory(),
-        connections_made: 0,
-        peak_in_flight: 0,
-        broken: Vec::new(),
-    });
+    let facts = RunFacts { interrupted: true, peak_rss_bytes: surroundings::peak_memory(), ..RunFacts::default() };
+    let mut analysis = Tally::new(plan, started_unix_us).finish(plan, &facts);
     analysis.verdict.status = Status::Error;
     analysis.verdict.headline = format!("Nothing was sent: {why}.");
     let base_url = match &plan.target.place {

@@ -11,6 +11,30 @@ use crate::wire::ResponseFacts;
 
 /// Items of an array that are looked at.
 const ITEMS: usize = 100;
+/// Media types of pages.
+const MARKUP: [&str; 4] = ["text/html", "application/xhtml+xml", "application/xml", "text/xml"];
+
+/// Where in the body a value stands, written out only when something is wrong there.
+#[derive(Clone, Copy)]
+struct Path<'p> {
+    up: Option<&'p Path<'p>>,
+    name: &'p str,
+    /// Whether it is any item of an array: indices are dropped.
+    item: bool,
+}
+
+impl<'p> Path<'p> {
+    const ROOT: Path<'static> = Path { up: None, name: "$", item: false };
+
+    fn member(&'p self, name: &'p str) -> Path<'p> {
+        Path { up: Some(self), name, item: false }
+    }
+
+    fn words(&self) -> String {
+        let above = self.up.map(|up| up.words() + ".").unwrap_or_default();
+        format!("{above}{}{}", self.name, if self.item { "[]" } else { "" })
+    }
+}
 
 /// Reads the body of an error answer; what keeps it from being JSON is written down.
 pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &ResponseFacts<'a>, found: &mut Found) -> Option<Json<'a>> {
@@ -31,7 +55,7 @@ pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &Response
     let declared = header_text(response.headers, &CONTENT_TYPE);
     let declared = declared.as_deref().map(essence);
     let json = if response.body_complete { Json::read(response.body).map_err(Some) } else { Err(None) };
-    content_type(contract, declared.as_deref(), response.body, json.is_ok(), found);
+    content_type(contract, declared, response.body, json.is_ok(), found);
     match json {
         Ok(json) => Some(json),
         // Said by B05 already: it is not a broken piece of JSON but something else.
@@ -50,7 +74,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         found.add("B03", Level::Must, || blame("an object", json.kind().to_owned(), "type"));
         return;
     }
-    members(case.status(), case.fields, json, "$", found);
+    members(case.status(), case.fields, json, &Path::ROOT, found);
     let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
     unknown_members(case.contract.unknown_fields, closed, case.fields, json, found);
 }
@@ -76,31 +100,35 @@ fn content_type(contract: &Contract, declared: Option<&str>, body: &[u8], is_jso
         found.add("B04", Level::Expected, || at(documented, "no Content-Type".to_owned(), "missing"));
         return;
     };
-    let says_json = declared == "application/json" || declared.ends_with("+json");
+    let says_json = declared.eq_ignore_ascii_case("application/json") || ends_with(declared, "+json");
     let looks_json = matches!(body.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[' | 0xef));
-    let says_markup = ["text/html", "application/xhtml+xml", "application/xml", "text/xml"].contains(&declared);
+    let says_markup = MARKUP.iter().any(|markup| declared.eq_ignore_ascii_case(markup));
     match (says_json, is_json) {
         (true, false) if !looks_json => {
             let what = if body.trim_ascii_start().starts_with(b"<") { "markup" } else { "other text" };
             found.add("B05", Level::Must, || at("JSON, as declared", what.to_owned(), what));
         }
         (false, true) if says_markup => found.add("B05", Level::Must, || at("markup, as declared", "JSON".to_owned(), "JSON as markup")),
-        _ if any(&|known| known == declared) || (says_json && any(&|known| known.ends_with("json"))) => {}
+        _ if any(&|known| known.eq_ignore_ascii_case(declared)) || (says_json && any(&|known| ends_with(known, "json"))) => {}
         _ => found.add("B04", Level::Must, || at(documented, quoted(declared), "another type")),
     }
 }
 
-/// The type without its parameters, in lower case; any charset parameter is fine here.
-fn essence(value: &str) -> String {
-    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+fn ends_with(text: &str, end: &str) -> bool {
+    text.len().checked_sub(end.len()).and_then(|at| text.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
-fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &str, found: &mut Found) {
+/// The type without its parameters; any charset parameter is fine here.
+fn essence(value: &str) -> &str {
+    value.split(';').next().unwrap_or("").trim()
+}
+
+fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &Path<'_>, found: &mut Found) {
     for field in fields {
         match object.get(&field.name) {
-            Some(value) => member(status, field, value, path, found),
+            Some(value) => member(status, field, value, &path.member(&field.name), found),
             None => found.add(identity::missing_check(field.role), field.level, || Blame {
-                path: format!("{path}.{}", field.name),
+                path: path.member(&field.name).words(),
                 expected: words(field),
                 actual: "no such member".to_owned(),
                 cause: "missing".to_owned(),
@@ -110,28 +138,28 @@ fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &str, found: 
     }
 }
 
-fn member(status: u16, field: &Field, value: &Json<'_>, path: &str, found: &mut Found) {
-    let at = || format!("{path}.{}", field.name);
+fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: &mut Found) {
+    let at = || path.words();
     if !is_kind(field.kind, value) {
         found.add("B03", Level::Must, || fault(field, at(), kind_word(field.kind).to_owned(), value, "type"));
         return;
     }
     value_rule(field, value, &at, found);
     if field.rule.is_reason_phrase {
-        status::phrase(status, field, &at(), value, found);
+        status::phrase(status, field, &at, value, found);
     }
     match value {
-        Json::Object(_) if !field.fields.is_empty() => members(status, &field.fields, value, &at(), found),
+        Json::Object(_) if !field.fields.is_empty() => members(status, &field.fields, value, path, found),
         Json::Array(items) => {
             if items.len() < field.min_items {
                 found.add("B03", Level::Must, || fault(field, at(), format!("at least {} items", field.min_items), value, "too few items"));
             }
             let inner = if field.fields.is_empty() { &[] } else { &items[..items.len().min(ITEMS)] };
             for item in inner {
-                let path = format!("{}[]", at());
+                let path = Path { item: true, ..*path };
                 match item {
                     Json::Object(_) => members(status, &field.fields, item, &path, found),
-                    _ => found.add("B03", Level::Must, || fault(field, path, "an object".to_owned(), item, "item type")),
+                    _ => found.add("B03", Level::Must, || fault(field, path.words(), "an object".to_owned(), item, "item type")),
                 }
             }
         }

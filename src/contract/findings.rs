@@ -140,11 +140,7 @@ impl Findings {
 
     /// Takes down one violation. Cheap but for the few that become samples.
     pub fn violation(&mut self, contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) {
-        let responder = match (sighting.injected, sighting.response) {
-            (Some(_), _) => Responder::Injector,
-            (None, None) => Responder::Transport,
-            (None, Some(_)) => Responder::Target,
-        };
+        let responder = responder_of(sighting);
         match responder {
             Responder::Injector => self.injected_violations += 1,
             _ => self.violations[violation.severity as usize] += 1,
@@ -292,6 +288,19 @@ fn join(mine: &mut Finding, theirs: Finding, print: u64) {
 fn insert<T: Ord>(into: &mut BTreeSet<T>, value: T) {
     if into.len() < PLACES {
         into.insert(value);
+    }
+}
+
+/// The identity of the finding that a violation belongs to, for those who count findings by themselves (gates).
+pub fn identity(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
+    fingerprint(&Status::of(contract, sighting), violation, responder_of(sighting))
+}
+
+fn responder_of(sighting: &Sighting<'_>) -> Responder {
+    match (sighting.injected, sighting.response) {
+        (Some(_), _) => Responder::Injector,
+        (None, None) => Responder::Transport,
+        (None, Some(_)) => Responder::Target,
     }
 }
 

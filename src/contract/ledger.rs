@@ -30,9 +30,9 @@ impl Ledger {
         Ledger { findings: Findings::new(base_url, secrets), coverage: Coverage::new(contract), ids: RequestIds::default() }
     }
 
-    /// Takes down one judged answer, or one judged failure. Returns the severity of a violation beyond those in
-    /// `judged`: a request id that another answer had (I03).
-    pub fn note(&mut self, contract: &Contract, sighting: &Sighting<'_>) -> Option<Severity> {
+    /// Takes down one judged answer, or one judged failure. Returns the violation that it has beyond those in `judged`:
+    /// a request id that another answer had (I03).
+    pub fn note(&mut self, contract: &Contract, sighting: &Sighting<'_>) -> Option<Violation> {
         self.coverage.note(contract, sighting);
         self.findings.note(contract, sighting);
         let id = sighting.judged.request_id.as_deref().filter(|_| sighting.injected.is_none())?;
@@ -41,7 +41,7 @@ impl Ledger {
         }
         let violation = duplicate(unique_field(contract, sighting.judged), format!("{} again", quoted(id)));
         self.findings.violation(contract, sighting, &violation);
-        Some(violation.severity)
+        Some(violation)
     }
 
     /// Joins another worker's. Request ids that both saw are duplicates, too: a finding with their number, and without

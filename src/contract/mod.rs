@@ -5,6 +5,11 @@
 //! to it and says which row it claims to be and what is wrong; [`Contract::compose`] makes an answer that
 //! conforms, for the fault proxy and the embedded target alike, so that what we send is checked by what we check.
 //!
+//! Where things are: `rows` finds the documented error, `compose` makes one, `check` says in which order an answer is
+//! looked at, and each group of checks has its file: `status`, `body`, `header`, `ratelimit`, `identity`, `leak`,
+//! `protocol`. [`catalogue`] explains every check. [`ledger`] is the book of a run: [`findings`] groups violations by
+//! cause, [`coverage`] says which documented errors were seen. [`lint`] holds the document's own examples to itself.
+//!
 //! This module does no I/O and reads no clock.
 
 mod body;

@@ -39,11 +39,11 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 /// S10: the name of the status in the body.
-pub(super) fn phrase(status: u16, field: &Field, path: &str, value: &Json<'_>, found: &mut Found) {
+pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value: &Json<'_>, found: &mut Found) {
     let phrases = phrase::phrases(status);
     let Some(text) = value.text().filter(|text| !phrases.is_empty() && !phrase::names(status, text)) else { return };
     found.add("S10", field.rule.level, || Blame {
-        path: path.to_owned(),
+        path: at(),
         expected: listed(phrases.iter().map(|phrase| quoted(phrase))),
         actual: quoted(text),
         cause: "not the reason phrase".to_owned(),

@@ -227,7 +227,7 @@ fn judge<R: Recorder>(
         stage,
         attempt: attempt.number,
         at: reply.stamps.ended_at,
-        ending: reply.ending,
+        ending: attempt.ending,
         request: &facts,
         response: response.as_ref(),
         judged: judged.as_ref(),

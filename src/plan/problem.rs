@@ -4,7 +4,7 @@
 //! at once; whoever finds one adds it to the shared [`Problems`] and goes on with a default. Messages are lower
 //! case fragments that read well after `error:`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 
 use super::nearest::nearest;
 use super::source::SourceText;
+use crate::secret::Secrets;
 
 /// Problems kept at most; further ones are only counted.
 const KEPT: usize = 100;
@@ -117,7 +118,8 @@ impl Problem {
 #[derive(Clone, Default)]
 pub struct Problems {
     all: RefCell<Vec<Problem>>,
-    more: std::cell::Cell<usize>,
+    more: Cell<usize>,
+    secrets: RefCell<Secrets>,
 }
 
 impl Problems {
@@ -135,6 +137,11 @@ impl Problems {
         }
     }
 
+    /// Secrets that messages must not show, although they quote values.
+    pub fn hide(&self, secrets: &Secrets) {
+        *self.secrets.borrow_mut() = secrets.clone();
+    }
+
     /// How many there are that stop something; warnings do not count.
     pub fn errors(&self) -> usize {
         self.all.borrow().iter().filter(|problem| !problem.warning).count() + self.more.get()
@@ -147,7 +154,11 @@ impl Problems {
 
     /// All of them, by document in the order in which they were first read, then by place; those without a place first.
     pub fn sorted(&self) -> Vec<Problem> {
-        let mut all = self.all.borrow().clone();
+        let secrets = self.secrets.borrow();
+        let masked = |text: &String| secrets.mask(text).into_owned();
+        let mask =
+            |problem: &Problem| Problem { what: masked(&problem.what), help: problem.help.iter().map(masked).collect(), ..problem.clone() };
+        let mut all: Vec<Problem> = self.all.borrow().iter().map(mask).collect();
         let mut documents: Vec<*const SourceText> = Vec::new();
         for place in all.iter().filter_map(|problem| problem.place.as_ref()) {
             let document = Arc::as_ptr(&place.source);

@@ -34,7 +34,7 @@ impl SourceText {
     pub fn read(path: &Path, name: &str) -> Result<Arc<SourceText>, String> {
         let bytes = read_bounded(path, LARGEST)?;
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(SourceText::new(name, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))),
+            Ok(text) => Ok(SourceText::new(name, text)),
             Err(error) => {
                 let good = error.utf8_error().valid_up_to();
                 let line = 1 + error.as_bytes()[..good].iter().filter(|&&b| b == b'\n').count();
@@ -75,7 +75,8 @@ impl SourceText {
         let first = self.line_of(span.start) as usize - 1;
         let last = self.line_of(span.end.saturating_sub(1).max(span.start)) as usize - 1;
         let end = self.line_starts.get(last + 1).map_or(self.text.len(), |&next| next - 1);
-        self.line_starts[first]..end
+        let end = if self.text[..end].ends_with('\r') { end - 1 } else { end };
+        self.line_starts[first]..end.max(self.line_starts[first])
     }
 }
 

@@ -129,7 +129,7 @@ async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
     }
     match control.ending() {
         Ending::Plain => {}
-        Ending::Reset => effect::reset::reset(connection.into_parts().io.into_inner().into_stream()),
+        Ending::Reset => effect::reset::reset(connection.into_parts().io.into_inner().into_stream(), &proxy.timer).await,
         Ending::Cut => effect::cut::close(connection.into_parts().io.into_inner().into_stream(), &proxy.timer).await,
     }
 }

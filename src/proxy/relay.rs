@@ -16,10 +16,9 @@ use super::identity::Identity;
 use super::socket::{Control, Ending};
 use super::upstream::Lease;
 use crate::client::failure::inside_the_body;
-use crate::clock::Sleep;
 use crate::fault::Action;
 use crate::id::RuleIx;
-use crate::units::{Micros, Size};
+use crate::units::Size;
 use crate::wire::Failure;
 
 /// What hyper is told where a connection ends before its answer does; the client sees the [`Ending`].
@@ -35,7 +34,6 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 /// The body of an answer.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for every attempt that passes")]
 pub(super) enum AnswerBody {
     /// Made by the proxy.
     Made(Bytes),
@@ -76,7 +74,7 @@ pub(super) struct Relay {
     declared: Option<u64>,
     strike: Option<Strike>,
     passed: u64,
-    ending: Option<(Ending, Option<Sleep>)>,
+    ending: Option<Ending>,
     identity: Option<Identity>,
     /// The rule that touches the attempt.
     rule: Option<RuleIx>,
@@ -111,23 +109,15 @@ impl Relay {
     /// Begins to end the connection: first, what has passed must really leave.
     fn end(&mut self, ending: Ending) {
         self.body = None;
-        // A reset throws away what the kernel still holds for a client that is slow to read, and nothing safe
-        // tells how much that is: it is given time in proportion to what was sent.
-        let grace = Micros(self.passed / 100).min(Micros::from_millis(100));
-        let sleep = (ending == Ending::Reset && self.passed > SURELY_TAKEN).then(|| self.proxy.timer.sleep(grace));
-        self.ending = Some((ending, sleep));
+        self.ending = Some(ending);
     }
 
-    fn poll_ending(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
-        let Some((ending, sleep)) = &mut self.ending else { return Poll::Ready(Ended) };
-        if let Some(sleep) = sleep {
-            ready!(Pin::new(sleep).poll(cx));
-        }
+    fn poll_ending(&mut self, ending: Ending) -> Poll<Ended> {
         ready!(self.control.poll_flushed());
         if let Some(strike) = self.strike.take_if(|strike| strike.counts) {
             self.proxy.counters.borrow_mut().fired(strike.rule);
         }
-        self.control.end(*ending);
+        self.control.end(ending);
         Poll::Ready(Ended)
     }
 
@@ -180,9 +170,6 @@ impl Relay {
     }
 }
 
-/// So much a loopback connection takes at once even from a client that does not read.
-const SURELY_TAKEN: u64 = 16 * 1024;
-
 /// How the client's connection ends where the one to the target failed.
 pub(super) const fn ending_of(failure: Failure) -> Ending {
     match failure {
@@ -225,13 +212,11 @@ impl Body for AnswerBody {
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
             AnswerBody::Relayed(relay) => {
-                if relay.ending.is_none() {
-                    let frame = ready!(relay.poll_passing(cx));
-                    if relay.ending.is_none() {
-                        return Poll::Ready(frame.map(Ok));
-                    }
+                let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
+                match relay.ending {
+                    None => Poll::Ready(frame.map(Ok)),
+                    Some(ending) => relay.poll_ending(ending).map(|ended| Some(Err(ended))),
                 }
-                relay.poll_ending(cx).map(|ended| Some(Err(ended)))
             }
         }
     }

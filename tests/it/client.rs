@@ -14,11 +14,10 @@ mod transports;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use brownout::client::{
-    ClientSettings, Connector, Destination, Direct, HttpVersion, Outbound, Reply, Reqwest, SseRule, TlsSettings, Transport,
-};
+use brownout::client::{ClientSettings, Connector, Destination, Direct, HttpVersion, Outbound, Reply, Reqwest, TlsSettings, Transport};
 use brownout::clock::{Clock, Timer};
 use brownout::units::{Micros, Size};
+use brownout::wire::SseRule;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 

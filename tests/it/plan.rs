@@ -11,8 +11,8 @@ use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
 use brownout::plan::problem::Problems;
 use brownout::plan::source::SourceText;
 use brownout::plan::{
-    AtLimit, CaptureFrom, Escape, Fill, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Scenario, Shape,
-    StatusRange, Template, TransportKind,
+    AtLimit, CaptureFrom, Format, HttpVersion, JsonStep, Limits, LoadOptions, Pick, Piece, Place, Plan, Scenario, Shape, StatusRange,
+    Template, TransportKind,
 };
 use brownout::retry::{Backoff, HintUse, Jitter, Methods};
 use brownout::seed::{Distribution, Seed};
@@ -150,6 +150,22 @@ fn secrets_are_declared_and_masked_and_other_variables_replaced_in_the_normalise
     assert!(!plan.normalised.contains("s3cr3t-value"), "{}", plan.normalised);
     assert!(plan.normalised.contains("http://127.0.0.1:8000") && plan.normalised.contains("Bearer ${token}"));
     assert_eq!(plan.sha256.len(), 64);
+}
+
+#[test]
+fn a_problem_that_quotes_a_value_shows_no_secret() {
+    let text = [HEAD, "[vars]\nhost = { env = \"HOST\", secret = true }\n[target]\nurl = \"http://${host}\"\n", SCENARIO, LOAD].concat();
+    let env = |_: &str| Some("s3cr3t.example.com".to_owned());
+    let said = parse_with(&text, &LoadOptions { env: &env, ..LoadOptions::default() }).expect_err("not allowed").to_string();
+    assert!(said.contains("the host `$HOST` is outside") && !said.contains("s3cr3t"), "{said}");
+}
+
+#[test]
+fn a_plan_from_another_system_is_read_and_shown_alike() {
+    let text = format!("\u{feff}{}", [HEAD, TARGET, SCENARIO, LOAD].concat().replace('\n', "\r\n"));
+    assert!(parse(&text).is_ok());
+    let said = parse(&text.replace("\"10s\"", "10")).expect_err("no unit").to_string();
+    assert!(said.contains("\n11 | for = 10\n"), "{said}");
 }
 
 // === target
@@ -693,7 +709,7 @@ fn every_step_of_a_shipped_plan_gets_the_answer_it_expects_from_the_built_in_ser
     }
 }
 
-/// Plays one session; every answer must be expected, and hold what later steps need.
+/// Plays one session; every answer must be expected, conform, and hold what later steps need.
 fn play(workload: &Workload, scenario: &Scenario, visit: &Visit, served: &Served) {
     let mut memory = Memory::default();
     for (index, step) in scenario.steps.iter().enumerate() {
@@ -709,6 +725,7 @@ fn play(workload: &Workload, scenario: &Scenario, visit: &Visit, served: &Served
         let answer = Client::connect(served.target.addr).send(method, path, &headers, &request.body);
         let expected = step.expect.iter().any(|range| (range.first..=range.last).contains(&answer.status));
         assert!(expected, "{}: {method} {path}: {answer:?} {}", step.operation, answer.text());
+        assert_eq!(served.violations(method, path, &answer, Profile::Core), [], "{}", step.operation);
         assert!(capture(step, &answer.headers, &answer.body, &mut memory), "{}: {}", step.operation, answer.text());
     }
 }

@@ -90,6 +90,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let plain = document.root(Reading::new(problems));
     let vars = vars::Vars::lower(plain.table("vars"), options, problems);
     let secrets = Arc::new(vars.secrets());
+    problems.hide(&secrets);
     let root = document.root(Reading::with(problems, &vars));
     root.take("vars");
     let (name, seed) = head(&root, options);

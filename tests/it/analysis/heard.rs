@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use brownout::analysis::{Analysis, End, RunFacts, Tally};
+use brownout::analysis::{Analysis, RunFacts, Tally};
 use brownout::contract::Judged;
 use brownout::id::{AttemptNumber, ExchangeId, PolicyIx, RuleIx, ScenarioIx, StepIx};
 use brownout::plan::source::SourceText;
@@ -81,7 +81,7 @@ impl Try {
 
 impl Run {
     pub fn new(plan: Arc<Plan>) -> Run {
-        Run { tally: Tally::new(Arc::clone(&plan), UNIX_US_AT_ZERO), plan, arrivals: 0, seen: 0 }
+        Run { tally: Tally::new(&plan, UNIX_US_AT_ZERO), plan, arrivals: 0, seen: 0 }
     }
 
     /// One arrival of one exchange, scheduled so many milliseconds into the run; its last attempt decides.
@@ -191,7 +191,7 @@ impl Run {
     /// The analysis of a run that went to the end of its schedule.
     pub fn finish(self) -> Analysis {
         let facts = self.facts();
-        self.tally.finish(&facts)
+        self.tally.finish(&self.plan, &facts)
     }
 
     /// What the shell would add: a healthy generator, and no proxy unless the plan has faults.
@@ -202,15 +202,14 @@ impl Run {
             ..ProxyTally::default()
         });
         RunFacts {
-            end: End::Schedule,
             ended_at: self.plan.schedule_end() + Micros::from_millis(20),
             proxy,
             workers: 1,
-            cpu: Some(0.2),
+            generator_cpu: Some(0.2),
             peak_rss_bytes: Some(20_000_000),
             connections_made: 8,
             peak_in_flight: 12,
-            broken: Vec::new(),
+            ..RunFacts::default()
         }
     }
 }

@@ -114,7 +114,7 @@ fn workers_together_say_what_one_would() {
     let (mut first, second) = (Run::new(plan_of(&one)), told());
     first.tally.merge(second.tally);
     let facts = one.facts();
-    let (together, one) = (first.tally.finish(&facts), one.finish());
+    let (together, one) = (first.tally.finish(&first.plan, &facts), one.finish());
     let json = |analysis: &Analysis| serde_json::to_value(analysis).expect("JSON");
     for (part, value) in json(&one).as_object().expect("an object") {
         assert_eq!(json(&together)[part], *value, "{part}");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use brownout::analysis::{Analysis, End, RunFacts, Status};
+use brownout::analysis::{Analysis, RunFacts, Status};
 use brownout::contract::{Judged, Violation};
 use brownout::gate::Decision;
 use brownout::record::{Recorder, RuleTally};
@@ -25,7 +25,7 @@ fn healthy(more: &str) -> Run {
 fn finished(run: Run, change: impl FnOnce(&mut RunFacts)) -> Analysis {
     let mut facts = run.facts();
     change(&mut facts);
-    run.tally.finish(&facts)
+    run.tally.finish(&run.plan, &facts)
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_run_that_is_not_to_be_believed_decides_nothing() {
     let changes: [Change; 6] = [
         ("", "arrivals were started late: p99 of the schedule lag is 5 ms; the limit is 2 ms", late, |_| {}),
         ("", "0.41 % of 1 205 arrivals were dropped at max_in_flight; the limit is 0.1 %", dropped, |_| {}),
-        ("", "the generator used 97 % of its threads' time; the limit is 85 %", |_| {}, |facts| facts.cpu = Some(0.97)),
+        ("", "the generator used 97 % of its threads' time; the limit is 85 %", |_| {}, |facts| facts.generator_cpu = Some(0.97)),
         ("", "a worker panicked", |_| {}, |facts| facts.broken.push("a worker panicked".to_owned())),
         (
             FAULT,
@@ -186,7 +186,7 @@ fn an_abort_gate_that_stopped_the_run_failed() {
     let gates = format!("{GATES}[[gate]]\nrequire = \"error.rate < 50%\"\nover = \"10s\"\nabort = true\n");
     let mut run = Run::new(plan(&gates));
     run.seconds(0..12, |k| vec![answered(if k > 300 { 500 } else { 200 }, 2)]);
-    let verdict = finished(run, |facts| (facts.end, facts.ended_at) = (End::AbortGate, Offset(Micros::from_secs(12)))).verdict;
+    let verdict = finished(run, |facts| (facts.aborted, facts.ended_at) = (true, Offset(Micros::from_secs(12)))).verdict;
     assert_eq!((verdict.status, verdict.gates[2].decision), (Status::Fail, Decision::Fail));
     assert_eq!(verdict.gates[2].reason, "it stopped the run after 12 s");
     assert!(verdict.headline.starts_with("Stopped by a gate after 12 s of 30 s."), "{}", verdict.headline);
@@ -214,10 +214,10 @@ fn headlines_say_what_happened_and_what_decided() {
     run.seconds(0..30, |_| vec![answered(401, 2)]);
     say("every answer is 401", run.finish());
     say("nothing was sent", Run::new(plan(GATES)).finish());
-    say("the generator is starved", finished(healthy(GATES), |facts| facts.cpu = Some(0.99)));
+    say("the generator is starved", finished(healthy(GATES), |facts| facts.generator_cpu = Some(0.99)));
     let mut run = Run::new(plan(GATES));
     run.seconds(0..9, |k| vec![answered(200, 1 + k % 20)]);
-    say("interrupted", finished(run, |facts| (facts.end, facts.ended_at) = (End::Interrupted, Offset(Micros::from_millis(9_200)))));
+    say("interrupted", finished(run, |facts| (facts.interrupted, facts.ended_at) = (true, Offset(Micros::from_millis(9_200)))));
     assert_golden("analysis/headlines.txt", &headlines);
 }
 

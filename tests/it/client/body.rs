@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use brownout::client::{ClientSettings, SseRule};
+use brownout::client::ClientSettings;
 use brownout::units::{Micros, Size};
-use brownout::wire::{Ending, Failure, Phase};
+use brownout::wire::{Ending, Failure, Phase, SseRule};
 use http::HeaderValue;
 
 use super::{Ask, direct, get, on_a_worker, settings};

@@ -35,7 +35,7 @@ fn circumstances_of_any_kind_compose_to_an_answer_that_conforms() {
         Some("mcp-tools") => "/v1/mcp/tools",
         _ => "/v1/conversations",
     };
-    for k in 0..6_000u64 {
+    for k in 0..3_000u64 {
         let draw = Seed(11).draw("circumstances").with(k);
         let pick = |what: u64, n: u64| draw.with(what).below(n);
         let some = |what: u64, n: u64| (pick(what, 3) > 0).then(|| pick(what + 100, n));

@@ -227,8 +227,13 @@ fn a_large_body_loses_nothing_of_what_passes_before_a_reset() {
     let body = "x".repeat(4_000_000);
     let upstream = Upstream::always(answer("200 OK", &body));
     let rig = Rig::new(upstream.address(), vec![rule("reset", Effect::Reset { after: Size(3_000_000) })]);
-    let answer = rig.ask(&get(1, 1));
-    assert_eq!((answer.body.len(), answer.broken), (3_000_000, Some(Broken::Reset)));
+    for pause in [0, 300] {
+        let mut client = rig.connect();
+        std::io::Write::write_all(&mut client.socket, get(1, 1).as_bytes()).expect("a socket");
+        std::thread::sleep(Duration::from_millis(pause));
+        let answer = client.read(false);
+        assert_eq!((answer.body.len(), answer.broken), (3_000_000, Some(Broken::Reset)), "read after {pause} ms");
+    }
 }
 
 #[test]

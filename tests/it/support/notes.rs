@@ -1,7 +1,7 @@
 //! A recorder that keeps everything it hears, for tests that look at single events.
 
-use brownout::id::{ExchangeId, PolicyIx, StageIx};
-use brownout::record::{Answered, Attempt, Exchange, Glance, Outcome, Recorder, StreamFacts};
+use brownout::id::{ExchangeId, StageIx};
+use brownout::record::{Answered, Attempt, Exchange, Glance, Outcome, Recorder};
 use brownout::units::Offset;
 
 /// What was heard, in order.
@@ -19,14 +19,11 @@ pub struct Notes {
 #[derive(Clone, Debug)]
 pub struct Noted {
     pub id: ExchangeId,
-    pub stage: StageIx,
-    pub policy: Option<PolicyIx>,
     pub path: String,
     pub outcome: Outcome,
     pub ended_at: Offset,
     pub attempts: Vec<Attempt>,
     pub skipped_steps: u32,
-    pub stream: Option<StreamFacts>,
     pub budget_refused: bool,
 }
 
@@ -53,14 +50,11 @@ impl Recorder for Notes {
     fn exchange(&mut self, exchange: &Exchange<'_>) {
         self.exchanges.push(Noted {
             id: exchange.id,
-            stage: exchange.stage,
-            policy: exchange.policy,
             path: exchange.path.to_owned(),
             outcome: exchange.outcome,
             ended_at: exchange.ended_at,
             attempts: exchange.attempts.to_vec(),
             skipped_steps: exchange.skipped_steps,
-            stream: exchange.stream,
             budget_refused: exchange.budget_refused,
         });
     }
