@@ -27,6 +27,9 @@ pub fn count(n: u64) -> String {
 
 /// A span of microseconds: `412 ms`, `1.38 s`.
 pub fn span(us: u64) -> String {
+    if us == 0 {
+        return format!("0{NO_BREAK}s");
+    }
     Micros(us).to_string().replace(' ', NO_BREAK)
 }
 
@@ -104,6 +107,22 @@ pub fn interval([low, high]: [f64; 2], unit: Unit) -> String {
     format!("{shortened}{NO_BREAK}…{NO_BREAK}{high}")
 }
 
+/// A sentence whose numbers keep together, thousands and unit included, wherever a line ends.
+pub fn kept_together(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(' ') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let word = after.split([' ', ',', ';', '.', ')']).next().unwrap_or_default();
+        let belongs = matches!(word, "%" | "…" | "µs" | "ms" | "s" | "min" | "h") || word.starts_with(|c: char| c.is_ascii_digit());
+        kept.push_str(before);
+        kept.push_str(if belongs && before.ends_with(|c: char| c.is_ascii_digit() || c == '…') { NO_BREAK } else { " " });
+        rest = after;
+    }
+    kept.push_str(rest);
+    kept
+}
+
 /// The same text with ordinary spaces, for terminals and plain files.
 pub fn plain(text: &str) -> String {
     text.replace([THIN, '\u{a0}'], " ")
@@ -142,6 +161,13 @@ mod tests {
             assert_eq!(plain(&share(ratio)), text, "{ratio}");
         }
         assert_eq!(share_of(0, 0), NOTHING);
+    }
+
+    #[test]
+    fn numbers_in_a_sentence_keep_together() {
+        assert_eq!(kept_together("98.2 % of 2 708 in 3 min, not 5"), "98.2\u{a0}% of 2\u{a0}708 in 3\u{a0}min, not 5");
+        assert_eq!(kept_together("0 … 2.4 % of"), "0\u{a0}…\u{a0}2.4\u{a0}% of");
+        assert_eq!(kept_together(" a  b "), " a  b ");
     }
 
     #[test]

@@ -20,11 +20,6 @@ impl<'a> Series<'a> {
         (has_time && !series.data.is_empty() && series.interval_ms > 0).then_some(Series { report, interval_ms: series.interval_ms as f64 })
     }
 
-    /// The number of intervals.
-    pub fn len(&self) -> usize {
-        self.report.timeseries.data.len()
-    }
-
     /// One column, an entry per interval; all `None` where there is no such column.
     pub fn column(&self, name: &str) -> Vec<Option<f64>> {
         let series = &self.report.timeseries;
@@ -32,20 +27,41 @@ impl<'a> Series<'a> {
         series.data.iter().map(|row| place.and_then(|place| *row.get(place)?).filter(|value| value.is_finite())).collect()
     }
 
-    /// A column of counts as events per second.
+    /// How many intervals a rate is counted over: shorter ones than a second are joined, unless the run is short.
+    fn joined(&self) -> usize {
+        let second = (1000.0 / self.interval_ms).floor().max(1.0) as usize;
+        if self.report.timeseries.data.len() / second >= 8 { second } else { 1 }
+    }
+
+    /// A column of counts as events per second, one for each step of [`Series::rate_steps`].
     pub fn per_second(&self, name: &str) -> Vec<Option<f64>> {
-        let seconds = self.interval_ms / 1e3;
-        self.column(name).into_iter().map(|count| count.map(|count| count / seconds)).collect()
+        let counts = self.column(name);
+        let rate = |part: &[Option<f64>]| {
+            let seconds = part.len() as f64 * self.interval_ms / 1e3;
+            part.iter().flatten().copied().reduce(|a, b| a + b).map(|count| count / seconds)
+        };
+        counts.chunks(self.joined()).map(rate).collect()
+    }
+
+    /// The beginning of each step of a rate, and the end of the last.
+    pub fn rate_steps(&self) -> Vec<f64> {
+        let (starts, every) = (self.starts(), self.joined());
+        starts.iter().copied().step_by(every).chain(self.end()).collect()
+    }
+
+    /// The beginning of each interval, and the end of the last.
+    pub fn steps(&self) -> Vec<f64> {
+        self.starts().into_iter().chain(self.end()).collect()
+    }
+
+    /// When the last interval ends.
+    pub fn end(&self) -> Option<f64> {
+        self.starts().last().map(|start| start + self.interval_ms)
     }
 
     /// The beginning of each interval, in milliseconds of the run.
-    pub fn starts(&self) -> Vec<f64> {
+    fn starts(&self) -> Vec<f64> {
         self.column("t_ms").into_iter().map(Option::unwrap_or_default).collect()
-    }
-
-    /// The length of each interval, in milliseconds.
-    pub const fn interval_ms(&self) -> f64 {
-        self.interval_ms
     }
 }
 

@@ -8,7 +8,7 @@ use crate::analysis::GateFacts;
 use crate::gate::Decision;
 
 /// Gates shown; the others are counted.
-const GATES: usize = 6;
+const GATES: usize = 8;
 
 /// The verdict in lines, each ended; `colour` adds ANSI colours to the words that carry the verdict.
 pub fn render(report: &Report, colour: bool) -> String {

@@ -65,7 +65,7 @@ fn draw(svg: &mut Svg<'_>, rows: &[Row<'_>]) {
     let low = rows.iter().filter_map(|row| row.waits.min).min().unwrap_or(1);
     let high = rows.iter().filter_map(|row| row.waits.max).max().unwrap_or(1);
     let bottom = 8.0 + rows.len() as f64 * STEP;
-    let x = Scale::log(low as f64, high as f64, (LEFT, RIGHT));
+    let x = Scale::log(low as f64 * 0.8, high as f64 * 1.25, (LEFT, RIGHT));
     for tick in x.ticks() {
         let at = x.place(tick);
         svg.line((at, 4.0), (at, bottom), Stroke::thin(Ink::Grid));

@@ -9,7 +9,7 @@ use crate::report::markup::Html;
 use crate::report::number;
 use crate::report::palette::Ink;
 use crate::report::scale::Scale;
-use crate::report::svg::{Anchor, Label, Path, Stroke, Svg, fitted};
+use crate::report::svg::{Anchor, Label, Path, Stroke, Svg, fitted, text_width};
 
 /// One distribution to draw.
 pub struct Curve {
@@ -22,7 +22,6 @@ pub struct Curve {
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 292.0;
 const LEFT: f64 = 58.0;
-const RIGHT: f64 = 424.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 258.0;
 /// 99.99 %.
@@ -48,13 +47,15 @@ fn end(histogram: &Histogram<u64>) -> f64 {
 fn draw(svg: &mut Svg<'_>, curves: &[Curve]) {
     let low = curves.iter().map(|curve| value_at(&curve.histogram, 0.0)).fold(f64::MAX, f64::min);
     let high = curves.iter().map(|curve| value_at(&curve.histogram, end(&curve.histogram))).fold(0.0, f64::max);
-    let (x, y) = (Scale::linear((0.0, NINES), (LEFT, RIGHT)), Scale::log(low, high, (BOTTOM, TOP)));
+    let longest = curves.iter().map(|curve| text_width(&curve.name, 10.0)).fold(80.0, f64::max).min(156.0);
+    let right = WIDTH - longest - 12.0;
+    let (x, y) = (Scale::linear((0.0, NINES), (LEFT, right)), Scale::log(low, high, (BOTTOM, TOP)));
     for (nines, name) in [(0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %"), (4.0, "99.99 %")] {
         svg.line((x.place(nines), TOP), (x.place(nines), BOTTOM), Stroke::thin(Ink::Grid));
         svg.label((x.place(nines), BOTTOM + 18.0), Label::small(Ink::Muted).anchored(Anchor::Middle), name);
     }
     for tick in y.ticks() {
-        svg.line((LEFT, y.place(tick)), (RIGHT, y.place(tick)), Stroke::thin(Ink::Grid));
+        svg.line((LEFT, y.place(tick)), (right, y.place(tick)), Stroke::thin(Ink::Grid));
         svg.label((LEFT - 8.0, y.place(tick) + 4.0), Label::small(Ink::Muted).anchored(Anchor::End), &number::span(tick as u64));
     }
     let mut labels = Vec::new();
@@ -71,11 +72,11 @@ fn draw(svg: &mut Svg<'_>, curves: &[Curve]) {
         svg.dot(tip, 2.5, curve.ink);
         labels.push((tip, curve));
     }
-    name_curves(svg, labels);
+    name_curves(svg, labels, right);
 }
 
 /// Writes the names in the margin at the height of the tips, moved apart where they would touch.
-fn name_curves(svg: &mut Svg<'_>, mut labels: Vec<((f64, f64), &Curve)>) {
+fn name_curves(svg: &mut Svg<'_>, mut labels: Vec<((f64, f64), &Curve)>, right: f64) {
     labels.sort_by(|a, b| a.0.1.total_cmp(&b.0.1));
     let below = labels.len() as f64 * 14.0;
     let mut free = TOP;
@@ -83,9 +84,9 @@ fn name_curves(svg: &mut Svg<'_>, mut labels: Vec<((f64, f64), &Curve)>) {
         let room = BOTTOM - below + (nth as f64 + 1.0) * 14.0;
         let at = tip.1.max(free).min(room.max(free));
         free = at + 14.0;
-        if tip.0 < RIGHT - 2.0 {
-            svg.line((tip.0 + 5.0, tip.1), (RIGHT + 2.0, at), Stroke::thin(Ink::Line).dashed("1 3"));
+        if tip.0 < right - 2.0 {
+            svg.line((tip.0 + 5.0, tip.1), (right + 2.0, at), Stroke::thin(Ink::Line).dashed("1 3"));
         }
-        svg.label((RIGHT + 6.0, at + 4.0), Label::small(curve.ink), &fitted(&curve.name, 10.0, WIDTH - RIGHT - 4.0).unwrap_or_default());
+        svg.label((right + 6.0, at + 4.0), Label::small(curve.ink), &fitted(&curve.name, 10.0, WIDTH - right - 4.0).unwrap_or_default());
     }
 }

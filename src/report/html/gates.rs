@@ -66,7 +66,7 @@ fn one(html: &mut Html, at: usize, gate: &GateFacts) {
         None => html.text(number::NOTHING),
     });
     named(html, "n").with(|html| html.tag("span").fact(&at("n"), gate.n).text(&number::count(gate.n)));
-    cell(html, "muted", &line(&wording::where_and_why(gate), SENTENCE));
+    cell(html, "muted", &number::kept_together(&line(&wording::where_and_why(gate), SENTENCE)));
 }
 
 /// A cell that carries the name of its column, for the narrow screen that has no head row.

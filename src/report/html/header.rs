@@ -13,7 +13,7 @@ pub fn render(html: &mut Html, report: &Report) {
             verdict(html, report);
             html.tag("h1").text(&line(&report.plan.name, NAME));
             html.newline();
-            html.tag("p").class("why").text(&line(&report.verdict.headline, SENTENCE));
+            html.tag("p").class("why").text(&number::kept_together(&line(&report.verdict.headline, SENTENCE)));
             html.newline();
             banners(html, report);
             facts(html, report);
@@ -71,7 +71,8 @@ fn facts(html: &mut Html, report: &Report) {
     html.tag("p").class("facts").with(|html| {
         html.tag("b").text(&line(&report.target.base_url, NAME));
         if let Some(embedded) = &report.target.embedded {
-            html.text(&format!(" ({})", line(embedded, NAME)));
+            let preset = embedded.strip_prefix("embedded ").unwrap_or(embedded);
+            html.text(&format!(" (embedded, {})", line(preset, NAME)));
         }
         separate(html);
         html.text(&wording::wall_clock(&run.started_at));

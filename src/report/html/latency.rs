@@ -1,16 +1,18 @@
 //! Latency: by percentile, and as a table per stage and operation, success and error apart.
 
+use std::cmp::Reverse;
+
 use super::curves::{self, Curve};
 use super::figure::empty;
-use super::table::{cell, count, group, more, numbers, row, table, words};
-use crate::analysis::{ByOutcome, MetricSet, Summary};
+use super::table::{Head, cell, count, group, more, numbers, row, table, words};
+use crate::analysis::{ByOutcome, MetricSet, NamedMetrics, Summary};
 use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::histogram::{JUDGED, find};
 use crate::report::markup::Html;
 use crate::report::number;
 use crate::report::palette::Ink;
-use crate::report::wording::NAME;
+use crate::report::wording::{self, NAME};
 
 /// Stages and operations in the table.
 const ROWS: usize = 80;
@@ -73,8 +75,7 @@ const LOOKS: [(Ink, Option<&str>); 6] = [
 /// Response of ok exchanges, a curve for each stage, or for each operation where stages have no histograms.
 fn by_scope(html: &mut Html, report: &Report) {
     let stages = compared(report, report.stages.iter().map(|stage| stage.name.as_str()));
-    let operations = || compared(report, report.metrics.by_operation.iter().map(|named| named.name.as_str()));
-    let (what, curves) = if stages.len() >= 2 { ("stage", stages) } else { ("operation", operations()) };
+    let (what, curves) = if stages.len() >= 2 { ("stage", stages) } else { ("operation", compared(report, busiest(report).into_iter())) };
     if curves.len() < 2 {
         empty(html, "curves-scope", "Response by percentile, compared", "There are not two stages or operations with samples to compare.");
         return;
@@ -83,13 +84,29 @@ fn by_scope(html: &mut Html, report: &Report) {
     let slowest = curves.iter().max_by_key(|curve| at(curve)).expect("at least two curves");
     let fastest = curves.iter().min_by_key(|curve| at(curve)).expect("at least two curves");
     let ratio = at(slowest) as f64 / at(fastest).max(1) as f64;
-    let lead = if ratio < 1.1 {
+    let lead = if what == "operation" {
+        format!("{} was the slowest: p99 response {}.", slowest.name, number::span(at(slowest)))
+    } else if ratio < 1.1 {
         format!("Every {what} was alike: p99 response about {}.", number::span(at(slowest)))
     } else {
         format!("The slowest 1 % took {} longer in {} than in {}.", number::factor(Some(ratio)), slowest.name, fastest.name)
     };
     let title = format!("Response by percentile, by {what}");
-    curves::render(html, "curves-scope", &title, (&lead, "Successful exchanges only."), &curves);
+    let rest = match curves.len() {
+        n if what == "operation" && n < report.metrics.by_operation.len() => "Successful exchanges only; the operations with most of them.",
+        _ => "Successful exchanges only.",
+    };
+    curves::render(html, "curves-scope", &title, (&lead, rest), &curves);
+}
+
+/// The operations with the most successful exchanges, in plan order.
+fn busiest(report: &Report) -> Vec<&str> {
+    let operations = &report.metrics.by_operation;
+    let mut places: Vec<usize> = (0..operations.len()).collect();
+    places.sort_by_key(|&at| (Reverse(operations[at].metrics.response_us.ok.n), at));
+    places.truncate(LOOKS.len());
+    places.sort_unstable();
+    places.into_iter().map(|at| operations[at].name.as_str()).collect()
 }
 
 fn compared<'a>(report: &Report, scopes: impl Iterator<Item = &'a str>) -> Vec<Curve> {
@@ -100,23 +117,27 @@ fn compared<'a>(report: &Report, scopes: impl Iterator<Item = &'a str>) -> Vec<C
 /// Samples below which a percentile may not be judged (two-sided 95 %, distribution-free).
 const NEEDED: [(&str, u64); 4] = [("p90", 36), ("p95", 72), ("p99", 368), ("p999", 3688)];
 
+const HEADS: [Head; 11] = [
+    words("what"),
+    words("outcome"),
+    numbers("n"),
+    numbers("shortest"),
+    numbers("mean"),
+    numbers("p50"),
+    numbers("p90"),
+    numbers("p95"),
+    numbers("p99"),
+    numbers("p99.9"),
+    numbers("longest"),
+];
+
+/// Operations that stand in the open; more are folded.
+const OPEN: usize = 8;
+
 fn all(html: &mut Html, report: &Report) {
-    let heads = [
-        words("what"),
-        words("outcome"),
-        numbers("n"),
-        numbers("shortest"),
-        numbers("mean"),
-        numbers("p50"),
-        numbers("p90"),
-        numbers("p95"),
-        numbers("p99"),
-        numbers("p99.9"),
-        numbers("longest"),
-    ];
     let metrics = &report.metrics;
-    table(html, "Latency", &heads, |html| {
-        group(html, heads.len(), "judged stages together");
+    table(html, "Latency", &HEADS, |html| {
+        group(html, HEADS.len(), "judged stages together");
         let overall = [
             ("response", "response_us", &metrics.overall.response_us),
             ("one attempt (service)", "service_us", &metrics.overall.service_us),
@@ -130,21 +151,33 @@ fn all(html: &mut Html, report: &Report) {
         if let Some(upstream) = &metrics.upstream_us {
             one(html, "proxy to target, head", "all", "/metrics/upstream_us", upstream);
         }
-        for (title, key, named) in
-            [("response by stage", "by_stage", &metrics.by_stage), ("response by operation", "by_operation", &metrics.by_operation)]
-        {
-            if !named.is_empty() {
-                group(html, heads.len(), title);
-            }
-            for (at, named) in named.iter().enumerate().take(ROWS) {
-                both(html, &line(&named.name, NAME), &format!("/metrics/{key}/{at}/response_us"), &named.metrics.response_us, true);
-            }
+        scopes(html, "response by stage", "by_stage", &metrics.by_stage);
+        if metrics.by_operation.len() <= OPEN {
+            scopes(html, "response by operation", "by_operation", &metrics.by_operation);
         }
     });
-    more(html, metrics.by_stage.len().max(metrics.by_operation.len()), ROWS, "stages or operations");
+    more(html, metrics.by_stage.len(), ROWS, "stages");
     html.tag("p")
         .class("muted")
         .text("† fewer samples than it takes to judge this percentile with 95 % confidence (p90 36, p95 72, p99 368, p99.9 3688).");
+    if metrics.by_operation.len() > OPEN {
+        html.tag("details").with(|html| {
+            html.tag("summary").text(&format!("Response of each of {}", wording::counted(metrics.by_operation.len() as u64, "operation")));
+            table(html, "Response by operation", &HEADS, |html| {
+                scopes(html, "response by operation", "by_operation", &metrics.by_operation)
+            });
+            more(html, metrics.by_operation.len(), ROWS, "operations");
+        });
+    }
+}
+
+fn scopes(html: &mut Html, title: &str, key: &str, all: &[NamedMetrics]) {
+    if !all.is_empty() {
+        group(html, HEADS.len(), title);
+    }
+    for (at, named) in all.iter().enumerate().take(ROWS) {
+        both(html, &line(&named.name, NAME), &format!("/metrics/{key}/{at}/response_us"), &named.metrics.response_us, true);
+    }
 }
 
 fn both(html: &mut Html, name: &str, pointer: &str, latency: &ByOutcome, even_if_empty: bool) {

@@ -60,7 +60,7 @@ struct Lanes {
 
 impl Lanes {
     fn new(report: &Report, series: &Series<'_>) -> Lanes {
-        let last = series.starts().last().map_or(0.0, |start| start + series.interval_ms());
+        let last = series.end().unwrap_or_default();
         let stages = report.stages.iter().map(|stage| stage.end_ms).max().unwrap_or_default();
         let x = Scale::linear((0.0, last.max(stages as f64)), (LEFT, RIGHT));
         let names = place_names(report, &x);
@@ -104,31 +104,37 @@ fn findings(report: &Report, series: &Series<'_>) -> (String, String) {
     let errors: Vec<Option<f64>> = sum(&series.per_second("error_answers"), &series.per_second("failed"));
     match peak(&errors) {
         Some((at, most)) if most > 0.0 => {
-            rest.push(format!("Errors that no retry mended peaked at {}{}.", number::rate(most), at_moment(report, series, at)));
+            let when = at_moment(report, &series.rate_steps(), at);
+            rest.push(format!("Errors that no retry mended peaked at {}{when}.", number::rate(most)));
         }
         _ if account.exchanges > 0 => rest.push("No error reached the user of the client.".to_owned()),
         _ => {}
     }
     if let Some((at, slowest)) = peak(&series.column("p99_us")) {
-        rest.push(format!("p99 peaked at {}{}.", number::span(slowest as u64), at_moment(report, series, at)));
+        rest.push(format!("p99 peaked at {}{}.", number::span(slowest as u64), at_moment(report, &series.steps(), at)));
     }
-    rest.extend(report.faults.iter().filter_map(recovery).take(3));
+    rest.extend(recoveries(report));
     (lead, rest.join(" "))
 }
 
-fn recovery(fault: &FaultFacts) -> Option<String> {
-    let ms = fault.recovery_ms?;
-    let name = line(&fault.name, 40);
-    Some(match ms {
-        0 => format!("After {name} the run was back in its earlier band at once."),
-        ms => format!("After {name} the run was back in its earlier band within {}.", number::span(ms.saturating_mul(1000))),
-    })
+/// How long each fault was felt after it had ended; those that were not are told together.
+fn recoveries(report: &Report) -> Vec<String> {
+    let known = report.faults.iter().filter_map(|fault| Some((line(&fault.name, 40), fault.recovery_ms?))).take(6);
+    let (at_once, later): (Vec<_>, Vec<_>) = known.partition(|(_, ms)| *ms == 0);
+    let back = |name: &str, when: &str| format!("After {name} the run was back in its earlier band {when}.");
+    let mut told: Vec<String> =
+        later.iter().map(|(name, ms)| back(name, &format!("within {}", number::span(ms.saturating_mul(1000))))).collect();
+    if !at_once.is_empty() {
+        let names: Vec<&str> = at_once.iter().map(|(name, _)| name.as_str()).collect();
+        told.push(back(&names.join(" and "), "at once"));
+    }
+    told
 }
 
 /// ` at 7 s, while quota was open`
-fn at_moment(report: &Report, series: &Series<'_>, at: usize) -> String {
-    let start = series.starts()[at].max(0.0);
-    let middle = start + series.interval_ms() / 2.0;
+fn at_moment(report: &Report, steps: &[f64], at: usize) -> String {
+    let start = steps[at].max(0.0);
+    let middle = (start + steps[at + 1]) / 2.0;
     let open = |fault: &&FaultFacts| fault.windows.iter().any(|window| (window.start_ms as f64..=window.end_ms as f64).contains(&middle));
     let names: Vec<String> = report.faults.iter().filter(open).take(2).map(|fault| line(&fault.name, 40)).collect();
     match names.is_empty() {
@@ -200,11 +206,12 @@ fn load(svg: &mut Svg<'_>, series: &Series<'_>, lanes: &Lanes) {
     let highest = peak(&offered).into_iter().chain(peak(&achieved)).map(|(_, most)| most).fold(0.0, f64::max);
     let y = Scale::from_zero(highest, (lanes.load + LANE, lanes.load));
     grid(svg, lanes.load, "arrivals per second", &y, number_of);
-    let nothing = vec![Some(0.0); series.len()];
-    let done = Curve::new(series, lanes, &achieved);
+    let nothing = vec![Some(0.0); achieved.len()];
+    let steps = series.rate_steps();
+    let done = Curve::new(&steps, lanes, &achieved);
     svg.fill(&done.area(&y, &nothing, &achieved), Ink::Accent, 0.14);
     done.draw(svg, &y, &achieved, Stroke::data(Ink::Accent));
-    Curve::new(series, lanes, &offered).draw(svg, &y, &offered, Stroke { ink: Ink::Text, width: 1.2, dash: Some("4 3") });
+    Curve::new(&steps, lanes, &offered).draw(svg, &y, &offered, Stroke { ink: Ink::Text, width: 1.2, dash: Some("4 3") });
     legend(svg, lanes.load, &[("offered", Ink::Text, Mark::Dashed), ("started", Ink::Accent, Mark::Line)]);
 }
 
@@ -219,14 +226,15 @@ fn errors(svg: &mut Svg<'_>, series: &Series<'_>, lanes: &Lanes) {
         svg.label((LEFT + 8.0, lanes.errors + LANE / 2.0), Label::small(Ink::Muted), "no error, no retry, nothing injected");
         return;
     }
-    let nothing = vec![Some(0.0); series.len()];
-    let curve = Curve::new(series, lanes, &total);
+    let nothing = vec![Some(0.0); total.len()];
+    let steps = series.rate_steps();
+    let curve = Curve::new(&steps, lanes, &total);
     svg.fill(&curve.area(&y, &nothing, &answers), Ink::Warn, 1.0);
     let top = curve.area(&y, &answers, &total);
     svg.fill(&top, Ink::Fail, 1.0);
     svg.hatched_path(&top, "tl-failed");
-    Curve::new(series, lanes, &injected).draw(svg, &y, &injected, Stroke { ink: Ink::Band, width: 1.6, dash: None });
-    Curve::new(series, lanes, &retries).draw(svg, &y, &retries, Stroke { ink: Ink::Text, width: 1.2, dash: Some("1.5 3") });
+    Curve::new(&steps, lanes, &injected).draw(svg, &y, &injected, Stroke { ink: Ink::Band, width: 1.6, dash: None });
+    Curve::new(&steps, lanes, &retries).draw(svg, &y, &retries, Stroke { ink: Ink::Text, width: 1.2, dash: Some("1.5 3") });
     let marks = [
         ("final error answers", Ink::Warn, Mark::Area),
         ("no answer", Ink::Fail, Mark::Hatched),
@@ -252,7 +260,8 @@ fn latency(svg: &mut Svg<'_>, series: &Series<'_>, lanes: &Lanes) {
     let (low, high) = known.iter().fold((f64::MAX, 0f64), |(low, high), &value| (low.min(value), high.max(value)));
     let y = Scale::log(low, high, (lanes.latency + LANE, lanes.latency));
     grid(svg, lanes.latency, "response time (log)", &y, |us| number::span(us as u64));
-    let (fast, late) = (Curve::new(series, lanes, &half), Curve::new(series, lanes, &slow));
+    let steps = series.steps();
+    let (fast, late) = (Curve::new(&steps, lanes, &half), Curve::new(&steps, lanes, &slow));
     late.draw(svg, &y, &slow, Stroke::data(Ink::Fail));
     fast.draw(svg, &y, &half, Stroke::data(Ink::Accent));
     let end = |values: &[Option<f64>]| values.iter().rev().flatten().next().map(|&value| y.place(value));
@@ -308,13 +317,11 @@ struct Curve {
 }
 
 impl Curve {
-    fn new(series: &Series<'_>, lanes: &Lanes, values: &[Option<f64>]) -> Curve {
-        let (places, starts) = (thinned(values), series.starts());
-        let end = |nth: usize| match places.get(nth + 1) {
-            Some(&next) => starts[next],
-            None => starts[places[nth]] + series.interval_ms(),
-        };
-        let spans = places.iter().enumerate().map(|(nth, &at)| (lanes.x.place(starts[at]), lanes.x.place(end(nth)))).collect();
+    /// `steps` has the beginning of each value's step and the end of the last.
+    fn new(steps: &[f64], lanes: &Lanes, values: &[Option<f64>]) -> Curve {
+        let places = thinned(values);
+        let end = |nth: usize| places.get(nth + 1).map_or(steps[places[nth] + 1], |&next| steps[next]);
+        let spans = places.iter().enumerate().map(|(nth, &at)| (lanes.x.place(steps[at]), lanes.x.place(end(nth)))).collect();
         Curve { places, spans }
     }
 
@@ -381,7 +388,7 @@ fn numbers_behind(html: &mut Html, report: &Report) {
     html.tag("details").with(|html| {
         html.tag("summary").text("The numbers behind this figure");
         let length = number::span(series.interval_ms.saturating_mul(1000));
-        let explained = "counts are per row; load is counted when it started, latency when it was due.";
+        let explained = "counts are per row, in the figure per second; load is counted when it started, latency when it was due.";
         html.tag("p").class("muted").text(&format!("One row is {length}; {explained}"));
         let place = |name: &str| series.columns.iter().position(|column| column == name);
         let columns: Vec<_> = COLUMNS.iter().filter_map(|&(name, head)| Some((name, head, place(name)?))).collect();

@@ -23,8 +23,7 @@ const ATTEMPTS: usize = 24;
 
 /// Writes the figure.
 pub fn render(html: &mut Html, report: &Report) {
-    let all = &report.retries.waterfalls;
-    let shown = &all[..all.len().min(ROWS)];
+    let shown = &chosen(&report.retries.waterfalls)[..];
     if shown.is_empty() {
         empty(html, "waterfall", "Exchanges, attempt by attempt", "No exchange took more than one attempt.");
         return;
@@ -42,6 +41,16 @@ pub fn render(html: &mut Html, report: &Report) {
     figure(html, &about, |svg| draw(svg, shown), |html| numbers_behind(html, shown));
 }
 
+/// At most [`ROWS`] exchanges, as many for each reason they were chosen for.
+fn chosen(all: &[Waterfall]) -> Vec<&Waterfall> {
+    let turn = |at: usize| all[..at].iter().filter(|earlier| earlier.chosen == all[at].chosen).count();
+    let mut places: Vec<usize> = (0..all.len().min(200)).collect();
+    places.sort_by_key(|&at| (turn(at), at));
+    places.truncate(ROWS);
+    places.sort_unstable();
+    places.into_iter().map(|at| &all[at]).collect()
+}
+
 /// The first attempt that came more than a millisecond before the server had allowed.
 fn earliest(exchange: &Waterfall) -> Option<&WaterfallAttempt> {
     exchange
@@ -51,8 +60,8 @@ fn earliest(exchange: &Waterfall) -> Option<&WaterfallAttempt> {
         .map(|pair| &pair[1])
 }
 
-fn draw(svg: &mut Svg<'_>, shown: &[Waterfall]) {
-    let drawn = |exchange: &Waterfall| exchange.attempts.iter().take(ATTEMPTS).map(|attempt| attempt.end_us).max().unwrap_or_default();
+fn draw(svg: &mut Svg<'_>, shown: &[&Waterfall]) {
+    let drawn = |exchange: &&Waterfall| exchange.attempts.iter().take(ATTEMPTS).map(|attempt| attempt.end_us).max().unwrap_or_default();
     let end = shown.iter().map(drawn).max().unwrap_or_default();
     let x = Scale::linear((0.0, end.max(1) as f64), (LEFT, RIGHT));
     let bottom = shown.len() as f64 * STEP + 8.0;
@@ -120,7 +129,7 @@ fn ink_of(ending: &str) -> Ink {
     }
 }
 
-fn numbers_behind(html: &mut Html, shown: &[Waterfall]) {
+fn numbers_behind(html: &mut Html, shown: &[&Waterfall]) {
     html.tag("details").with(|html| {
         html.tag("summary").text("The numbers behind this figure");
         html.tag("p").class("muted").text("Times are from the moment the exchange was due.");
