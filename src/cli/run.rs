@@ -96,7 +96,8 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
         transports: Arc::clone(&rig.transports),
     };
     let started_unix_us = rig.clock.unix_us(Offset::START);
-    let tally = || Tally::new(plan, started_unix_us);
+    let base_url = rig.base_url.clone();
+    let tally = || Tally::new(plan, started_unix_us).aimed_at(&base_url);
     let running = match engine::start(&setup, tally) {
         Ok(running) => running,
         Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
@@ -114,7 +115,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     Outcome {
         analysis: analyse(plan, &rig, ran, proxy, ended_by, tally()),
         ended_by,
-        base_url: rig.base_url.clone(),
+        base_url,
         path: rig.path.clone(),
         started_unix_us,
         arrivals_digest,
@@ -167,8 +168,9 @@ fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
 }
 
 fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
-    let answers: u64 = outcome.analysis.metrics.by_status_code.iter().map(|row| row.count).sum();
-    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, answers > 0, outcome.analysis.accounting.started > 0);
+    let accounting = &outcome.analysis.accounting;
+    let any_answer = accounting.ok + accounting.error_answers > 0;
+    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, any_answer, accounting.started > 0);
     let finished_unix_us = clock.unix_us(clock.now());
     let run = Run {
         id: id.to_owned(),
