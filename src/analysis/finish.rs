@@ -175,6 +175,9 @@ impl Tally {
         ] {
             histograms_of(&mut all, "judged", kind, apart, corrected);
         }
+        for (stage, heard) in self.plan.load.stages.iter().zip(&self.stages).filter(|(stage, _)| stage.judged) {
+            histograms_of(&mut all, &stage.name, "response", &heard.times.response, matches!(stage.shape, Shape::Open(_)));
+        }
         let steps = self.plan.scenarios.iter().flat_map(|scenario| scenario.steps.iter().enumerate());
         for ((step_ix, step), heard) in steps.zip(self.operations.iter().flatten()) {
             histograms_of(&mut all, &step.operation, "response", &heard.times.response, open && step_ix == 0);
