@@ -162,9 +162,11 @@ fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
 }
 
 fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
-    terminal::error(&error.to_string());
+    let error_text = error.to_string();
+    let why = plan.secrets.mask(&error_text);
+    terminal::error(&why);
     terminal::help(error.help());
-    never_began(plan, EndedBy::TargetLost, &error.to_string())
+    never_began(plan, EndedBy::TargetLost, &why)
 }
 
 fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
@@ -172,6 +174,7 @@ fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outco
     let any_answer = accounting.ok + accounting.error_answers > 0;
     let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, any_answer, accounting.started > 0);
     let finished_unix_us = clock.unix_us(clock.now());
+    let mask = |text: &str| plan.secrets.mask(text).into_owned();
     let run = Run {
         id: id.to_owned(),
         started_at: rfc3339(outcome.started_unix_us),
@@ -181,7 +184,7 @@ fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outco
         complete: outcome.ended_by == EndedBy::Schedule,
         ended_by: outcome.ended_by,
         exit_code: exit as u8,
-        labels: args.label.iter().map(|(name, value)| (name.clone(), plan.secrets.mask(value).into_owned())).collect::<BTreeMap<_, _>>(),
+        labels: args.label.iter().map(|(name, value)| (mask(name), mask(value))).collect::<BTreeMap<_, _>>(),
         arrivals_digest: format!("{:016x}", outcome.arrivals_digest),
         decisions_digest: format!("{:016x}", outcome.decisions_digest),
         host: surroundings::host(),
