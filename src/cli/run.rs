@@ -36,7 +36,12 @@ pub fn run(args: &RunArgs) -> Exit {
         Err(error) => return refuse(&error),
     };
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(carry_out(&plan, &id, args)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(carry_out(&plan, &id, args));
+            // A name that is still being resolved when a signal comes must not keep the report waiting.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => {
             terminal::error(&format!("the system gives no event loop: {error}"));
             return Exit::Setup;
