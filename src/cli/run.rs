@@ -59,7 +59,7 @@ fn refuse(error: &FolderError) -> Exit {
     terminal::error(&error.to_string());
     match error {
         FolderError::HoldsReport(_) => Exit::Usage,
-        FolderError::NotWritable { .. } => Exit::Setup,
+        FolderError::NotWritable { .. } | FolderError::NotWritten { .. } => Exit::Setup,
     }
 }
 
@@ -228,7 +228,7 @@ fn target_facts(plan: &Plan, base_url: String, path: Vec<String>) -> TargetFacts
         ],
         clock_skew_ms: None,
         responders: Vec::new(),
-        path,
+        path: path.iter().map(|stop| plan.secrets.mask(stop).into_owned()).collect(),
     }
 }
 
@@ -238,14 +238,17 @@ fn finish(report: &Report, plan: &Plan, folder: &Folder, args: &RunArgs) -> Exit
     let written = report::files(report, &formats).into_iter().try_for_each(|(name, bytes)| folder.write(&name, &bytes));
     let text = if args.quiet { one_line(report) } else { report::text::render(report, terminal::colour_out()) };
     terminal::print(&text);
-    if !args.quiet {
-        terminal::print(&format!("  report    {}\n", folder.path().join("report.html").display()));
-    }
+    let exit = Exit::from_code(report.run.exit_code);
     if let Err(error) = written {
         terminal::error(&error.to_string());
-        return Exit::Setup;
+        terminal::help("what is printed above is all that is left of the run; make room, or choose another folder with --out");
+        return exit.without_report();
     }
-    Exit::from_code(report.run.exit_code)
+    if !args.quiet {
+        let first = if formats.contains(&Format::Html) { "report.html" } else { "report.json" };
+        terminal::print(&format!("  report    {}\n", folder.path().join(first).display()));
+    }
+    exit
 }
 
 /// The verdict of a quiet run.
