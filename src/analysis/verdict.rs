@@ -144,6 +144,7 @@ fn failed(gates: &[GateFacts]) -> String {
     let first = failed.first().map_or_else(String::new, |gate| format!("“{}”: {}", gate.name, gate.reason));
     match failed.len() {
         1 if gates.len() == 1 => format!("The gate failed. {first}."),
+        2 if gates.len() == 2 => format!("Both gates failed. {first}."),
         n if n == gates.len() => format!("All {n} gates failed. {first}."),
         n => format!("{n} of {} gates failed. {first}.", gates.len()),
     }
@@ -171,6 +172,7 @@ fn passed(gates: &[GateFacts]) -> String {
     match gates.len() {
         0 => "There are no gates: nothing was decided.".to_owned(),
         1 => "The gate passed.".to_owned(),
+        2 => "Both gates passed.".to_owned(),
         n => format!("All {n} gates passed."),
     }
 }
