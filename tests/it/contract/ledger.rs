@@ -70,7 +70,7 @@ fn many_answers_with_one_cause_are_one_finding() {
     assert_eq!((finding.stages.len(), finding.operations.len()), (3, 3));
     assert_eq!(finding.faults.iter().copied().collect::<Vec<_>>(), [RuleIx(4)]);
     assert_eq!((finding.status, finding.code.as_deref(), finding.responder), (Some(429), Some("RATE_LIMIT_EXCEEDED"), Responder::Target));
-    assert_eq!(finding.title(), "429 RATE_LIMIT_EXCEEDED reset-vs-body: header:X-RateLimit-Reset (differs)");
+    assert_eq!(finding.title(), "429 RATE_LIMIT_EXCEEDED: the reset header contradicts the body (X-RateLimit-Reset)");
     assert_eq!(finding.evidence.len(), SAMPLES);
     let sample = &finding.evidence[0];
     assert!(
