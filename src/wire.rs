@@ -106,13 +106,15 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A request, as far as contract checks and fault rules look at it.
+/// A request, as far as contract checks look at it and a finding shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
     /// The method.
     pub method: &'a Method,
     /// The path without the query.
     pub path: &'a str,
+    /// The query without its question mark, where there is one.
+    pub query: Option<&'a str>,
     /// The headers as sent, without our own.
     pub headers: &'a HeaderMap,
     /// The body as sent; empty where there was none.

@@ -89,7 +89,12 @@ fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
         Status::Invalid
     } else if any(Decision::Fail) {
         Status::Fail
-    } else if any(Decision::Inconclusive) || evidence.accounting.scheduled == 0 || evidence.without_success.is_some() {
+    } else if any(Decision::Inconclusive)
+        || evidence.accounting.scheduled == 0
+        || evidence.without_success.is_some()
+        || evidence.interrupted
+    {
+        // A part of a run passes nothing: what was not seen might have failed.
         Status::Inconclusive
     } else {
         Status::Pass
@@ -136,9 +141,10 @@ fn not_believed(problems: &[String]) -> String {
 
 fn failed(gates: &[GateFacts]) -> String {
     let failed: Vec<&GateFacts> = gates.iter().filter(|gate| gate.decision == Decision::Fail).collect();
-    let first = failed.first().map_or_else(String::new, |gate| format!("`{}`: {}", gate.name, gate.reason));
+    let first = failed.first().map_or_else(String::new, |gate| format!("“{}”: {}", gate.name, gate.reason));
     match failed.len() {
         1 if gates.len() == 1 => format!("The gate failed. {first}."),
+        2 if gates.len() == 2 => format!("Both gates failed. {first}."),
         n if n == gates.len() => format!("All {n} gates failed. {first}."),
         n => format!("{n} of {} gates failed. {first}.", gates.len()),
     }
@@ -153,8 +159,10 @@ fn undecided(evidence: &Evidence<'_>, gates: &[GateFacts]) -> String {
     if evidence.accounting.scheduled == 0 {
         return String::new();
     }
-    let first = open.first().map_or_else(String::new, |gate| format!("`{}`: {}", gate.name, gate.reason));
+    let first = open.first().map_or_else(String::new, |gate| format!("“{}”: {}", gate.name, gate.reason));
     match (open.len(), gates.len()) {
+        (0, 0) => "There are no gates: nothing was decided.".to_owned(),
+        (0, all) => format!("No gate failed so far ({all} of {all} would have passed on this part)."),
         (1, 1) => format!("The gate could not be decided. {first}."),
         (n, all) => format!("No gate failed, but {n} of {all} could not be decided. {first}."),
     }
@@ -164,6 +172,7 @@ fn passed(gates: &[GateFacts]) -> String {
     match gates.len() {
         0 => "There are no gates: nothing was decided.".to_owned(),
         1 => "The gate passed.".to_owned(),
+        2 => "Both gates passed.".to_owned(),
         n => format!("All {n} gates passed."),
     }
 }

@@ -3,6 +3,7 @@
 //! Whatever a target sends ends up in reports, tickets and terminals: secrets are replaced before anything is cut, control
 //! characters are made visible, and a curl line can be pasted into a shell without running what a target made up.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::HeaderMap;
@@ -42,7 +43,7 @@ impl Evidence {
         secrets: &Secrets,
     ) -> Evidence {
         let mask = Mask(secrets);
-        let line = format!("{} {}", request.method, mask.text(request.path));
+        let line = format!("{} {}", request.method, mask.text(&place(request)));
         let response = match response {
             Some(response) => {
                 let line = format!("{} {}", response.status, crate::contract::phrase::phrases(response.status).first().unwrap_or(&""));
@@ -129,8 +130,16 @@ impl Mask<'_> {
             };
         }
         let comment = line.find("   #").map(|at| line.split_off(at)).unwrap_or_default();
-        let _ = write!(line, " {}{comment}", argument(&format!("{base_url}{}", self.0.mask(request.path))));
+        let _ = write!(line, " {}{comment}", argument(&format!("{base_url}{}", self.0.mask(&place(request)))));
         line
+    }
+}
+
+/// Path and query as they stood on the request line.
+fn place<'r>(request: &RequestFacts<'r>) -> Cow<'r, str> {
+    match request.query {
+        Some(query) => Cow::Owned(format!("{}?{query}", request.path)),
+        None => Cow::Borrowed(request.path),
     }
 }
 
@@ -219,7 +228,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_bytes(value).expect("a header value"));
         }
-        let request = RequestFacts { method: &method, path: "/v1/x", headers: &map, body };
+        let request = RequestFacts { method: &method, path: "/v1/x", query: Some("page=2&key=s3cr3t-value"), headers: &map, body };
         let none = HeaderMap::new();
         let response = ResponseFacts {
             status: 500,
@@ -238,11 +247,14 @@ mod tests {
         let headers: [(&str, &[u8]); 3] =
             [("authorization", b"Bearer s3cr3t-value"), ("x-brownout-exchange", b"1/2"), ("content-type", b"application/json")];
         let found = evidence(Method::POST, &headers, b"{\"t\":\"s3cr3t-value\"}", b"{\"echo\":\"s3cr3t-value\"}");
-        assert_eq!(found.request, "POST /v1/x\nauthorization: Bearer $TOKEN\ncontent-type: application/json\n\n{\"t\":\"$TOKEN\"}");
+        assert_eq!(
+            found.request,
+            "POST /v1/x?page=2&key=$TOKEN\nauthorization: Bearer $TOKEN\ncontent-type: application/json\n\n{\"t\":\"$TOKEN\"}"
+        );
         assert_eq!(found.response, "500 Internal Server Error\n\n{\"echo\":\"$TOKEN\"}");
         assert_eq!(
             found.curl,
-            "curl -sS -i -X 'POST' -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' --data-raw \"{\\\"t\\\":\\\"$TOKEN\\\"}\" 'http://127.0.0.1:1/v1/x'"
+            "curl -sS -i -X 'POST' -H \"authorization: Bearer $TOKEN\" -H 'content-type: application/json' --data-raw \"{\\\"t\\\":\\\"$TOKEN\\\"}\" \"http://127.0.0.1:1/v1/x?page=2&key=$TOKEN\""
         );
     }
 
@@ -261,7 +273,11 @@ mod tests {
         let found = evidence(Method::GET, &[("x-a", b"a\xffb")], b"", "{\"m\":\"\u{1b}[31m\u{202e}x\u{0}\"}\n".as_bytes());
         assert!(found.response.ends_with("{\"m\":\"\\u{1b}[31m\\u{202e}x\\u{0}\"}\n"), "{}", found.response);
         assert!(found.request.contains("x-a: a\\xFFb"), "{}", found.request);
-        assert!(evidence(Method::POST, &[], b"\x00\x01", b"").curl.contains("--data-binary @body 'http://127.0.0.1:1/v1/x'   # 2 bytes"));
+        assert!(
+            evidence(Method::POST, &[], b"\x00\x01", b"")
+                .curl
+                .contains("--data-binary @body \"http://127.0.0.1:1/v1/x?page=2&key=$TOKEN\"   # 2 bytes")
+        );
     }
 
     #[test]

@@ -96,10 +96,21 @@ pub struct Finding {
 impl Finding {
     /// One line: what is wrong, with what.
     pub fn title(&self) -> String {
-        let name = catalogue::find(self.check).map_or(self.check, |check| check.name);
-        let status = self.status.map(|status| format!("{status} ")).unwrap_or_default();
-        let code = self.code.as_deref().map(|code| format!("{code} ")).unwrap_or_default();
-        format!("{status}{code}{name}: {} ({})", self.instance_path, self.cause)
+        let complaint = catalogue::find(self.check).map_or(self.check, |check| check.complaint);
+        let status = self.status.map(|status| status.to_string());
+        let answer = [status.as_deref(), self.code.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let answer = if answer.is_empty() { answer } else { format!("{answer}: ") };
+        format!("{answer}{complaint}{}", self.place())
+    }
+
+    /// The member or header in question, where the complaint does not name it by itself.
+    fn place(&self) -> String {
+        let path = self.instance_path.strip_prefix("header:").unwrap_or(&self.instance_path);
+        match (path, self.check) {
+            ("$" | "status" | "", _) => String::new(),
+            (path, "B03" | "H02") => format!(" ({path}, {})", self.cause),
+            (path, _) => format!(" ({path})"),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ impl Contract {
     fn lint_example(&self, example: &Example) -> Vec<Lint> {
         let terms = Terms { profile: Profile::Strict, undocumented: Severity::High, secrets: Arc::new(Secrets::default()) };
         let none = HeaderMap::new();
-        let request = RequestFacts { method: &Method::GET, path: "/", headers: &none, body: b"" };
+        let request = RequestFacts { method: &Method::GET, path: "/", query: None, headers: &none, body: b"" };
         let response = ResponseFacts {
             status: example.status,
             headers: &example.headers,

@@ -201,7 +201,13 @@ fn judge<R: Recorder>(
     reply: &Reply,
     body: &[u8],
 ) {
-    let facts = RequestFacts { method: &step.method, path: request.path.path(), headers: &request.headers, body: &request.body };
+    let facts = RequestFacts {
+        method: &step.method,
+        path: request.path.path(),
+        query: request.path.query(),
+        headers: &request.headers,
+        body: &request.body,
+    };
     let clock = worker.timer.clock();
     let response = reply.head.as_ref().map(|head| ResponseFacts {
         status: head.status,

@@ -7,8 +7,10 @@ use super::wording::{self, NAME, SENTENCE, Tone};
 use crate::analysis::GateFacts;
 use crate::gate::Decision;
 
-/// Gates shown; the others are counted.
-const GATES: usize = 8;
+/// Gates shown where all passed; the others are counted.
+const GATES: usize = 3;
+/// Gates shown at most, where more than that did not pass.
+const TROUBLED_GATES: usize = 8;
 
 /// The verdict in lines, each ended; `colour` adds ANSI colours to the words that carry the verdict.
 pub fn render(report: &Report, colour: bool) -> String {
@@ -58,7 +60,8 @@ fn push(out: &mut String, text: &str) {
 /// The gates as a table: decision, name, requirement, actual, interval or reason.
 fn gates(out: &mut String, report: &Report, paint: Paint) {
     let gates = wording::gates_by_weight(report);
-    let shown = &gates[..gates.len().min(GATES)];
+    let troubled = gates.iter().filter(|(_, gate)| gate.decision != Decision::Pass).count();
+    let (shown, rest) = gates.split_at(gates.len().min(troubled.clamp(GATES, TROUBLED_GATES)));
     let cells: Vec<[String; 4]> = shown.iter().map(|(_, gate)| row(gate)).collect();
     let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2)];
@@ -71,8 +74,10 @@ fn gates(out: &mut String, report: &Report, paint: Paint) {
     }
     if gates.is_empty() {
         push(out, "  no gates in the plan: nothing was decided");
-    } else if gates.len() > shown.len() {
-        push(out, &format!("  … and {} more gates, in the report", gates.len() - shown.len()));
+    } else if !rest.is_empty() {
+        let more = if rest.len() == 1 { "gate" } else { "gates" };
+        let passed = rest.iter().all(|(_, gate)| gate.decision == Decision::Pass);
+        push(out, &format!("  … and {} more {more}{}, in the report", rest.len(), if passed { " that passed" } else { "" }));
     }
     out.push('\n');
 }

@@ -132,10 +132,15 @@ pub fn where_and_why(gate: &GateFacts) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-/// The gates as people want to read them: those that failed first, in plan order otherwise.
+/// The gates as people want to read them: what failed first, then what could not be decided, in plan order otherwise.
 pub fn gates_by_weight(report: &Report) -> Vec<(usize, &GateFacts)> {
     let mut gates: Vec<_> = report.verdict.gates.iter().enumerate().collect();
-    gates.sort_by_key(|(_, gate)| Reverse(gate.decision == Decision::Fail));
+    gates.sort_by_key(|(_, gate)| match gate.decision {
+        Decision::Fail => 0,
+        Decision::Inconclusive => 1,
+        Decision::NotDecided => 2,
+        Decision::Pass => 3,
+    });
     gates
 }
 

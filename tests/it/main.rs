@@ -11,6 +11,7 @@ mod engine; // a plan is carried out and accounted for, to the last arrival
 mod fault; // the same plan and seed decide the same faults
 mod plan; // plans are read, and every problem in one is shown at its place
 mod proxy; // faults arrive on the wire as the plan says
+mod readme; // the reference says what the code does
 mod report; // documents show what report.json says, and nothing hostile survives
 mod retry; // policies wait as long as they say
 mod target; // a documented mistake causes the documented error // commands, messages and exit codes, by starting the binary

@@ -85,7 +85,7 @@ fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
 /// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
 fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
-    let request = RequestFacts { method: &head.method, path: head.uri.path(), headers: &head.headers, body: &[] };
+    let request = RequestFacts { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &[] };
     let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };
     let response = ResponseFacts {
         status: answer.status,

@@ -136,7 +136,8 @@ fn listed(names: &[String]) -> String {
 }
 
 fn sources(finding: &FindingFacts) -> Option<String> {
-    (!finding.sources.is_empty()).then(|| listed(&finding.sources))
+    (!finding.sources.is_empty())
+        .then(|| finding.sources.iter().take(6).map(|source| line(source, SENTENCE)).collect::<Vec<_>>().join("; "))
 }
 
 fn evidence(html: &mut Html, samples: &[Evidence], most: usize) {

@@ -77,7 +77,12 @@ fn worst(html: &mut Html, report: &Report) {
                 1 => "the one finding".to_owned(),
                 n => format!("worst of {}", wording::counted(n, "finding")),
             };
-            tile(html, finding.severity.word(), |tag| tag, &format!("{others}: {}", line(&finding.title, 70)));
+            tile(
+                html,
+                finding.severity.word(),
+                |tag| tag,
+                &format!("{others}: {}, {}", line(&finding.check, 8), wording::answers(finding.count)),
+            );
         }
         None if report.contract.is_none() => tile(html, NOTHING, |tag| tag, "findings: no answer was held to a contract"),
         None => tile(html, "none", |tag| tag, "findings: every inspected answer was as documented"),

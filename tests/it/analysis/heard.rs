@@ -157,7 +157,7 @@ impl Run {
 
     fn tell(&mut self, id: &ExchangeId, attempt: &Attempt, judged: Option<&Judged<'_>>) {
         let headers = HeaderMap::new();
-        let request = RequestFacts { method: &Method::GET, path: "/v1/things", headers: &headers, body: b"" };
+        let request = RequestFacts { method: &Method::GET, path: "/v1/things", query: None, headers: &headers, body: b"" };
         let response = attempt.ending.status().map(|status| ResponseFacts {
             status,
             headers: &headers,

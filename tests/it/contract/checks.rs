@@ -419,7 +419,7 @@ fn a_body_cut_short_is_p03_and_other_failures_are_nobodys_contract() {
     let contract = shipped();
     let terms = Terms { profile: Profile::Core, undocumented: Severity::High, secrets: Default::default() };
     let headers = HeaderMap::new();
-    let request = RequestFacts { method: &Method::GET, path: "/v1/x", headers: &headers, body: b"" };
+    let request = RequestFacts { method: &Method::GET, path: "/v1/x", query: None, headers: &headers, body: b"" };
     let found = |failure| contract.check_failure(&terms, &request, failure).into_iter().map(|v| (v.check, v.actual)).collect::<Vec<_>>();
     assert_eq!(found(Failure::BodyCutShort { received: 10, reset: false }), [("P03", "connection closed after 10 bytes of it".to_owned())]);
     assert_eq!(found(Failure::Reset), []);
@@ -430,7 +430,7 @@ fn the_severity_of_what_is_undocumented_is_the_plans() {
     let contract = shipped();
     let trial = missing(&contract).status(418).member("code", None).member("error", Some(json!("I'm a teapot")));
     let terms = Terms { profile: Profile::Core, undocumented: Severity::Low, secrets: Default::default() };
-    let request = RequestFacts { method: &trial.method, path: &trial.path, headers: &trial.request_headers, body: b"" };
+    let request = RequestFacts { method: &trial.method, path: &trial.path, query: None, headers: &trial.request_headers, body: b"" };
     let response = trial.response();
     let judged = contract.check(&terms, &request, &response);
     assert_eq!((judged.violations[0].check, judged.violations[0].severity), ("S01", Severity::Low));

@@ -26,7 +26,8 @@ fn ledger(contract: &Contract) -> Ledger {
 /// Where in the run an answer stands: its number is its second.
 fn note(ledger: &mut Ledger, trial: &Trial<'_>, at: u64, injected: Option<RuleIx>) -> Option<Severity> {
     let terms = Terms { profile: trial.profile, undocumented: Severity::High, secrets: Arc::new(trial.secrets.clone()) };
-    let request = RequestFacts { method: &trial.method, path: &trial.path, headers: &trial.request_headers, body: b"{\"title\":\"x\"}" };
+    let request =
+        RequestFacts { method: &trial.method, path: &trial.path, query: None, headers: &trial.request_headers, body: b"{\"title\":\"x\"}" };
     let response = trial.response();
     let judged = trial.contract.check(&terms, &request, &response);
     let sighting = Sighting {
@@ -69,7 +70,7 @@ fn many_answers_with_one_cause_are_one_finding() {
     assert_eq!((finding.stages.len(), finding.operations.len()), (3, 3));
     assert_eq!(finding.faults.iter().copied().collect::<Vec<_>>(), [RuleIx(4)]);
     assert_eq!((finding.status, finding.code.as_deref(), finding.responder), (Some(429), Some("RATE_LIMIT_EXCEEDED"), Responder::Target));
-    assert_eq!(finding.title(), "429 RATE_LIMIT_EXCEEDED reset-vs-body: header:X-RateLimit-Reset (differs)");
+    assert_eq!(finding.title(), "429 RATE_LIMIT_EXCEEDED: the reset header contradicts the body (X-RateLimit-Reset)");
     assert_eq!(finding.evidence.len(), SAMPLES);
     let sample = &finding.evidence[0];
     assert!(
@@ -233,7 +234,7 @@ fn two_hundred_thousand_violating_answers_are_a_few_findings_at_constant_memory(
         .collect();
     for n in 0..200_000u64 {
         let trial = &trials[Seed(1).draw("trial").with(n).below(500) as usize];
-        let request = RequestFacts { method: &trial.method, path: &trial.path, headers: &trial.request_headers, body: b"" };
+        let request = RequestFacts { method: &trial.method, path: &trial.path, query: None, headers: &trial.request_headers, body: b"" };
         let response = trial.response();
         // Judging is not what is measured here: one judgement serves many notes.
         if n < 500 || n % 50 == 0 {

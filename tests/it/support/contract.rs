@@ -89,7 +89,7 @@ impl<'c> Trial<'c> {
     /// What is wrong with it.
     pub fn violations(&self) -> Vec<Violation> {
         let terms = Terms { profile: self.profile, undocumented: Severity::High, secrets: Arc::new(self.secrets.clone()) };
-        let request = RequestFacts { method: &self.method, path: &self.path, headers: &self.request_headers, body: b"" };
+        let request = RequestFacts { method: &self.method, path: &self.path, query: None, headers: &self.request_headers, body: b"" };
         self.contract.check(&terms, &request, &self.response()).violations
     }
 

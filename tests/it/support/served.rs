@@ -66,7 +66,7 @@ impl Served {
         let sent: HeaderMap = [(HeaderName::from_static("host"), "127.0.0.1".parse().expect("a value"))].into_iter().collect();
         let method: Method = method.parse().expect("a method");
         let path = path.split('?').next().unwrap_or(path);
-        let request = RequestFacts { method: &method, path, headers: &sent, body: b"" };
+        let request = RequestFacts { method: &method, path, query: None, headers: &sent, body: b"" };
         let clock = Clock::new();
         let response = ResponseFacts {
             status: answer.status,
