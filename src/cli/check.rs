@@ -7,6 +7,7 @@ use crate::contract::{Contract, lint::Lint};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::source::SourceText;
 use crate::plan::{Plan, Problems, contract_file};
+use crate::report::escape;
 
 use super::args::CheckArgs;
 use super::{Exit, load, terminal};
@@ -26,7 +27,8 @@ pub fn check(args: &CheckArgs) -> Exit {
             Ok(plan) => {
                 warn(&plan);
                 let text = if args.print { plan.normalised } else { plan.forecast().to_string() };
-                terminal::print(&text);
+                // Names in a plan are anybody's text.
+                terminal::print(&escape::lines(&text, usize::MAX));
             }
         }
     }

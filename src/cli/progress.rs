@@ -6,10 +6,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::plan::Plan;
 use crate::record::Glance;
+use crate::report::escape;
 use crate::units::{Micros, Offset, three_digits};
 
 /// Elsewhere than on a terminal, a line is printed this often, and at every change of stage.
 const LINE_EVERY: Micros = Micros::from_secs(10);
+
+/// A stage's name takes no more than this many characters of a line.
+const LONGEST_NAME: usize = 40;
 
 /// Shows where the run is. All of it goes to standard error.
 pub struct Progress {
@@ -38,7 +42,7 @@ impl Progress {
         };
         Progress {
             shown,
-            stages: plan.load.stages.iter().map(|stage| (stage.name.clone(), stage.start)).collect(),
+            stages: plan.load.stages.iter().map(|stage| (escape::line(&stage.name, LONGEST_NAME), stage.start)).collect(),
             end: plan.schedule_end(),
             stage: None,
             line_at: Offset::START,

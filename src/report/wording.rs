@@ -90,6 +90,9 @@ pub fn incomplete(report: &Report) -> Option<String> {
     if report.run.complete {
         return None;
     }
+    if report.accounting.scheduled == 0 && report.accounting.attempts == 0 {
+        return Some("The run never began: there is nothing to be seen below.".to_owned());
+    }
     let how = match report.run.ended_by {
         EndedBy::Schedule => "The run is incomplete",
         EndedBy::Sigint => "Interrupted from the keyboard",

@@ -34,6 +34,19 @@ fn nothing_but_text_is_written_to_a_pipe_and_results_are_apart_from_progress() {
 }
 
 #[test]
+fn names_of_a_plan_do_not_move_the_cursor() {
+    let plan = Draft::embedded().steady("200ms", "20/s").text().replace("name = \"steady\"", "name = \"st\\u001b[2J\\u202e\"");
+    let folder = Folder::with_plan(&plan);
+    for line in [folder.check(), folder.check().args(["--print"]), folder.run()] {
+        // A colour that is asked for is not taken out on the way to a pipe, and so neither is anything else.
+        let ended = line.env("CLICOLOR_FORCE", "1").start().ended_with_colour().exits(0);
+        let said = ended.stdout + &ended.stderr;
+        assert!(said.contains("st␛[2J") || said.contains("st\\u001b"), "{said}");
+        assert!(!said.contains("\u{1b}[2J") && !said.contains('\u{202e}'), "{said:?}");
+    }
+}
+
+#[test]
 fn a_quiet_run_says_one_line() {
     let upstream = sound();
     let folder = Folder::with_plan(&Draft::at(&upstream).text());
@@ -70,8 +83,9 @@ fn another_target_can_be_named_on_the_command_line() {
 fn nobody_who_listens_is_no_reason_to_lose_a_run() {
     let upstream = sound();
     let folder = Folder::with_plan(&Draft::at(&upstream).text());
-    folder.run().into_closed_pipe().ended().exits(0);
+    folder.run().into_closed_pipe().with_errors_into_closed_pipe().ended().exits(0);
     assert_eq!(folder.report().accounting.ok, 10);
+    folder.brownout(["run", "missing.toml"]).with_errors_into_closed_pipe().ended().exits(2);
     folder.check().into_closed_pipe().ended().exits(0);
     folder.brownout(["--help"]).into_closed_pipe().ended().exits(0);
 }

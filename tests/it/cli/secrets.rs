@@ -7,13 +7,16 @@ use crate::support::upstream::{Act, Upstream};
 /// A secret with everything that an encoding writes otherwise.
 const SECRET: &str = "t0k/en+\"s3cr\\et\" <&>é=%";
 
-/// How it may come back.
-fn forms() -> Vec<(&'static str, Vec<u8>)> {
+/// A secret that could pass for an error code.
+const WORD: &str = "LIVETOKEN_0123456789";
+
+/// How a secret may come back.
+fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     let percent: String =
-        SECRET.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
-    let json = serde_json::to_string(SECRET).expect("JSON");
+        secret.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let json = serde_json::to_string(secret).expect("JSON");
     vec![
-        ("as it is", SECRET.as_bytes().to_vec()),
+        ("as it is", secret.as_bytes().to_vec()),
         ("percent-encoded", percent.clone().into_bytes()),
         ("percent-encoded in lower case", percent.to_lowercase().into_bytes()),
         ("as a form writes it", percent.replace("%20", "+").into_bytes()),
@@ -47,7 +50,7 @@ fn assert_kept(draft: &Draft, secret: &str, forms: &[(&str, Vec<u8>)]) -> Ended 
 
 #[test]
 fn a_secret_that_the_target_echoes_is_in_no_file_and_no_message() {
-    at_once(forms(), |(how, form)| {
+    at_once(forms(SECRET).into_iter().map(|form| (SECRET, form)).chain([(WORD, forms(WORD).remove(0))]), |(secret, (how, form))| {
         // Everywhere an answer has room: body, code, message, headers.
         let body = [b"{\"error\":{\"code\":\"".as_slice(), &form, b"\",\"message\":\"bad token ", &form, b"\"},\"raw\":\"", &form, b"\"}"]
             .concat();
@@ -56,9 +59,16 @@ fn a_secret_that_the_target_echoes_is_in_no_file_and_no_message() {
         let upstream = Upstream::always(Act::write([head, body].concat()));
         let step = "request = \"POST /v1/responses?key=${token}\"\nheaders = { X-Key = \"${token}\" }\njson = { input = \"${token}\" }";
         let draft = Draft::at(&upstream).contract().step(step).more(VARS).gate("contract.violations(high) == 0").steady("300ms", "20/s");
-        let ended = assert_kept(&draft, SECRET, &forms());
+        let ended = assert_kept(&draft, secret, &forms(secret));
         assert_eq!(ended.code, 1, "{how}: {ended}");
-        assert!(upstream.requests().iter().any(|request| String::from_utf8_lossy(&request.body).contains("s3cr")), "it was sent");
+        assert!(
+            upstream.requests().iter().any(|request| String::from_utf8_lossy(&request.body).contains(if secret == WORD {
+                WORD
+            } else {
+                "s3cr"
+            })),
+            "it was sent"
+        );
     });
 }
 

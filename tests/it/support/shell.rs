@@ -126,6 +126,14 @@ impl Line {
         self
     }
 
+    /// The same with standard error.
+    pub fn with_errors_into_closed_pipe(mut self) -> Line {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.command.stderr(writer);
+        self
+    }
+
     /// Starts it.
     pub fn start(mut self) -> Started {
         let mut child = self.command.spawn().expect("the command starts");
@@ -213,7 +221,15 @@ impl Started {
     }
 
     /// Waits for its end.
-    pub fn ended(mut self) -> Ended {
+    pub fn ended(self) -> Ended {
+        let ended = self.ended_with_colour();
+        let escapes = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
+        assert!(!escapes(&ended.stdout) && !escapes(&ended.stderr), "control characters in {ended:?}");
+        ended
+    }
+
+    /// Waits for its end; what it writes may hold escapes, since they were asked for.
+    pub fn ended_with_colour(mut self) -> Ended {
         let mut child = self.child.take().expect("it was started");
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
@@ -251,12 +267,10 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// What holds of every end: no panic, no internal error, no escape in what is written to a pipe.
+    /// What holds of every end: no panic, no internal error.
     fn assert_sane(&self) {
         assert!(![-1, 70, 101].contains(&self.code), "{self}");
         assert!(!self.stderr.contains("panicked") && !self.stderr.contains("internal error:"), "{self}");
-        let escapes = |text: &str| text.chars().any(|c| c.is_control() && c != '\n');
-        assert!(!escapes(&self.stdout) && !escapes(&self.stderr), "control characters in {self:?}");
     }
 
     /// Panics with everything that was said where the exit code is another.
