@@ -21,7 +21,10 @@ pub struct Secrets {
 
 impl Secrets {
     /// Declares a value; `name` is shown in its place as `$NAME`.
+    ///
+    /// White space around it is no part of the secret: it is what `echo` leaves behind, and not sent in a header.
     pub fn declare(&mut self, name: &str, value: &str) {
+        let value = value.trim();
         if value.len() >= SHORTEST {
             let shown = format!("${}", name.to_uppercase().replace('-', "_"));
             self.values.push((value.to_owned(), shown));
@@ -35,12 +38,13 @@ impl Secrets {
         self.values.iter().map(|(value, _)| value.as_str())
     }
 
-    /// The text with every secret replaced by its name.
+    /// The text with every secret replaced by its name, also where it is spelled otherwise: percent-encoded, or escaped
+    /// as in JSON or HTML, any number of times over.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        self.values
-            .iter()
-            .filter(|(value, _)| text.contains(value))
-            .fold(Cow::Borrowed(text), |text, (value, shown)| Cow::Owned(text.replace(value, shown)))
+        self.values.iter().fold(Cow::Borrowed(text), |text, (value, shown)| match replaced(&text, value, shown) {
+            Some(masked) => Cow::Owned(masked),
+            None => text,
+        })
     }
 
     /// The value of a header, masked; one that carries credentials is replaced whole, except for its scheme.
@@ -54,6 +58,84 @@ impl Secrets {
             _ => Cow::Borrowed("$SECRET"),
         }
     }
+}
+
+/// The text with every spelling of a value replaced; `None` where there is none.
+fn replaced(text: &str, value: &str, shown: &str) -> Option<String> {
+    let (mut masked, mut kept_to) = (String::new(), 0);
+    for (at, _) in text.char_indices() {
+        if at < kept_to {
+            continue;
+        }
+        let here = &text[at..];
+        if let Some(rest) =
+            here.strip_prefix(value).or_else(|| [true, false].iter().find_map(|percent| after_spelling(here, value, *percent)))
+        {
+            masked.push_str(&text[kept_to..at]);
+            masked.push_str(shown);
+            kept_to = text.len() - rest.len();
+        }
+    }
+    (kept_to > 0).then(|| masked + &text[kept_to..])
+}
+
+/// What follows a spelling of the value at the beginning of a text. A `%` is the beginning of an encoded byte or just a
+/// `%`: one or the other throughout.
+fn after_spelling<'t>(text: &'t str, value: &str, percent: bool) -> Option<&'t str> {
+    let mut before = ' ';
+    value.chars().try_fold(text, |rest, c| {
+        // A run of backslashes is taken whole, since escapes may be escaped again.
+        let again = c == '\\' && before == '\\';
+        before = c;
+        let after = after_percent(rest, c).filter(|_| percent).or_else(|| after_character(rest, c));
+        if again { after.or(Some(rest)) } else { after }
+    })
+}
+
+/// What follows one character of a secret, as it is, or escaped in JSON or HTML.
+fn after_character(text: &str, c: char) -> Option<&str> {
+    let bare = text.trim_start_matches('\\');
+    let escaped = bare.len() < text.len();
+    if c == '\\' && escaped {
+        return Some(bare);
+    }
+    let utf16 = escaped.then(|| after_utf16(bare, c)).flatten();
+    utf16
+        .or_else(|| ENTITIES.iter().filter(|(of, _)| *of == c).find_map(|(_, entity)| text.strip_prefix(entity)))
+        .or_else(|| LETTERS.iter().filter(|(of, _)| escaped && *of == c).find_map(|(_, letter)| bare.strip_prefix(*letter)))
+        .or_else(|| bare.strip_prefix(c))
+        .or_else(|| (c == ' ').then(|| text.strip_prefix('+')).flatten())
+        // A header has no room for control characters: there they are left out.
+        .or_else(|| c.is_control().then_some(text))
+}
+
+/// What HTML and XML write for a character.
+const ENTITIES: [(char, &str); 8] =
+    [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;"), ('"', "&#34;"), ('\'', "&#39;"), ('\'', "&#x27;"), ('\'', "&apos;")];
+
+/// What JSON writes after a backslash for a control character.
+const LETTERS: [(char, char); 5] = [('\n', 'n'), ('\r', 'r'), ('\t', 't'), ('\u{8}', 'b'), ('\u{c}', 'f')];
+
+/// What follows the percent-encoded bytes of a character.
+fn after_percent(text: &str, c: char) -> Option<&str> {
+    c.encode_utf8(&mut [0; 4]).bytes().try_fold(text, |rest, expected| {
+        let (value, rest) = rest.strip_prefix('%').and_then(|digits| hex(digits, 2))?;
+        (value == u32::from(expected)).then_some(rest)
+    })
+}
+
+/// What follows `u00e9` and the like, the first backslash being read already; two of them for characters beyond U+FFFF.
+fn after_utf16(text: &str, c: char) -> Option<&str> {
+    c.encode_utf16(&mut [0; 2]).iter().try_fold(text, |rest, expected| {
+        let (value, rest) = rest.trim_start_matches('\\').strip_prefix('u').and_then(|digits| hex(digits, 4))?;
+        (value == u32::from(*expected)).then_some(rest)
+    })
+}
+
+/// A number of so many hexadecimal digits, and what follows it.
+fn hex(text: &str, digits: usize) -> Option<(u32, &str)> {
+    let number = text.get(..digits).filter(|number| number.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    Some((u32::from_str_radix(number, 16).ok()?, &text[digits..]))
 }
 
 #[cfg(test)]
@@ -74,6 +156,36 @@ mod tests {
         assert_eq!(Secrets::default().mask_header("authorization", "Basic dTpw"), "Basic $TOKEN");
         assert_eq!(Secrets::default().mask_header("Cookie", "sid=1"), "$SECRET");
         assert_eq!(Secrets::default().mask_header("accept", "text/html"), "text/html");
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_spelled() {
+        let mut secrets = Secrets::default();
+        secrets.declare("token", "a/b+\"c\\d\\\\e <é𝄞\nz%25\n");
+        for spelling in [
+            "a/b+\"c\\d\\\\e <é𝄞\nz%25",
+            "a%2Fb%2b%22c%5Cd%5c%5Ce%20%3c%C3%A9%F0%9D%84%9E%0Az%2525",
+            "a%2Fb%2B%22c%5Cd%5C%5Ce+<%C3%A9%F0%9D%84%9E%0Az%2525",
+            r#"a/b+\"c\\d\\\\e <é𝄞\nz%25"#,
+            r#"a\/b+\"c\\d\\\\e \u003C\u00E9\ud834\uDD1E\nz%25"#,
+            r#"a\/b+\\\"c\\\\d\\\\\\\\e \\u003c\\u00e9\\ud834\\udd1e\\nz%25"#,
+            "a/b+&quot;c\\d\\\\e &lt;é𝄞\nz%25",
+            "a/b+\"c\\d\\\\e <é𝄞z%25",
+        ] {
+            assert_eq!(secrets.mask(&format!("x{spelling}y")), "x$TOKENy", "{spelling}");
+        }
+        for other in ["a/b+\"c\\d\\\\e <é𝄞\nz%2", "a%2", "%", "\\", "a\\u00", "é%C3"] {
+            assert_eq!(secrets.mask(other), other);
+        }
+    }
+
+    #[test]
+    fn a_line_break_that_came_with_a_secret_is_no_part_of_it() {
+        let mut secrets = Secrets::default();
+        secrets.declare("token", "s3cr3t-value\n");
+        assert_eq!(secrets.mask("s3cr3t-value"), "$TOKEN");
+        secrets.declare("blank", " \n\n   \n");
+        assert_eq!(secrets.values().count(), 1, "nothing but white space is no secret");
     }
 
     #[test]

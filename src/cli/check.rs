@@ -1,5 +1,13 @@
 //! `brownout check`: what is wrong with a plan, or what a run of it can show. Sends nothing.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::contract::{Contract, lint::Lint};
+use crate::plan::problem::{Place, Problem};
+use crate::plan::source::SourceText;
+use crate::plan::{Plan, Problems, contract_file};
+
 use super::args::CheckArgs;
 use super::{Exit, load, terminal};
 
@@ -15,9 +23,39 @@ pub fn check(args: &CheckArgs) -> Exit {
                 terminal::say(problems.render(terminal::colour_err()).trim_end());
                 exit = Exit::Usage;
             }
-            Ok(plan) if args.print => terminal::print(&plan.normalised),
-            Ok(plan) => terminal::print(&plan.forecast().to_string()),
+            Ok(plan) => {
+                warn(&plan);
+                let text = if args.print { plan.normalised } else { plan.forecast().to_string() };
+                terminal::print(&text);
+            }
         }
     }
     exit
+}
+
+/// Shows what is wrong with the plan's contract as a document: it stops nothing.
+fn warn(plan: &Plan) {
+    let Some(used) = &plan.contract else { return };
+    let warnings = Problems::new();
+    let text = source_of(&used.contract);
+    used.contract.lint().iter().for_each(|lint| warnings.add(warning(lint, text.as_ref())));
+    if !warnings.is_empty() {
+        terminal::say(&format!("{}\n", warnings.render(terminal::colour_err()).trim_end()));
+    }
+}
+
+/// The contract's text once more, as it was read.
+fn source_of(contract: &Contract) -> Option<Arc<SourceText>> {
+    let file = contract.source.file.as_str();
+    let built_in = file.strip_suffix(" (built in)").and_then(contract_file::shipped).map(|text| SourceText::new(file, text));
+    built_in.or_else(|| SourceText::read(Path::new(file), file).ok())
+}
+
+fn warning(lint: &Lint, text: Option<&Arc<SourceText>>) -> Problem {
+    let what = format!("{} [{}]", lint.message, lint.check);
+    let problem = match text {
+        Some(source) => Problem::at(Place { source: Arc::clone(source), span: source.span_of_line(lint.contract_ref.line) }, what),
+        None => Problem::nowhere(format!("{}:{}: {what}", lint.contract_ref.file, lint.contract_ref.line)),
+    };
+    problem.help("clients are written after examples: correct it in the document, and in the contract").warning()
 }

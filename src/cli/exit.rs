@@ -45,6 +45,14 @@ impl Exit {
 }
 
 impl Exit {
+    /// The code of a run whose report could not be written: what comes before 3 stays.
+    pub fn without_report(self) -> Exit {
+        match self {
+            Exit::Internal | Exit::Interrupted | Exit::Terminated => self,
+            _ => Exit::Setup,
+        }
+    }
+
     const ALL: [Exit; 9] = [
         Exit::Pass,
         Exit::Fail,
@@ -66,6 +74,13 @@ impl Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_report_is_an_error_of_the_setup_unless_something_worse_happened() {
+        assert_eq!([Exit::Pass, Exit::Fail, Exit::Invalid, Exit::Inconclusive].map(Exit::without_report), [Exit::Setup; 4]);
+        assert_eq!(Exit::Interrupted.without_report(), Exit::Interrupted);
+        assert_eq!(Exit::Internal.without_report(), Exit::Internal);
+    }
 
     #[test]
     fn codes_follow_their_precedence() {

@@ -18,6 +18,9 @@ pub enum FolderError {
     /// The system says no.
     #[error("cannot write to the report folder {path}: {error}; choose another with --out")]
     NotWritable { path: PathBuf, error: std::io::Error },
+    /// It could be written to once, and cannot any more: a full disk, a lost mount.
+    #[error("cannot write {path}: {error}")]
+    NotWritten { path: PathBuf, error: std::io::Error },
 }
 
 impl Folder {
@@ -54,7 +57,7 @@ impl Folder {
         written.and_then(|()| std::fs::rename(&draft, &path)).map_err(|error| {
             // The draft is of no use to anyone; if it cannot be removed either, there is nothing more to say.
             let _ = std::fs::remove_file(&draft);
-            FolderError::NotWritable { path, error }
+            FolderError::NotWritten { path, error }
         })
     }
 }

@@ -29,9 +29,12 @@ pub fn render(args: &ReportArgs) -> Exit {
         return Exit::Pass;
     }
     let beside = args.file.parent().unwrap_or(Path::new("."));
+    // A list of hashes is of all views of a run, beside them; a part of them makes no new one.
+    let whole = args.format.is_empty() && args.out.is_none();
+    let wanted = |name: &str| name != "report.json" && (whole || name != report::SUMS);
     // The folder holds a report by its nature: it is the one that is rendered again.
     let written = Folder::create(args.out.as_deref().unwrap_or(beside), true).and_then(|folder| {
-        report::files(&report, &formats).into_iter().filter(|(name, _)| name != "report.json").try_for_each(|(name, bytes)| {
+        report::files(&report, &formats).into_iter().filter(|(name, _)| wanted(name)).try_for_each(|(name, bytes)| {
             folder.write(&name, &bytes)?;
             terminal::say(&format!("wrote {}", folder.path().join(&name).display()));
             Ok(())

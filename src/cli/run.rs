@@ -36,7 +36,12 @@ pub fn run(args: &RunArgs) -> Exit {
         Err(error) => return refuse(&error),
     };
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(carry_out(&plan, &id, args)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(carry_out(&plan, &id, args));
+            // A name that is still being resolved when a signal comes must not keep the report waiting.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => {
             terminal::error(&format!("the system gives no event loop: {error}"));
             return Exit::Setup;
@@ -54,7 +59,7 @@ fn refuse(error: &FolderError) -> Exit {
     terminal::error(&error.to_string());
     match error {
         FolderError::HoldsReport(_) => Exit::Usage,
-        FolderError::NotWritable { .. } => Exit::Setup,
+        FolderError::NotWritable { .. } | FolderError::NotWritten { .. } => Exit::Setup,
     }
 }
 
@@ -162,9 +167,11 @@ fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
 }
 
 fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
-    terminal::error(&error.to_string());
+    let error_text = error.to_string();
+    let why = plan.secrets.mask(&error_text);
+    terminal::error(&why);
     terminal::help(error.help());
-    never_began(plan, EndedBy::TargetLost, &error.to_string())
+    never_began(plan, EndedBy::TargetLost, &why)
 }
 
 fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
@@ -172,6 +179,7 @@ fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outco
     let any_answer = accounting.ok + accounting.error_answers > 0;
     let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, any_answer, accounting.started > 0);
     let finished_unix_us = clock.unix_us(clock.now());
+    let mask = |text: &str| plan.secrets.mask(text).into_owned();
     let run = Run {
         id: id.to_owned(),
         started_at: rfc3339(outcome.started_unix_us),
@@ -181,7 +189,7 @@ fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outco
         complete: outcome.ended_by == EndedBy::Schedule,
         ended_by: outcome.ended_by,
         exit_code: exit as u8,
-        labels: args.label.iter().map(|(name, value)| (name.clone(), plan.secrets.mask(value).into_owned())).collect::<BTreeMap<_, _>>(),
+        labels: args.label.iter().map(|(name, value)| (mask(name), mask(value))).collect::<BTreeMap<_, _>>(),
         arrivals_digest: format!("{:016x}", outcome.arrivals_digest),
         decisions_digest: format!("{:016x}", outcome.decisions_digest),
         host: surroundings::host(),
@@ -220,7 +228,7 @@ fn target_facts(plan: &Plan, base_url: String, path: Vec<String>) -> TargetFacts
         ],
         clock_skew_ms: None,
         responders: Vec::new(),
-        path,
+        path: path.iter().map(|stop| plan.secrets.mask(stop).into_owned()).collect(),
     }
 }
 
@@ -230,14 +238,17 @@ fn finish(report: &Report, plan: &Plan, folder: &Folder, args: &RunArgs) -> Exit
     let written = report::files(report, &formats).into_iter().try_for_each(|(name, bytes)| folder.write(&name, &bytes));
     let text = if args.quiet { one_line(report) } else { report::text::render(report, terminal::colour_out()) };
     terminal::print(&text);
-    if !args.quiet {
-        terminal::print(&format!("  report    {}\n", folder.path().join("report.html").display()));
-    }
+    let exit = Exit::from_code(report.run.exit_code);
     if let Err(error) = written {
         terminal::error(&error.to_string());
-        return Exit::Setup;
+        terminal::help("what is printed above is all that is left of the run; make room, or choose another folder with --out");
+        return exit.without_report();
     }
-    Exit::from_code(report.run.exit_code)
+    if !args.quiet {
+        let first = if formats.contains(&Format::Html) { "report.html" } else { "report.json" };
+        terminal::print(&format!("  report    {}\n", folder.path().join(first).display()));
+    }
+    exit
 }
 
 /// The verdict of a quiet run.

@@ -33,6 +33,7 @@ pub fn serve(args: &ServeArgs) -> Exit {
         Ok(limits) => limits,
         Err(error) => {
             terminal::error(&error);
+            terminal::help("write off, documented, or a factor such as x100");
             return Exit::Usage;
         }
     };
@@ -41,7 +42,8 @@ pub fn serve(args: &ServeArgs) -> Exit {
         Err(error) => {
             terminal::error(&format!("cannot listen on {}: {error}", args.listen));
             terminal::help("choose another address with --listen, for example --listen 127.0.0.1:0 for any free port");
-            return Exit::Setup;
+            let no_address = error.kind() == std::io::ErrorKind::InvalidInput;
+            return if no_address { Exit::Usage } else { Exit::Setup };
         }
     };
     let (name, version) = (contract.name.clone(), contract.version.clone());

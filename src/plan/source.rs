@@ -65,6 +65,14 @@ impl SourceText {
         u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX)
     }
 
+    /// The bytes of a line, from 1, without its indentation and its line break; empty past the last line.
+    pub fn span_of_line(&self, line: u32) -> Range<usize> {
+        let Some(&start) = self.line_starts.get((line as usize).saturating_sub(1)) else { return self.text.len()..self.text.len() };
+        let line = self.text[start..].lines().next().unwrap_or("");
+        let indentation = line.len() - line.trim_start().len();
+        start + indentation..start + line.trim_end().len().max(indentation)
+    }
+
     /// File and line of a span, as contracts keep them for every clause.
     pub fn source_of(&self, span: &Range<usize>) -> Source {
         Source { file: self.name.clone(), line: self.line_of(span.start) }
@@ -115,6 +123,8 @@ mod tests {
         let two = source.text().find('2').expect("it is there");
         assert_eq!((source.line_of(two), source.column_of(two)), (2, 5));
         assert_eq!((source.line_of(999), source.column_of(999)), (3, 1));
+        assert_eq!(&source.text()[source.span_of_line(2)], "ü = 2");
+        assert_eq!((source.span_of_line(3), source.span_of_line(9)), (13..13, 13..13));
         assert_eq!(&source.text()[source.lines_around(&(two..two + 1))], "ü = 2");
         assert_eq!(source.source_of(&(two..two)), Source { file: "a.toml".into(), line: 2 });
     }

@@ -8,4 +8,5 @@ pub mod markup;
 pub mod notes;
 pub mod sample_report;
 pub mod served;
+pub mod shell;
 pub mod upstream;
