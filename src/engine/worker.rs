@@ -169,7 +169,7 @@ impl<R: Recorder + 'static> Worker<R> {
                 None => return false,
             },
         };
-        self.session_begins(&visit);
+        self.session_begins();
         lane.give(visit);
         true
     }
@@ -198,16 +198,14 @@ impl<R: Recorder + 'static> Worker<R> {
     /// Plays one session of a user of a closed stage.
     pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
         let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
-        self.session_begins(&visit);
+        self.session_begins();
         session::play(self, &lane, &mut session::Room::default(), visit).await;
         self.session_ends();
     }
 
-    fn session_begins(&self, visit: &Visit) {
+    fn session_begins(&self) {
         self.sessions.set(self.sessions.get() + 1);
         self.in_flight.begin();
-        let now = self.timer.clock().now();
-        self.recorder.borrow_mut().started(visit.stage, visit.at, now);
     }
 
     fn session_ends(&self) {
@@ -244,8 +242,11 @@ impl<R: Recorder + 'static> Worker<R> {
         }
     }
 
-    /// What is open in the lanes after their tasks are gone.
+    /// What is open in the lanes after their tasks are gone. A session that its lane had not begun was never started.
     fn cut(&self, how: Outcome, at: Offset) -> Vec<Loose> {
+        for visit in self.lanes.borrow().iter().filter_map(|lane| lane.take()) {
+            self.recorder.borrow_mut().unstarted(visit.stage, visit.at);
+        }
         self.lanes.borrow().iter().chain(&self.closed).filter_map(|lane| lane.cut(how, at)).collect()
     }
 }
