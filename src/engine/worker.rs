@@ -97,8 +97,10 @@ async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome
         async move { pacer::closed_stages(&worker).await }
     });
     let digest = pacer::pace(worker).await;
-    let _ = worker.until(worker.plan.schedule_end()).await;
-    let deadline = worker.timer.clock().now() + worker.plan.load.drain;
+    let end = worker.plan.schedule_end();
+    let _ = worker.until(end).await;
+    // Where arrivals queued beyond the end, the drain has begun then.
+    let deadline = worker.timer.clock().now().min(end) + worker.plan.load.drain;
     let drained = worker.timer.within(deadline, async {
         let _ = closed.await;
         worker.idle_or_cut().await;
@@ -214,21 +216,22 @@ impl<R: Recorder + 'static> Worker<R> {
         self.ended.notify_one();
     }
 
-    /// Waits until an arrival would find a lane; false if the run is stopped before.
-    pub(super) async fn lane_free(&self) -> bool {
+    /// Waits until an arrival would find a lane; false if the run is stopped, or this moment comes, before.
+    pub(super) async fn lane_free(&self, at_most_until: Offset) -> bool {
         let mut stop = self.stop.clone();
-        loop {
-            if self.stopped() != Stop::No {
-                return false;
-            }
+        while self.stopped() == Stop::No && self.timer.clock().now() < at_most_until {
             if !self.free.borrow().is_empty() || self.lanes.borrow().len() < self.shares.open {
                 return true;
             }
-            tokio::select! {
-                () = self.ended.notified() => {}
-                _ = stop.changed() => {}
-            }
+            let change = async {
+                tokio::select! {
+                    () = self.ended.notified() => {}
+                    _ = stop.changed() => {}
+                }
+            };
+            let _ = self.timer.within(at_most_until, change).await;
         }
+        false
     }
 
     /// Waits until no session is open, or the run is to be cut off at once.
