@@ -111,7 +111,7 @@ fn open<R: Recorder>(
     request: &Request<'_>,
 ) {
     if let Some(board) = &worker.board {
-        board.clear(lane.slot);
+        board.claim(id);
     }
     let mut open = lane.open.borrow_mut();
     open.exchange = Some((*id, stage, exchange.policy));

@@ -97,8 +97,10 @@ async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome
         async move { pacer::closed_stages(&worker).await }
     });
     let digest = pacer::pace(worker).await;
-    let _ = worker.until(worker.plan.schedule_end()).await;
-    let deadline = worker.timer.clock().now() + worker.plan.load.drain;
+    let end = worker.plan.schedule_end();
+    let _ = worker.until(end).await;
+    // Where arrivals queued beyond the end, the drain has begun then.
+    let deadline = worker.timer.clock().now().min(end) + worker.plan.load.drain;
     let drained = worker.timer.within(deadline, async {
         let _ = closed.await;
         worker.idle_or_cut().await;
@@ -169,7 +171,7 @@ impl<R: Recorder + 'static> Worker<R> {
                 None => return false,
             },
         };
-        self.session_begins(&visit);
+        self.session_begins();
         lane.give(visit);
         true
     }
@@ -198,16 +200,14 @@ impl<R: Recorder + 'static> Worker<R> {
     /// Plays one session of a user of a closed stage.
     pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
         let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
-        self.session_begins(&visit);
+        self.session_begins();
         session::play(self, &lane, &mut session::Room::default(), visit).await;
         self.session_ends();
     }
 
-    fn session_begins(&self, visit: &Visit) {
+    fn session_begins(&self) {
         self.sessions.set(self.sessions.get() + 1);
         self.in_flight.begin();
-        let now = self.timer.clock().now();
-        self.recorder.borrow_mut().started(visit.stage, visit.at, now);
     }
 
     fn session_ends(&self) {
@@ -216,21 +216,22 @@ impl<R: Recorder + 'static> Worker<R> {
         self.ended.notify_one();
     }
 
-    /// Waits until an arrival would find a lane; false if the run is stopped before.
-    pub(super) async fn lane_free(&self) -> bool {
+    /// Waits until an arrival would find a lane; false if the run is stopped, or this moment comes, before.
+    pub(super) async fn lane_free(&self, at_most_until: Offset) -> bool {
         let mut stop = self.stop.clone();
-        loop {
-            if self.stopped() != Stop::No {
-                return false;
-            }
+        while self.stopped() == Stop::No && self.timer.clock().now() < at_most_until {
             if !self.free.borrow().is_empty() || self.lanes.borrow().len() < self.shares.open {
                 return true;
             }
-            tokio::select! {
-                () = self.ended.notified() => {}
-                _ = stop.changed() => {}
-            }
+            let change = async {
+                tokio::select! {
+                    () = self.ended.notified() => {}
+                    _ = stop.changed() => {}
+                }
+            };
+            let _ = self.timer.within(at_most_until, change).await;
         }
+        false
     }
 
     /// Waits until no session is open, or the run is to be cut off at once.
@@ -244,8 +245,11 @@ impl<R: Recorder + 'static> Worker<R> {
         }
     }
 
-    /// What is open in the lanes after their tasks are gone.
+    /// What is open in the lanes after their tasks are gone. A session that its lane had not begun was never started.
     fn cut(&self, how: Outcome, at: Offset) -> Vec<Loose> {
+        for visit in self.lanes.borrow().iter().filter_map(|lane| lane.take()) {
+            self.recorder.borrow_mut().unstarted(visit.stage, visit.at);
+        }
         self.lanes.borrow().iter().chain(&self.closed).filter_map(|lane| lane.cut(how, at)).collect()
     }
 }
