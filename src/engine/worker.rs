@@ -63,16 +63,21 @@ const GLANCE: Micros = Micros::from_millis(250);
 pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Result<WorkerResult<R>> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let glances = Arc::clone(&job.glances);
-    let (worker, digest, how, ended_at, wall) = runtime.block_on(async move {
+    let (worker, digest, how, ended_at, used) = runtime.block_on(async move {
         let clock = job.setup.clock;
         let timer = Timer::start(clock)?;
         let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
         let worker = Rc::new(Worker::new(job, timer, transport, recorder));
         let watch = tokio::task::spawn_local(show(Rc::clone(&worker), glances));
+        // The clock stands at zero until the run begins: the first tick is the starting shot.
+        let _ = worker.until(Offset::micros(1)).await;
+        let before = thread_cpu();
         let (digest, how) = conduct(&worker).await;
         watch.abort();
         let ended_at = clock.now();
-        Ok::<_, std::io::Error>((worker, digest, how, ended_at, ended_at.since(Offset::START)))
+        let cpu = thread_cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = WorkerUse { cpu, wall: ended_at.since(Offset::START), connections_made: 0 };
+        Ok::<_, std::io::Error>((worker, digest, how, ended_at, used))
     })?;
     // Dropping the tasks closes their connections and leaves what they had open in the lanes.
     drop(runtime);
@@ -82,7 +87,7 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
     Ok(WorkerResult {
         recorder: worker.recorder.into_inner(),
         loose,
-        used: WorkerUse { cpu: thread_cpu(), wall, connections_made },
+        used: WorkerUse { connections_made, ..used },
         ended_at,
         arrivals_digest: digest,
     })
@@ -90,8 +95,6 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
 
 /// The run as one worker goes through it: schedule, then drain.
 async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome) {
-    // The clock stands at zero until the run begins: the first tick is the starting shot.
-    let _ = worker.until(Offset::micros(1)).await;
     let closed = tokio::task::spawn_local({
         let worker = Rc::clone(worker);
         async move { pacer::closed_stages(&worker).await }
