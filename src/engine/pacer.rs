@@ -13,6 +13,7 @@ use crate::units::Offset;
 use crate::workload::{Visit, Visits, closed_visit};
 
 use super::Stop;
+use super::session::Room;
 use super::worker::Worker;
 
 /// Plays the worker's share of the schedule to its end, or until the run is stopped.
@@ -74,11 +75,12 @@ pub(super) async fn closed_stages<R: Recorder + 'static>(worker: &Rc<Worker<R>>)
 }
 
 async fn one_user<R: Recorder + 'static>(worker: &Rc<Worker<R>>, stage: StageIx, users: u32, user: u32, end: Offset) {
+    let mut room = Room::default();
     for iteration in 0.. {
         let now = worker.timer.clock().now();
         if now >= end || worker.stopped() != Stop::No {
             return;
         }
-        worker.play_closed(closed_visit(&worker.plan, stage, users, user, iteration, now), user).await;
+        worker.play_closed(closed_visit(&worker.plan, stage, users, user, iteration, now), user, &mut room).await;
     }
 }

@@ -16,6 +16,7 @@ use crate::units::{Micros, Offset};
 use crate::workload::{Visit, Workload};
 
 use super::lane::{Lane, Shares};
+use super::session::Room;
 use super::{InFlight, Loose, Setup, Stop, WorkerResult, WorkerUse, pacer, session};
 
 /// What a worker's thread is started with.
@@ -187,7 +188,7 @@ impl<R: Recorder + 'static> Worker<R> {
         lanes.push(Rc::clone(&lane));
         let (worker, own) = (Rc::clone(self), Rc::clone(&lane));
         tokio::task::spawn_local(async move {
-            let mut room = session::Room::default();
+            let mut room = Room::default();
             loop {
                 let visit = own.next().await;
                 session::play(&worker, &own, &mut room, visit).await;
@@ -199,10 +200,10 @@ impl<R: Recorder + 'static> Worker<R> {
     }
 
     /// Plays one session of a user of a closed stage.
-    pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
-        let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
+    pub(super) async fn play_closed(&self, visit: Visit, user: u32, room: &mut Room) {
+        let lane = &self.closed[(user / self.workers) as usize];
         self.session_begins(&visit);
-        session::play(self, &lane, &mut session::Room::default(), visit).await;
+        session::play(self, lane, room, visit).await;
         self.session_ends();
     }
 
