@@ -314,10 +314,12 @@ mod linux {
             loop {
                 let mut ready = self.descriptor.readable().await.expect("the runtime outlives its timer");
                 let mut expirations = [0u8; 8];
-                if rustix::io::read(self.descriptor.get_ref(), &mut expirations).is_ok() {
+                let rang = rustix::io::read(self.descriptor.get_ref(), &mut expirations).is_ok();
+                // Even after a ring: it rings once, and the next one is not to find the readiness of this one.
+                ready.clear_ready();
+                if rang {
                     return;
                 }
-                ready.clear_ready();
             }
         }
     }
