@@ -13,6 +13,7 @@ use crate::units::Offset;
 use crate::workload::{Visit, Visits, closed_visit};
 
 use super::Stop;
+use super::session::Room;
 use super::worker::Worker;
 
 /// A run that is cut off counts the arrivals it never started, but not for longer than so many take (some tenths of a second).
@@ -96,6 +97,7 @@ fn users_of(shape: &Shape) -> Option<u32> {
 }
 
 async fn one_user<R: Recorder + 'static>(worker: &Rc<Worker<R>>, user: u32) {
+    let mut room = Room::default();
     for (ix, stage) in worker.plan.load.stages.iter().enumerate() {
         let Some(users) = users_of(&stage.shape).filter(|users| user < *users) else { continue };
         if !worker.until(stage.start).await {
@@ -106,7 +108,7 @@ async fn one_user<R: Recorder + 'static>(worker: &Rc<Worker<R>>, user: u32) {
             if now >= stage.start + stage.length || worker.stopped() != Stop::No {
                 break;
             }
-            worker.play_closed(closed_visit(&worker.plan, StageIx::from(ix), users, user, iteration, now), user).await;
+            worker.play_closed(closed_visit(&worker.plan, StageIx::from(ix), users, user, iteration, now), user, &mut room).await;
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::units::{Micros, Offset};
 use crate::workload::{Visit, Workload};
 
 use super::lane::{Lane, Shares};
+use super::session::Room;
 use super::{InFlight, Loose, Setup, Stop, WorkerResult, WorkerUse, pacer, session};
 
 /// What a worker's thread is started with.
@@ -63,16 +64,21 @@ const GLANCE: Micros = Micros::from_millis(250);
 pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Result<WorkerResult<R>> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let glances = Arc::clone(&job.glances);
-    let (worker, digest, how, ended_at, wall) = runtime.block_on(async move {
+    let (worker, digest, how, ended_at, used) = runtime.block_on(async move {
         let clock = job.setup.clock;
         let timer = Timer::start(clock)?;
         let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
         let worker = Rc::new(Worker::new(job, timer, transport, recorder));
         let watch = tokio::task::spawn_local(show(Rc::clone(&worker), glances));
+        // The clock stands at zero until the run begins: the first tick is the starting shot.
+        let _ = worker.until(Offset::micros(1)).await;
+        let before = thread_cpu();
         let (digest, how) = conduct(&worker).await;
         watch.abort();
         let ended_at = clock.now();
-        Ok::<_, std::io::Error>((worker, digest, how, ended_at, ended_at.since(Offset::START)))
+        let cpu = thread_cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = WorkerUse { cpu, wall: ended_at.since(Offset::START), connections_made: 0 };
+        Ok::<_, std::io::Error>((worker, digest, how, ended_at, used))
     })?;
     // Dropping the tasks closes their connections and leaves what they had open in the lanes.
     drop(runtime);
@@ -82,7 +88,7 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
     Ok(WorkerResult {
         recorder: worker.recorder.into_inner(),
         loose,
-        used: WorkerUse { cpu: thread_cpu(), wall, connections_made },
+        used: WorkerUse { connections_made, ..used },
         ended_at,
         arrivals_digest: digest,
     })
@@ -90,8 +96,6 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
 
 /// The run as one worker goes through it: schedule, then drain.
 async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome) {
-    // The clock stands at zero until the run begins: the first tick is the starting shot.
-    let _ = worker.until(Offset::micros(1)).await;
     let closed = tokio::task::spawn_local({
         let worker = Rc::clone(worker);
         async move { pacer::closed_stages(&worker).await }
@@ -186,7 +190,7 @@ impl<R: Recorder + 'static> Worker<R> {
         lanes.push(Rc::clone(&lane));
         let (worker, own) = (Rc::clone(self), Rc::clone(&lane));
         tokio::task::spawn_local(async move {
-            let mut room = session::Room::default();
+            let mut room = Room::default();
             loop {
                 let visit = own.next().await;
                 session::play(&worker, &own, &mut room, visit).await;
@@ -198,10 +202,10 @@ impl<R: Recorder + 'static> Worker<R> {
     }
 
     /// Plays one session of a user of a closed stage.
-    pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
-        let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
+    pub(super) async fn play_closed(&self, visit: Visit, user: u32, room: &mut Room) {
+        let lane = &self.closed[(user / self.workers) as usize];
         self.session_begins();
-        session::play(self, &lane, &mut session::Room::default(), visit).await;
+        session::play(self, lane, room, visit).await;
         self.session_ends();
     }
 
