@@ -45,6 +45,12 @@ impl Clock {
         Offset::micros(u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// How long it is until a moment of the run, rounded up, the lead included while the clock stands at zero.
+    fn until(&self, at: Offset) -> Micros {
+        let left = self.zero.checked_add(at.0.as_duration()).map(|at| at.saturating_duration_since(Instant::now()));
+        left.map_or(Micros(u64::MAX), |left| Micros(u64::try_from(left.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)))
+    }
+
     /// The wall-clock time of a moment of the run, in microseconds since the Unix epoch.
     pub fn unix_us(&self, at: Offset) -> i64 {
         self.unix_us_at_zero.saturating_add_unsigned(at.0.0)
@@ -256,7 +262,7 @@ async fn drive(timer: Timer, alarm: Alarm) {
         match wake_at {
             None => earlier.await,
             Some(deadline) => {
-                let ring = alarm.ring(deadline.since(timer.clock.now()));
+                let ring = alarm.ring(timer.clock.until(deadline));
                 let mut ring = std::pin::pin!(ring);
                 let mut earlier = std::pin::pin!(earlier);
                 std::future::poll_fn(|cx| match ring.as_mut().poll(cx) {
@@ -308,10 +314,12 @@ mod linux {
             loop {
                 let mut ready = self.descriptor.readable().await.expect("the runtime outlives its timer");
                 let mut expirations = [0u8; 8];
-                if rustix::io::read(self.descriptor.get_ref(), &mut expirations).is_ok() {
+                let rang = rustix::io::read(self.descriptor.get_ref(), &mut expirations).is_ok();
+                // Even after a ring: it rings once, and the next one is not to find the readiness of this one.
+                ready.clear_ready();
+                if rang {
                     return;
                 }
-                ready.clear_ready();
             }
         }
     }

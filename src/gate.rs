@@ -279,6 +279,29 @@ impl Op {
 }
 
 impl Metric {
+    /// The keys of `where`.
+    pub const NARROWING: [&'static str; 6] = ["scenario", "step", "stage", "outcome", "fault", "touched_by"];
+
+    /// The keys of `where` that this metric heeds; any other would be ignored, and is refused.
+    pub const fn narrowed_by(&self) -> &'static [&'static str] {
+        match self {
+            Metric::Latency(Latency::Session, _) => &["stage", "outcome"],
+            Metric::Latency(..) => &Metric::NARROWING,
+            Metric::ErrorRate
+            | Metric::Goodput
+            | Metric::Throughput
+            | Metric::ContractViolations(_)
+            | Metric::ContractFindings(_)
+            | Metric::RetryAmplification
+            | Metric::RetryEarly
+            | Metric::RetryMaxAttempts
+            | Metric::RetrySuccess => &["scenario", "step", "stage", "fault", "touched_by"],
+            Metric::DropRate => &["stage"],
+            Metric::RecoveryTime => &["fault"],
+            Metric::ContractCoverage | Metric::ContractConformance | Metric::FaultFired(_) => &[],
+        }
+    }
+
     /// The unit of its value and of a gate's limit.
     pub const fn unit(&self) -> Unit {
         match self {

@@ -48,14 +48,23 @@ impl Secrets {
     }
 
     /// The value of a header, masked; one that carries credentials is replaced whole, except for its scheme.
+    ///
+    /// What a declared secret leaves of a credential is replaced too: a cookie beside it is one as well.
     pub fn mask_header<'t>(&self, name: &str, value: &'t str) -> Cow<'t, str> {
-        if !CREDENTIAL_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+        let name = name.to_ascii_lowercase();
+        if !CREDENTIAL_HEADERS.contains(&name.as_str()) {
             return self.mask(value);
         }
-        match (self.mask(value), value.split_once(' ')) {
-            (Cow::Owned(masked), _) => Cow::Owned(masked),
-            (_, Some((scheme, _))) => Cow::Owned(format!("{scheme} $TOKEN")),
-            _ => Cow::Borrowed("$SECRET"),
+        if let Some((_, shown)) = self.values.iter().find(|(declared, _)| declared == value) {
+            return Cow::Owned(shown.clone());
+        }
+        // Only these begin with a scheme (RFC 9110 §11.4); the first word of a cookie is a credential itself.
+        match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
+            Some((scheme, credential)) => {
+                let declared = self.values.iter().find(|(declared, _)| declared == credential);
+                Cow::Owned(format!("{} {}", self.mask(scheme), declared.map_or("$TOKEN", |(_, shown)| shown)))
+            }
+            None => Cow::Borrowed("$SECRET"),
         }
     }
 }
@@ -194,5 +203,25 @@ mod tests {
         secrets.declare("short", "abcd");
         secrets.declare("long", "abcdefgh");
         assert_eq!(secrets.mask("abcdefgh"), "$LONG");
+    }
+
+    #[test]
+    fn of_a_credential_header_nothing_is_shown_but_its_scheme() {
+        let mut secrets = Secrets::default();
+        secrets.declare("key", "s3cr3t-value");
+        assert_eq!(secrets.mask_header("Cookie", "sid=4711; theme=dark"), "$SECRET");
+        assert_eq!(secrets.mask_header("Set-Cookie", "sid=4711; Path=/; HttpOnly"), "$SECRET");
+        assert_eq!(secrets.mask_header("X-Api-Key", "first second"), "$SECRET");
+        assert_eq!(secrets.mask_header("X-Api-Key", "s3cr3t-value"), "$KEY");
+        assert_eq!(secrets.mask_header("Cookie", "key=s3cr3t-value; sid=4711"), "$SECRET");
+        assert_eq!(secrets.mask_header("Authorization", "Token s3cr3t-value:4711"), "Token $TOKEN");
+    }
+
+    #[test]
+    fn a_secret_is_masked_where_it_stands_escaped() {
+        let mut secrets = Secrets::default();
+        secrets.declare("key", r#"p/w "x""#);
+        assert_eq!(secrets.mask("/login?key=p%2Fw%20%22x%22&a=1"), "/login?key=$KEY&a=1");
+        assert_eq!(secrets.mask(r#"{"key":"p/w \"x\""}"#), r#"{"key":"$KEY"}"#);
     }
 }

@@ -221,7 +221,11 @@ pub struct StreamFacts {
 
 /// A path with `*` or `{name}` for one segment and `**` for any rest: `/v1/conversations/{id}/items/**`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PathPattern(String);
+pub struct PathPattern {
+    text: String,
+    /// The length of the literal text before the first wildcard.
+    literal: usize,
+}
 
 impl PathPattern {
     /// A pattern; it must begin with `/`, and `**` may only be its end (`/v1/**`, `/v1/conversations**`).
@@ -235,12 +239,12 @@ impl PathPattern {
         if text.strip_suffix("**").unwrap_or(text).contains("**") {
             return Err(format!("`{text}` is not a path pattern: `**` may only be its end"));
         }
-        Ok(PathPattern(text.to_owned()))
+        Ok(PathPattern { text: text.to_owned(), literal: text.find(['*', '{']).unwrap_or(text.len()) })
     }
 
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether a path (without its query) matches.
@@ -250,7 +254,12 @@ impl PathPattern {
 
     /// Whether a path matches; `found` is told each named segment (`{id}`) and its text.
     pub fn captures<'p>(&self, path: &'p str, mut found: impl FnMut(&str, &'p str)) -> bool {
-        let (pattern, open) = self.0.strip_suffix("**").map_or((self.0.as_str(), false), |stem| (stem, true));
+        // Most paths are told apart by their beginning, before anything is taken into segments.
+        let literal = &self.text[..self.literal];
+        if !path.starts_with(literal.strip_suffix('/').unwrap_or(literal)) {
+            return false;
+        }
+        let (pattern, open) = self.text.strip_suffix("**").map_or((self.text.as_str(), false), |stem| (stem, true));
         let (mut wanted, mut given) = (pattern.split('/').peekable(), path.split('/'));
         while let Some(want) = wanted.next() {
             let last = wanted.peek().is_none();
@@ -275,8 +284,8 @@ impl PathPattern {
     }
 
     /// The length of the literal text before the first wildcard: the longer it is, the more specific the pattern.
-    pub fn literal_prefix(&self) -> usize {
-        self.0.find(['*', '{']).unwrap_or(self.0.len())
+    pub const fn literal_prefix(&self) -> usize {
+        self.literal
     }
 }
 

@@ -3,7 +3,7 @@
 //! Codes that the contract knows are counted by their row, without a look at the text. Codes it does not know
 //! are the target's own words, so they are cut, and only so many different ones are told apart.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{FailureCount, StatusCount};
 use crate::contract::Contract;
@@ -21,7 +21,7 @@ const OTHER_CODES: &str = "(other codes)";
 /// What attempts ended with.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
-    known: HashMap<Known, Count>,
+    known: BTreeMap<Known, Count>,
     unknown: BTreeMap<Unknown, Count>,
     /// By stage and kind of failure.
     failures: BTreeMap<(StageIx, &'static str), Count>,
@@ -29,7 +29,7 @@ pub struct Answers {
     pub other_codes: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
     stage: StageIx,
     status: u16,

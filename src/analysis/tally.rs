@@ -150,6 +150,8 @@ impl Tally {
         self.measures.iter_mut().for_each(|measure| measure.seen_between_workers(&violations));
         self.truncated_bodies += other.truncated_bodies;
         self.answered += other.answered;
+        // Every slot belongs to one worker; exchanges that were cut off are told of after all have been merged.
+        self.pending.extend(other.pending);
     }
 
     fn judged(&self, stage: StageIx) -> bool {

@@ -55,7 +55,7 @@ pub fn serve(args: &ServeArgs) -> Exit {
             return Exit::Setup;
         }
     };
-    terminal::print(&format!("{name} {version}, preset {}, on http://{}\n", args.preset, running.addr));
+    terminal::print(&format!("{}, preset {}, on http://{}\n", format!("{name} {version}").trim_end(), args.preset, running.addr));
     let ended = wait_for_signal();
     running.stop();
     ended

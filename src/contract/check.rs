@@ -144,9 +144,14 @@ impl Case<'_, '_> {
 
 /// The value of a header; several fields of one name are joined by commas.
 pub(super) fn header_text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<Cow<'h, str>> {
-    let mut values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut values = headers.get_all(name).iter().map(|value| text_of(value.as_bytes()));
     let first = values.next()?;
     Some(values.fold(first, |list, next| Cow::Owned(format!("{list}, {next}"))))
+}
+
+/// Bytes as text, what is not UTF-8 replaced. Most bytes are: that is seen faster than where they are not.
+pub(super) fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// When an answer was made, as far as known.
@@ -200,8 +205,11 @@ impl Found {
     /// Writes down a violation of the catalogue's severity, as far as the profile holds this level; `blame` is only
     /// asked where it does.
     pub(super) fn add(&mut self, check: &'static str, level: Level, blame: impl FnOnce() -> Blame) {
-        let severity = catalogue::find(check).map_or(Severity::Medium, |check| check.severity);
-        self.add_as(check, severity, level, blame);
+        // Most of what is absent was never asked for: nothing need be looked up for it.
+        if held(level, self.profile, Severity::Info).is_some() {
+            let severity = catalogue::find(check).map_or(Severity::Medium, |check| check.severity);
+            self.add_as(check, severity, level, blame);
+        }
     }
 
     /// The same, of another severity.

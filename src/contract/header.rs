@@ -41,7 +41,7 @@ fn missing(case: &Case<'_, '_>, header: &Header, found: &mut Found) {
 /// R02, or H02 for a form that HTTP allows and the contract does not declare. Source: RFC 9110 §10.2.3.
 fn retry_after(header: &Header, text: &str, found: &mut Found) {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let date = instant::http_date(text).is_some();
+    let date = !digits && instant::http_date(text).is_some();
     let wants_date = header.rule.format == Some(Format::HttpDate);
     if (date && !wants_date && header.rule.format.is_some()) || (digits && wants_date) {
         let declared = header.rule.format.map_or("", format_word);
@@ -70,8 +70,9 @@ fn misread(text: &str) -> &'static str {
 fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     let rule = &header.rule;
     // Said by R04, which knows which unit would fit, where the body has the same moment.
-    let told_by_r04 =
-        header.role == Some(Role::Reset) && case.fields.iter().any(|field| field.role == Some(Role::Reset) && said(case, field).is_some());
+    let told_by_r04 = || {
+        header.role == Some(Role::Reset) && case.fields.iter().any(|field| field.role == Some(Role::Reset) && said(case, field).is_some())
+    };
     let mut wrong = |cause: &'static str, level: Level, expected: String| {
         found.add("H02", level, || blame(header, expected, quoted(text), cause));
     };
@@ -79,7 +80,7 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     if header.kind == Kind::Integer && whole.is_none() {
         return wrong("type", Level::Must, "an integer".to_owned());
     }
-    if let Some(format) = rule.format.filter(|&format| !is_format(format, text) && !told_by_r04) {
+    if let Some(format) = rule.format.filter(|&format| !is_format(format, text) && !told_by_r04()) {
         return wrong("format", Level::Must, format_word(format).to_owned());
     }
     // A negative remainder is R06's.

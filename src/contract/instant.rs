@@ -5,6 +5,9 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
 /// 9999-12-30T00:00:00Z, the last day that every format and library here can express.
 const LATEST_S: i64 = 253_402_128_000;
 
@@ -14,6 +17,7 @@ const LATEST_S: i64 = 253_402_128_000;
 pub(super) fn rfc3339(text: &str) -> Option<i64> {
     let b = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| b.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let number = |range: std::ops::Range<usize>| b[range].iter().fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
     let at = |index: usize, any: &[u8]| b.get(index).is_some_and(|byte| any.contains(byte));
     let date = digits(0..4) && at(4, b"-") && digits(5..7) && at(7, b"-") && digits(8..10);
     let time = at(10, b"Tt") && digits(11..13) && at(13, b":") && digits(14..16) && at(16, b":") && digits(17..19);
@@ -21,20 +25,33 @@ pub(super) fn rfc3339(text: &str) -> Option<i64> {
         return None;
     }
     let mut rest = 19;
+    let mut nanoseconds = 0;
     if at(rest, b".") {
         let fraction = b[rest + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
         if fraction == 0 {
             return None;
         }
-        rest += 1 + fraction.min(9);
-        // jiff reads nanoseconds; digits beyond them say nothing to us.
-        if fraction > 9 {
-            return rfc3339(&format!("{}{}", &text[..rest], &text[rest + fraction - 9..]));
-        }
+        // Digits beyond nanoseconds say nothing to us.
+        let read = fraction.min(9);
+        nanoseconds = number(rest + 1..rest + 1 + read) * 10_i32.pow(9 - read as u32);
+        rest += 1 + fraction;
     }
     let zulu = at(rest, b"Zz") && b.len() == rest + 1;
     let offset = at(rest, b"+-") && digits(rest + 1..rest + 3) && at(rest + 3, b":") && digits(rest + 4..rest + 6) && b.len() == rest + 6;
-    (zulu || offset).then(|| text.parse::<jiff::Timestamp>().ok()).flatten().map(|moment| moment.as_microsecond())
+    let east = match (zulu, offset) {
+        (true, _) => 0,
+        (_, true) if number(rest + 1..rest + 3) > 23 || number(rest + 4..rest + 6) > 59 => return None,
+        (_, true) => (number(rest + 1..rest + 3) * 60 + number(rest + 4..rest + 6)) * if at(rest, b"-") { -60 } else { 60 },
+        _ => return None,
+    };
+    let part = |range| i8::try_from(number(range)).ok();
+    // A leap second is the second before it: jiff's clock, like Unix time, has none.
+    let second = part(17..19)?;
+    let second = if second == 60 { 59 } else { second };
+    let year = i16::try_from(number(0..4)).ok()?;
+    let civil = DateTime::new(year, part(5..7)?, part(8..10)?, part(11..13)?, part(14..16)?, second, nanoseconds).ok()?;
+    let moment = Offset::from_seconds(east).ok()?.to_timestamp(civil).ok()?;
+    Some(moment.as_microsecond())
 }
 
 /// Reads any of the three forms of HTTP-date. Source: RFC 9110 §5.6.7.
@@ -68,6 +85,8 @@ mod tests {
             ("2025-12-23T12:05:00.25Z", noon + 250_000),
             ("2025-12-23T12:05:00.250000000000Z", noon + 250_000),
             ("2025-12-23T12:05:00-00:00", noon),
+            ("2025-12-23T11:50:00-00:15", noon),
+            ("2024-02-29T23:59:60Z", 1_709_251_199_000_000),
         ] {
             assert_eq!(rfc3339(text), Some(us), "{text}");
         }
@@ -79,6 +98,12 @@ mod tests {
             "1766491500",
             "",
             "2025-13-23T12:05:00Z",
+            "2025-02-29T12:05:00Z",
+            "2025-12-23T24:05:00Z",
+            "2025-12-23T12:05:61Z",
+            "2025-12-23T12:05:00+24:00",
+            "2025-12-23T12:05:00+01:60",
+            "2025-12-23T12:05:00.5+01:0",
             "2025-12-23T12:05:00.Z",
             "2025-12-23T12:05:00+01",
             "2025-12-23T12:05:00Z[UTC]",

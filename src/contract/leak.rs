@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 use regex::{Captures, Regex, RegexSet};
 
 use crate::contract::Level;
-use crate::contract::check::{Blame, Case, Found};
+use crate::contract::check::{self, Blame, Case, Found};
 use crate::contract::json::Json;
 use crate::wire::OWN_HEADERS;
 
@@ -58,6 +58,9 @@ const SECRETS: [(&str, &str); 5] = [
     ("a URI with a password", r"(?-u:\b)[a-z][a-z0-9+.-]*://[^\s/:@\x22']+:[^\s/@\x22']+@[0-9A-Za-z_.-]"),
 ];
 
+/// Whether there is anything to look at: one pass over the body, where most answers end.
+static SUSPECT: LazyLock<Regex> = LazyLock::new(|| pattern(&[FRAME.as_str(), ANY_SECRET.as_str()]));
+
 static SECRET_FORMS: LazyLock<RegexSet> =
     LazyLock::new(|| RegexSet::new(SECRETS.map(|(_, form)| form)).expect("the forms are regular expressions"));
 static ANY_SECRET: LazyLock<Regex> = LazyLock::new(|| pattern(&SECRETS.map(|(_, form)| form)));
@@ -74,8 +77,9 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     }
     let body = &case.response.body[..case.response.body.len().min(SEARCHED)];
     let text = text_of(body, case.body);
-    stack_trace(&text, case.body, found);
-    secret(case, &text, found);
+    let suspect = SUSPECT.is_match(&text);
+    stack_trace(if suspect { &text } else { "" }, case.body, found);
+    secret(case, &text, suspect, found);
 }
 
 /// The text with every secret of a known form replaced by what it is.
@@ -94,7 +98,7 @@ fn text_of<'t>(body: &'t [u8], json: Option<&Json<'_>>) -> Cow<'t, str> {
             strings(json, &mut text);
             Cow::Owned(text)
         }
-        _ => String::from_utf8_lossy(body),
+        _ => check::text_of(body),
     }
 }
 
@@ -120,6 +124,9 @@ fn stack_trace(text: &str, json: Option<&Json<'_>>, found: &mut Found) {
     if let Some(json) = json {
         recombined(json, &mut taken_apart);
     }
+    if text.is_empty() && taken_apart.is_empty() {
+        return;
+    }
     let frames = FRAME.find_iter(text).take(3).count() + FRAME.find_iter(&taken_apart).take(3).count();
     if frames >= 3 || (frames == 2 && TROUBLE.is_match(text)) {
         found.add("L01", Level::Must, || blame("no stack trace", "lines of a stack trace".to_owned(), "stack trace"));
@@ -144,7 +151,7 @@ fn recombined(json: &Json<'_>, into: &mut String) {
 }
 
 /// L04: the value is never shown, only what it is.
-fn secret(case: &Case<'_, '_>, text: &str, found: &mut Found) {
+fn secret(case: &Case<'_, '_>, text: &str, suspect: bool, found: &mut Found) {
     let headers = case.response.headers;
     let theirs = |name: &HeaderName| !name.as_str().starts_with(OWN_HEADERS);
     let in_header = |secret: &str| headers.iter().any(|(name, value)| theirs(name) && contains(value.as_bytes(), secret.as_bytes()));
@@ -154,7 +161,7 @@ fn secret(case: &Case<'_, '_>, text: &str, found: &mut Found) {
     if case.terms.secrets.values().find(own).is_some() || sent.any(|value| own(&value)) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
-    if !SECRET_FORMS.is_match(text) {
+    if !suspect {
         return;
     }
     for ix in SECRET_FORMS.matches(text).iter() {

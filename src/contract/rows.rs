@@ -11,8 +11,8 @@ impl Contract {
     pub fn service_of(&self, path: &str) -> Option<ServiceIx> {
         let mut best: Option<(usize, usize)> = None;
         for (ix, service) in self.services.iter().enumerate() {
-            for pattern in service.paths.iter().filter(|pattern| pattern.matches(path)) {
-                if best.is_none_or(|(length, _)| pattern.literal_prefix() > length) {
+            for pattern in &service.paths {
+                if best.is_none_or(|(length, _)| pattern.literal_prefix() > length) && pattern.matches(path) {
                     best = Some((pattern.literal_prefix(), ix));
                 }
             }

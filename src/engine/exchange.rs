@@ -111,7 +111,7 @@ fn open<R: Recorder>(
     request: &Request<'_>,
 ) {
     if let Some(board) = &worker.board {
-        board.clear(lane.slot);
+        board.claim(id);
     }
     let mut open = lane.open.borrow_mut();
     open.exchange = Some((*id, stage, exchange.policy));
@@ -149,7 +149,8 @@ async fn send<R: Recorder>(
         path: &request.path,
         headers,
         body: &request.body,
-        keep_success_body: !step.captures.is_empty(),
+        // A success may be an error in disguise (S08), which only its body tells.
+        keep_success_body: !step.captures.is_empty() || worker.plan.contract.is_some(),
         stream: step.stream.as_ref(),
     };
     worker.transport.send(&outbound, body).await

@@ -78,9 +78,14 @@ impl Lane {
         }
     }
 
+    /// The session it was given and has not begun.
+    pub(crate) fn take(&self) -> Option<Visit> {
+        self.visit.take()
+    }
+
     /// The lane's next session.
     pub(crate) async fn next(&self) -> Visit {
-        std::future::poll_fn(|cx| match self.visit.take() {
+        std::future::poll_fn(|cx| match self.take() {
             Some(visit) => Poll::Ready(visit),
             None => {
                 *self.waker.borrow_mut() = Some(cx.waker().clone());

@@ -94,9 +94,9 @@ pub struct Ran<R> {
 /// What one worker used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct WorkerUse {
-    /// Processor time of its thread, where the system tells.
+    /// Processor time of its thread in that time, where the system tells.
     pub cpu: Option<Micros>,
-    /// From its first moment to its last.
+    /// From the starting shot to its last moment.
     pub wall: Micros,
     pub connections_made: u64,
 }

@@ -13,6 +13,7 @@ use crate::units::Offset;
 use crate::workload::{Visit, Visits, closed_visit};
 
 use super::Stop;
+use super::session::Room;
 use super::worker::Worker;
 
 /// A run that is cut off counts the arrivals it never started, but not for longer than so many take (some tenths of a second).
@@ -51,7 +52,12 @@ fn fingerprint(seed: crate::seed::Seed, visit: &Visit) -> u64 {
     seed.draw("digest").with(visit.arrival).with(u64::from(visit.scenario.0)).with(visit.at.0.0).bits()
 }
 
-/// Waits until the visit is due, and has a lane where it may wait for one; false if the run was stopped.
+/// Until when an arrival may wait for a lane: the queue ends with the drain, or a target that hangs would keep it for good.
+fn queue_ends<R: Recorder + 'static>(worker: &Worker<R>) -> Offset {
+    worker.plan.schedule_end() + worker.plan.load.drain
+}
+
+/// Waits until the visit is due, and has a lane where it may wait for one; false if the run was stopped, or is over.
 async fn ready_for<R: Recorder + 'static>(worker: &Rc<Worker<R>>, visit: &Visit) -> bool {
     if worker.timer.clock().now() < visit.at && !worker.until(visit.at).await {
         return false;
@@ -61,37 +67,48 @@ async fn ready_for<R: Recorder + 'static>(worker: &Rc<Worker<R>>, visit: &Visit)
     }
     match worker.plan.load.at_limit {
         AtLimit::Drop => true,
-        AtLimit::Queue => worker.lane_free().await,
+        AtLimit::Queue => worker.lane_free(queue_ends(worker)).await,
     }
 }
 
 /// Plays the closed stages: each user begins again as soon as the last session has ended.
+///
+/// Users do not wait for one another: one that a slow answer holds beyond the end of a stage is late for the next alone.
 pub(super) async fn closed_stages<R: Recorder + 'static>(worker: &Rc<Worker<R>>) {
-    for (ix, stage) in worker.plan.load.stages.iter().enumerate() {
-        let Shape::Closed { users } = stage.shape else { continue };
-        if !worker.until(stage.start).await {
-            return;
-        }
-        let users_here: Vec<u32> = (0..users).filter(|user| user % worker.workers == worker.index).collect();
-        let mut tasks = Vec::new();
-        for user in users_here {
+    let users = worker.plan.load.stages.iter().filter_map(|stage| users_of(&stage.shape)).max().unwrap_or(0);
+    let users_here = (0..users).filter(|user| user % worker.workers == worker.index);
+    let tasks: Vec<_> = users_here
+        .map(|user| {
             let worker = Rc::clone(worker);
-            let end = stage.start + stage.length;
-            tasks.push(tokio::task::spawn_local(async move { one_user(&worker, StageIx::from(ix), users, user, end).await }));
-        }
-        for task in tasks {
-            // A user that panicked has ended like any other; the panic itself is reported by the shell.
-            let _ = task.await;
-        }
+            tokio::task::spawn_local(async move { one_user(&worker, user).await })
+        })
+        .collect();
+    for task in tasks {
+        // A user that panicked has ended like any other; the panic itself is reported by the shell.
+        let _ = task.await;
     }
 }
 
-async fn one_user<R: Recorder + 'static>(worker: &Rc<Worker<R>>, stage: StageIx, users: u32, user: u32, end: Offset) {
-    for iteration in 0.. {
-        let now = worker.timer.clock().now();
-        if now >= end || worker.stopped() != Stop::No {
+fn users_of(shape: &Shape) -> Option<u32> {
+    match shape {
+        Shape::Closed { users } => Some(*users),
+        Shape::Open(_) => None,
+    }
+}
+
+async fn one_user<R: Recorder + 'static>(worker: &Rc<Worker<R>>, user: u32) {
+    let mut room = Room::default();
+    for (ix, stage) in worker.plan.load.stages.iter().enumerate() {
+        let Some(users) = users_of(&stage.shape).filter(|users| user < *users) else { continue };
+        if !worker.until(stage.start).await {
             return;
         }
-        worker.play_closed(closed_visit(&worker.plan, stage, users, user, iteration, now), user).await;
+        for iteration in 0.. {
+            let now = worker.timer.clock().now();
+            if now >= stage.start + stage.length || worker.stopped() != Stop::No {
+                break;
+            }
+            worker.play_closed(closed_visit(&worker.plan, StageIx::from(ix), users, user, iteration, now), user, &mut room).await;
+        }
     }
 }

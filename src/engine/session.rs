@@ -17,6 +17,7 @@ pub(super) struct Room {
 
 /// Plays a session to its end.
 pub(super) async fn play<R: Recorder + 'static>(worker: &Worker<R>, lane: &Lane, room: &mut Room, visit: Visit) {
+    worker.recorder.borrow_mut().started(visit.stage, visit.at, worker.timer.clock().now());
     room.memory.clear();
     let scenario = &worker.plan.scenarios[visit.scenario.at()];
     let steps = scenario.steps.len();

@@ -16,6 +16,7 @@ use crate::units::{Micros, Offset};
 use crate::workload::{Visit, Workload};
 
 use super::lane::{Lane, Shares};
+use super::session::Room;
 use super::{InFlight, Loose, Setup, Stop, WorkerResult, WorkerUse, pacer, session};
 
 /// What a worker's thread is started with.
@@ -63,16 +64,21 @@ const GLANCE: Micros = Micros::from_millis(250);
 pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Result<WorkerResult<R>> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     let glances = Arc::clone(&job.glances);
-    let (worker, digest, how, ended_at, wall) = runtime.block_on(async move {
+    let (worker, digest, how, ended_at, used) = runtime.block_on(async move {
         let clock = job.setup.clock;
         let timer = Timer::start(clock)?;
         let transport = (job.setup.transports)(&timer, job.worker, job.workers)?;
         let worker = Rc::new(Worker::new(job, timer, transport, recorder));
         let watch = tokio::task::spawn_local(show(Rc::clone(&worker), glances));
+        // The clock stands at zero until the run begins: the first tick is the starting shot.
+        let _ = worker.until(Offset::micros(1)).await;
+        let before = thread_cpu();
         let (digest, how) = conduct(&worker).await;
         watch.abort();
         let ended_at = clock.now();
-        Ok::<_, std::io::Error>((worker, digest, how, ended_at, ended_at.since(Offset::START)))
+        let cpu = thread_cpu().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = WorkerUse { cpu, wall: ended_at.since(Offset::START), connections_made: 0 };
+        Ok::<_, std::io::Error>((worker, digest, how, ended_at, used))
     })?;
     // Dropping the tasks closes their connections and leaves what they had open in the lanes.
     drop(runtime);
@@ -82,7 +88,7 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
     Ok(WorkerResult {
         recorder: worker.recorder.into_inner(),
         loose,
-        used: WorkerUse { cpu: thread_cpu(), wall, connections_made },
+        used: WorkerUse { connections_made, ..used },
         ended_at,
         arrivals_digest: digest,
     })
@@ -90,15 +96,15 @@ pub(super) fn run<R: Recorder + 'static>(job: Job, recorder: R) -> std::io::Resu
 
 /// The run as one worker goes through it: schedule, then drain.
 async fn conduct<R: Recorder + 'static>(worker: &Rc<Worker<R>>) -> (u64, Outcome) {
-    // The clock stands at zero until the run begins: the first tick is the starting shot.
-    let _ = worker.until(Offset::micros(1)).await;
     let closed = tokio::task::spawn_local({
         let worker = Rc::clone(worker);
         async move { pacer::closed_stages(&worker).await }
     });
     let digest = pacer::pace(worker).await;
-    let _ = worker.until(worker.plan.schedule_end()).await;
-    let deadline = worker.timer.clock().now() + worker.plan.load.drain;
+    let end = worker.plan.schedule_end();
+    let _ = worker.until(end).await;
+    // Where arrivals queued beyond the end, the drain has begun then.
+    let deadline = worker.timer.clock().now().min(end) + worker.plan.load.drain;
     let drained = worker.timer.within(deadline, async {
         let _ = closed.await;
         worker.idle_or_cut().await;
@@ -169,7 +175,7 @@ impl<R: Recorder + 'static> Worker<R> {
                 None => return false,
             },
         };
-        self.session_begins(&visit);
+        self.session_begins();
         lane.give(visit);
         true
     }
@@ -184,7 +190,7 @@ impl<R: Recorder + 'static> Worker<R> {
         lanes.push(Rc::clone(&lane));
         let (worker, own) = (Rc::clone(self), Rc::clone(&lane));
         tokio::task::spawn_local(async move {
-            let mut room = session::Room::default();
+            let mut room = Room::default();
             loop {
                 let visit = own.next().await;
                 session::play(&worker, &own, &mut room, visit).await;
@@ -196,18 +202,16 @@ impl<R: Recorder + 'static> Worker<R> {
     }
 
     /// Plays one session of a user of a closed stage.
-    pub(super) async fn play_closed(self: &Rc<Self>, visit: Visit, user: u32) {
-        let lane = Rc::clone(&self.closed[(user / self.workers) as usize]);
-        self.session_begins(&visit);
-        session::play(self, &lane, &mut session::Room::default(), visit).await;
+    pub(super) async fn play_closed(&self, visit: Visit, user: u32, room: &mut Room) {
+        let lane = &self.closed[(user / self.workers) as usize];
+        self.session_begins();
+        session::play(self, lane, room, visit).await;
         self.session_ends();
     }
 
-    fn session_begins(&self, visit: &Visit) {
+    fn session_begins(&self) {
         self.sessions.set(self.sessions.get() + 1);
         self.in_flight.begin();
-        let now = self.timer.clock().now();
-        self.recorder.borrow_mut().started(visit.stage, visit.at, now);
     }
 
     fn session_ends(&self) {
@@ -216,21 +220,22 @@ impl<R: Recorder + 'static> Worker<R> {
         self.ended.notify_one();
     }
 
-    /// Waits until an arrival would find a lane; false if the run is stopped before.
-    pub(super) async fn lane_free(&self) -> bool {
+    /// Waits until an arrival would find a lane; false if the run is stopped, or this moment comes, before.
+    pub(super) async fn lane_free(&self, at_most_until: Offset) -> bool {
         let mut stop = self.stop.clone();
-        loop {
-            if self.stopped() != Stop::No {
-                return false;
-            }
+        while self.stopped() == Stop::No && self.timer.clock().now() < at_most_until {
             if !self.free.borrow().is_empty() || self.lanes.borrow().len() < self.shares.open {
                 return true;
             }
-            tokio::select! {
-                () = self.ended.notified() => {}
-                _ = stop.changed() => {}
-            }
+            let change = async {
+                tokio::select! {
+                    () = self.ended.notified() => {}
+                    _ = stop.changed() => {}
+                }
+            };
+            let _ = self.timer.within(at_most_until, change).await;
         }
+        false
     }
 
     /// Waits until no session is open, or the run is to be cut off at once.
@@ -244,8 +249,11 @@ impl<R: Recorder + 'static> Worker<R> {
         }
     }
 
-    /// What is open in the lanes after their tasks are gone.
+    /// What is open in the lanes after their tasks are gone. A session that its lane had not begun was never started.
     fn cut(&self, how: Outcome, at: Offset) -> Vec<Loose> {
+        for visit in self.lanes.borrow().iter().filter_map(|lane| lane.take()) {
+            self.recorder.borrow_mut().unstarted(visit.stage, visit.at);
+        }
         self.lanes.borrow().iter().chain(&self.closed).filter_map(|lane| lane.cut(how, at)).collect()
     }
 }

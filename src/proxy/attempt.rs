@@ -171,7 +171,7 @@ impl Proxy {
     /// Notes what is done to the attempt, before anything of it reaches the client.
     fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
         let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure };
-        self.settings.board.note(identity.exchange.slot, note);
+        self.settings.board.note(&identity.exchange, note);
     }
 
     /// Notes a failure between proxy and target, with the rule that had been done to the attempt before.

@@ -136,10 +136,13 @@ pub struct Board {
     slots: Vec<AtomicU64>,
 }
 
-const RULE_SHIFT: u32 = 32;
-const FORWARDED: u64 = 1 << 48;
-const NOTED: u64 = 1 << 49;
-const FAILURE_SHIFT: u32 = 50;
+const ATTEMPT: u64 = (1 << 20) - 1;
+const RULE_SHIFT: u32 = 20;
+const FORWARDED: u64 = 1 << 36;
+const NOTED: u64 = 1 << 37;
+const FAILURE_SHIFT: u32 = 38;
+/// From here on, whose slot it is.
+const OWNER_SHIFT: u32 = 42;
 
 /// Failures in the order of their codes on the board, from 1; 0 is none.
 const FAILURES: [Failure; 11] = [
@@ -170,52 +173,82 @@ impl Board {
         Board { slots: (0..sessions).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    /// Notes what was done to the attempt of the session in `slot`; called before anything reaches the client.
-    pub fn note(&self, slot: u32, note: ProxyNote) {
+    /// Notes what was done to an attempt; called before anything reaches the client.
+    ///
+    /// A client that gave up may have gone on to another attempt, or its session to another exchange, while the
+    /// proxy was still busy with this one: then the note comes too late to be about anything and is dropped.
+    pub fn note(&self, exchange: &ExchangeId, note: ProxyNote) {
+        let Some(word) = self.slots.get(exchange.slot as usize) else { return };
         let rule = note.rule.map_or(0, |rule| u64::from(rule.0) + 1);
         let forwarded = if note.forwarded { FORWARDED } else { 0 };
-        if let Some(word) = self.slots.get(slot as usize) {
-            let failure = note.failure.map_or(0, failure_code);
-            let note = NOTED | forwarded | failure << FAILURE_SHIFT | rule << RULE_SHIFT | u64::from(note.attempt.0);
-            word.store(note, Ordering::Release);
-        }
+        let failure = note.failure.map_or(0, failure_code);
+        let attempt = u64::from(note.attempt.0) & ATTEMPT;
+        let new = owner(exchange) | NOTED | forwarded | failure << FAILURE_SHIFT | rule << RULE_SHIFT | attempt;
+        let in_time = |now: u64| now == 0 || (now >> OWNER_SHIFT == new >> OWNER_SHIFT && now & ATTEMPT <= attempt);
+        // What is refused is dropped.
+        let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| in_time(now).then_some(new));
     }
 
-    /// What was done to this attempt; `None` if the proxy has not seen it.
+    /// What was done to this attempt of the exchange that has the slot; `None` if the proxy has not seen it.
     pub fn read(&self, slot: u32, attempt: AttemptNumber) -> Option<ProxyNote> {
         let word = self.slots.get(slot as usize)?.load(Ordering::Acquire);
-        let noted = AttemptNumber(word as u32);
         let rule = (word >> RULE_SHIFT) as u16;
-        (word & NOTED != 0 && noted == attempt).then(|| ProxyNote {
+        (word & NOTED != 0 && word & ATTEMPT == u64::from(attempt.0) & ATTEMPT).then(|| ProxyNote {
             attempt,
             rule: rule.checked_sub(1).map(RuleIx),
             forwarded: word & FORWARDED != 0,
-            failure: FAILURES.get(((word >> FAILURE_SHIFT) as usize).wrapping_sub(1)).copied(),
+            failure: FAILURES.get(((word >> FAILURE_SHIFT & 0xf) as usize).wrapping_sub(1)).copied(),
         })
     }
 
-    /// Forgets what was noted: the slot begins a new exchange.
-    pub fn clear(&self, slot: u32) {
-        if let Some(word) = self.slots.get(slot as usize) {
-            word.store(0, Ordering::Release);
+    /// Gives the slot to an exchange that begins: what was noted is forgotten, and only this exchange is noted.
+    pub fn claim(&self, exchange: &ExchangeId) {
+        if let Some(word) = self.slots.get(exchange.slot as usize) {
+            word.store(owner(exchange), Ordering::Release);
         }
     }
+}
+
+/// What tells the exchanges of one slot apart, in place: different for two that follow one another.
+fn owner(exchange: &ExchangeId) -> u64 {
+    let number = exchange.arrival.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> OWNER_SHIFT;
+    number.wrapping_add(u64::from(exchange.step.0)) << OWNER_SHIFT
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn exchange(arrival: u64, slot: u32) -> ExchangeId {
+        let (scenario, step) = (crate::id::ScenarioIx(0), crate::id::StepIx(0));
+        ExchangeId { arrival, ordinal: arrival, scenario, step, scheduled_at: Offset::START, slot }
+    }
+
     #[test]
     fn a_note_is_read_by_the_attempt_it_is_about_and_by_no_other() {
         let board = Board::new(2);
         let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true, failure: None };
-        board.note(1, note);
+        board.note(&exchange(7, 1), note);
         assert_eq!(board.read(1, AttemptNumber(2)), Some(note));
         assert_eq!(board.read(1, AttemptNumber(1)), None);
         assert_eq!(board.read(0, AttemptNumber(2)), None);
-        board.clear(1);
+        board.claim(&exchange(8, 1));
         assert_eq!(board.read(1, AttemptNumber(2)), None);
+    }
+
+    #[test]
+    fn a_note_that_comes_too_late_is_about_nothing() {
+        let board = Board::new(1);
+        let note = |attempt, rule| ProxyNote { attempt: AttemptNumber(attempt), rule, forwarded: true, failure: None };
+        board.claim(&exchange(7, 0));
+        board.note(&exchange(7, 0), note(2, None));
+        board.note(&exchange(7, 0), note(1, Some(RuleIx(3))));
+        assert_eq!(board.read(0, AttemptNumber(2)), Some(note(2, None)), "the attempt before it is over");
+        board.claim(&exchange(8, 0));
+        board.note(&exchange(7, 0), note(1, Some(RuleIx(3))));
+        assert_eq!(board.read(0, AttemptNumber(1)), None, "the exchange before it is over");
+        board.note(&exchange(8, 0), note(1, None));
+        assert_eq!(board.read(0, AttemptNumber(1)), Some(note(1, None)));
     }
 
     #[test]
@@ -223,17 +256,17 @@ mod tests {
         let board = Board::new(1);
         let note = |failure| ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: true, failure };
         for failure in FAILURES {
-            board.note(0, note(Some(failure)));
+            board.note(&exchange(0, 0), note(Some(failure)));
             assert_eq!(board.read(0, AttemptNumber(1)), Some(note(Some(failure))));
         }
-        board.note(0, note(Some(Failure::BodyCutShort { received: 77, reset: true })));
+        board.note(&exchange(0, 0), note(Some(Failure::BodyCutShort { received: 77, reset: true })));
         assert_eq!(board.read(0, AttemptNumber(1)), Some(note(Some(Failure::BodyCutShort { received: 0, reset: true }))));
     }
 
     #[test]
     fn a_slot_outside_the_board_is_ignored() {
         let board = Board::new(1);
-        board.note(9, ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false, failure: None });
+        board.note(&exchange(0, 9), ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false, failure: None });
         assert_eq!(board.read(9, AttemptNumber(1)), None);
     }
 }

@@ -173,6 +173,51 @@ fn an_arrival_that_has_to_queue_counts_from_its_scheduled_start() {
 }
 
 #[test]
+fn a_queue_before_a_target_that_hangs_ends_with_the_drain() {
+    let target = Upstream::always(Act::Wait(Duration::from_secs(20)));
+    let plan = plan(
+        &target,
+        &one_get(
+            "[load]\narrivals = \"even\"\nmax_in_flight = 2\nat_limit = \"queue\"\ndrain = \"200ms\"\n[[load.stage]]\nname = \"s\"\nfor = \"300ms\"\nrate = \"50/s\"",
+        ),
+    );
+    let (running, clock) = start(&plan, &target, 1);
+    let notes = heard(running.join());
+    assert!(clock.now() < Offset(Micros::from_secs(4)), "it waited for more than the drain: {:?}", clock.now());
+    assert_eq!((notes.started.len(), notes.unstarted), (2, 13));
+}
+
+#[test]
+fn what_was_begun_at_the_moment_of_the_cut_is_accounted_for() {
+    let target = Upstream::always(Act::Wait(Duration::from_secs(20)));
+    // More arrivals than can be started in time: the worker is busy beginning sessions when it is told to stop.
+    let plan = plan(
+        &target,
+        &one_get("[load]\narrivals = \"even\"\nmax_in_flight = 2000\n[[load.stage]]\nname = \"s\"\nfor = \"50ms\"\nrate = \"1000000/s\""),
+    );
+    let (running, clock) = start(&plan, &target, 1);
+    while clock.now() < Offset(Micros::from_millis(3)) {
+        std::thread::yield_now();
+    }
+    running.stop(Stop::Cut);
+    let notes = heard(running.join());
+    assert_eq!(notes.started.len() + notes.dropped + notes.unstarted, 50_000);
+    assert_eq!(notes.exchanges.len(), notes.started.len(), "a session that was started has an exchange");
+}
+
+#[test]
+fn users_of_a_closed_stage_do_not_wait_for_those_whom_the_stage_before_holds() {
+    let held = vec![Act::ReadRequest, Act::Wait(Duration::from_secs(3)), answer("200 OK", "{}")];
+    let quick = vec![Act::ReadRequest, Act::Wait(Duration::from_millis(20)), answer("200 OK", "{}"), Act::Again];
+    let target = Upstream::play(vec![held, quick]);
+    let stages =
+        "[load]\n[[load.stage]]\nname = \"few\"\nfor = \"200ms\"\nusers = 1\n[[load.stage]]\nname = \"more\"\nfor = \"500ms\"\nusers = 3";
+    let notes = run(&plan(&target, &one_get(stages)), &target, 1);
+    let second = notes.started.iter().filter(|(_, scheduled_at, _)| *scheduled_at >= Offset(Micros::from_millis(200))).count();
+    assert!(second >= 4, "the second stage has two users of its own: {second}");
+}
+
+#[test]
 fn users_of_a_closed_stage_wait_for_their_answer() {
     let slow = vec![Act::ReadRequest, Act::Wait(Duration::from_millis(20)), answer("200 OK", "{}"), Act::Again];
     let target = Upstream::play(vec![slow]);

@@ -554,7 +554,7 @@ fn gates_know_their_metric_scope_and_span() {
         + "[[gate]]\nname = \"p99\"\nrequire = \"response.p99 < 900ms\"\nwhere = { scenario = \"chat\", stage = [\"steady\"], outcome = \"any\", fault = \"none\" }\n"
         + "[[gate]]\nrequire = \"error.rate<50%\"\nover = \"10s\"\nabort = true\n"
         + "[[gate]]\nrequire = \"service.mean <= 1s\"\nwhere = { step = [\"s/GET /\"], touched_by = \"f\" }\n"
-        + "[[gate]]\nrequire = \"fault.fired(f) >= 5\"\nwhere = { fault = \"f\" }\n";
+        + "[[gate]]\nrequire = \"recovery.time < 5s\"\nwhere = { fault = \"f\" }\n";
     let gates = parse(&text).expect("nothing is wrong").gates;
     assert_eq!((gates[0].id.as_str(), gates[0].name.as_str(), gates[0].limit, gates[0].op), ("g1", "p99", 900_000.0, Op::Lt));
     assert_eq!(gates[0].scope_words, "chat · steady · any outcome · no fault");
@@ -565,7 +565,7 @@ fn gates_know_their_metric_scope_and_span() {
         (gates[2].scope.steps.as_slice(), gates[2].scope.fault),
         (&[(ScenarioIx(0), StepIx(0))][..], FaultScope::TouchedBy(RuleIx(0)))
     );
-    assert_eq!((gates[3].metric, gates[3].scope.fault), (Metric::FaultFired(RuleIx(0)), FaultScope::During(RuleIx(0))));
+    assert_eq!((gates[3].metric, gates[3].scope.fault), (Metric::RecoveryTime, FaultScope::During(RuleIx(0))));
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub fn lower(
 fn gate(table: &Table<'_>, number: usize, name: Option<String>, around: &Surroundings<'_>) -> Option<Gate> {
     let require = table.required("require");
     let rule = require.as_ref().and_then(|value| requirement(value, around));
-    let scope = match table.table("where") {
+    let narrowing = table.take("where");
+    let scope = match narrowing.as_ref().and_then(|value| value.table()) {
         Some(table) => scope(table, around),
         None => Some((Scope::default(), String::new())),
     };
@@ -71,9 +72,31 @@ fn gate(table: &Table<'_>, number: usize, name: Option<String>, around: &Surroun
     if let (true, Some(value)) = (aborts && !matches!(metric, Metric::ErrorRate | Metric::DropRate), &require) {
         return value.refuse("only error.rate and drop.rate can end a run early", "remove `abort` and `over`");
     }
+    if let Some(narrowing) = &narrowing {
+        let keys: &[&str] = if aborts { &[] } else { metric.narrowed_by() };
+        let what = if aborts { "a gate that ends a run early".to_owned() } else { format!("`{}`", metric.word()) };
+        narrowed(narrowing, keys, &what)?;
+    }
     let (scope, scope_words) = scope?;
     let name = name.unwrap_or_else(|| require_text.clone());
     Some(Gate { id: format!("g{number}"), name, require: require_text, metric, op, limit, scope, scope_words, abort_over: abort_over? })
+}
+
+/// A key of `where` that the metric would silently ignore is refused at its place.
+fn narrowed(narrowing: &Value<'_>, keys: &[&str], what: &str) -> Option<()> {
+    let table = narrowing.table()?;
+    let mut sound = Some(());
+    for (key, value) in table.entries() {
+        if Metric::NARROWING.contains(&key.as_str()) && !keys.contains(&key.as_str()) {
+            let help = match keys {
+                [] => "it is judged on the whole run: remove this key".to_owned(),
+                keys => format!("it can be narrowed by {}", keys.join(", ")),
+            };
+            table.problems().add(Problem::at(value.key_place(), format!("{what} cannot be narrowed by `{key}`")).help(help));
+            sound = None;
+        }
+    }
+    sound
 }
 
 fn requirement(value: &Value<'_>, around: &Surroundings<'_>) -> Option<(Metric, Op, f64, String)> {

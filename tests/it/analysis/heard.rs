@@ -73,6 +73,25 @@ impl Try {
         Try { asked: Some(RetryAfter::Delay(Micros::from_secs(seconds))), ..self }
     }
 
+    fn attempt(&self, number: u32, started_at: Offset) -> Attempt {
+        let ended_at = started_at + self.took;
+        Attempt {
+            number: AttemptNumber(number),
+            stamps: Stamps {
+                started_at,
+                ready_at: Some(started_at),
+                first_byte_at: self.ending.status().map(|_| ended_at),
+                ended_at,
+                ..Stamps::default()
+            },
+            ending: self.ending,
+            sent: true,
+            proxy: self.rule.map(|rule| ProxyNote { attempt: AttemptNumber(number), rule: Some(rule), forwarded: false, failure: None }),
+            asked_to_wait: self.asked,
+            waited: (number > 1).then_some(self.after),
+        }
+    }
+
     /// Was touched by a rule.
     pub const fn injected(self, rule: u16) -> Try {
         Try { rule: Some(RuleIx(rule)), ..self }
@@ -96,37 +115,13 @@ impl Run {
 
     fn exchange_at(&mut self, at: Offset, tries: &[Try], judged: &Judged<'_>) {
         let stage = self.plan.stage_at(at);
-        let id = ExchangeId {
-            arrival: self.arrivals,
-            ordinal: self.arrivals,
-            scenario: ScenarioIx(0),
-            step: StepIx(0),
-            scheduled_at: at,
-            slot: (self.arrivals % 7) as u32,
-        };
-        self.arrivals += 1;
-        self.tally.started(stage, at, at);
+        let id = self.begun(at);
         let mut now = at;
         let mut attempts = Vec::new();
         for (number, one) in (1..).zip(tries) {
             let started_at = now + one.after;
-            let ended_at = started_at + one.took;
-            now = ended_at;
-            let attempt = Attempt {
-                number: AttemptNumber(number),
-                stamps: Stamps {
-                    started_at,
-                    ready_at: Some(started_at),
-                    first_byte_at: one.ending.status().map(|_| ended_at),
-                    ended_at,
-                    ..Stamps::default()
-                },
-                ending: one.ending,
-                sent: true,
-                proxy: one.rule.map(|rule| ProxyNote { attempt: AttemptNumber(number), rule: Some(rule), forwarded: false, failure: None }),
-                asked_to_wait: one.asked,
-                waited: (number > 1).then_some(one.after),
-            };
+            now = started_at + one.took;
+            let attempt = one.attempt(number, started_at);
             self.tell(&id, &attempt, (number as usize == tries.len()).then_some(judged));
             attempts.push(attempt);
             self.seen += 1;
@@ -153,6 +148,42 @@ impl Run {
             budget_refused: false,
         });
         self.tally.session(stage, at, now, outcome == Outcome::Ok);
+    }
+
+    fn begun(&mut self, at: Offset) -> ExchangeId {
+        let id = ExchangeId {
+            arrival: self.arrivals,
+            ordinal: self.arrivals,
+            scenario: ScenarioIx(0),
+            step: StepIx(0),
+            scheduled_at: at,
+            slot: (self.arrivals % 7) as u32,
+        };
+        self.arrivals += 1;
+        self.tally.started(self.plan.stage_at(at), at, at);
+        id
+    }
+
+    /// One arrival of this worker whose exchange is cut off after its first attempt: the end of it is told to the
+    /// tally into which this one has been merged.
+    pub fn cut_off(mut self, at_ms: u64, one: &Try, judged: &Judged<'_>, all: &mut Run) {
+        let at = Offset(Micros::from_millis(at_ms));
+        let (id, stage, attempt) = (self.begun(at), self.plan.stage_at(at), one.attempt(1, at));
+        self.tell(&id, &attempt, Some(judged));
+        all.tally.merge(self.tally);
+        all.tally.exchange(&Exchange {
+            id,
+            stage,
+            policy: None,
+            path: "/v1/things",
+            method: &Method::GET,
+            outcome: Outcome::InFlightAtEnd,
+            ended_at: self.plan.schedule_end(),
+            attempts: &[attempt],
+            skipped_steps: 0,
+            stream: None,
+            budget_refused: false,
+        });
     }
 
     fn tell(&mut self, id: &ExchangeId, attempt: &Attempt, judged: Option<&Judged<'_>>) {

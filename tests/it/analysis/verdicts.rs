@@ -165,6 +165,24 @@ fn violations_count_where_they_are_the_targets_own() {
 }
 
 #[test]
+fn violations_of_an_exchange_that_was_cut_off_count_too() {
+    let gate = "[contract]\nfile = \"plans/contracts/jan-server.toml\"\n[[gate]]\nrequire = \"contract.violations(high) == 0\"\n";
+    let (worker, mut all) = (Run::new(plan(gate)), healthy(gate));
+    let violation = Violation {
+        check: "R04",
+        severity: Severity::High,
+        instance_path: "header:X-RateLimit-Reset".to_owned(),
+        expected: "an instant".to_owned(),
+        actual: "another".to_owned(),
+        cause: "late".to_owned(),
+        contract_ref: None,
+    };
+    worker.cut_off(12, &answered(429, 2).asking(3_600), &Judged { violations: vec![violation], ..Judged::default() }, &mut all);
+    let gates = all.finish().verdict.gates;
+    assert_eq!(gates[0].decision, Decision::Fail, "{}", gates[0].reason);
+}
+
+#[test]
 fn hostile_codes_are_cut_and_only_so_many_told_apart() {
     let mut run = Run::new(plan(""));
     for k in 0..1_000 {
