@@ -257,3 +257,140 @@ impl<R: Recorder + 'static> Worker<R> {
         self.lanes.borrow().iter().chain(&self.closed).filter_map(|lane| lane.cut(how, at)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::path::Path;
+
+    use allocation_counter::measure;
+
+    use super::*;
+    use crate::analysis::Tally;
+    use crate::client::{ClientSettings, Connector, Destination, Direct, HttpVersion, Outbound, TlsSettings};
+    use crate::clock::Clock;
+    use crate::plan::LoadOptions;
+    use crate::plan::source::SourceText;
+    use crate::units::Size;
+
+    /// A documented 429 that is true for the next hour.
+    fn answer() -> String {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        let body = format!(
+            r#"{{"error":"Too Many Requests","code":"RATE_LIMIT_EXCEEDED","message":"Too many requests","limit":60,"remaining":0,"reset_at":"{}","retry_after":3600}}"#,
+            at.strftime("%FT%TZ")
+        );
+        format!(
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\nRetry-After: 3600\r\nX-RateLimit-Limit: 60\r\n\
+             X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: {}\r\nContent-Length: {}\r\n\r\n{body}",
+            at.as_second(),
+            body.len()
+        )
+    }
+
+    /// A target on threads of its own, whose allocations are not counted here.
+    fn target() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for mut socket in listener.incoming().flatten() {
+                let answer = answer();
+                std::thread::spawn(move || {
+                    let mut request = [0; 4096];
+                    while socket.read(&mut request).is_ok_and(|read| read > 0) && socket.write_all(answer.as_bytes()).is_ok() {}
+                });
+            }
+        });
+        address
+    }
+
+    fn direct(address: SocketAddr, timer: &Timer) -> std::io::Result<Transport> {
+        let url = url::Url::parse(&format!("http://{address}")).expect("a URL");
+        let destination = Destination::of(&url, None).expect("a destination");
+        let tls = TlsSettings::default();
+        let resolved = std::pin::pin!(Connector::resolve(&destination, &tls, HttpVersion::Http1, timer.clock()));
+        // An address needs no look-up: it is there at the first poll.
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(connector) = resolved.poll(&mut context) else { panic!("an address has to be looked up") };
+        let settings = ClientSettings {
+            connections: 1,
+            streams: 1,
+            keep_alive: true,
+            idle_timeout: Micros::from_secs(30),
+            connect: Micros::from_secs(5),
+            first_byte: Micros::from_secs(5),
+            total: Micros::from_secs(5),
+            keep_body: Size(64 * 1024),
+        };
+        Ok(Transport::Direct(Direct::new(connector.expect("a connector"), settings, timer.clone())))
+    }
+
+    /// Allocations and exchanges of one worker with one user, everything judged and recorded.
+    fn played(address: SocketAddr, milliseconds: u64) -> (u64, u64) {
+        let text = format!(
+            "plan = 1\nname = \"t\"\nseed = 1\n[target]\nurl = \"http://{address}\"\n[[scenario]]\nname = \"s\"\n[[scenario.step]]\n\
+             request = \"GET /v1/models\"\nexpect = {{ status = [429] }}\n[load]\n[[load.stage]]\nname = \"c\"\nfor = \"{milliseconds}ms\"\n\
+             users = 1\n[contract]\nfile = \"plans/contracts/jan-server.toml\"\nprofile = \"strict\"\n"
+        );
+        let plan = Plan::from_source(&SourceText::new("plan.toml", text), Path::new("."), &LoadOptions::default());
+        let plan = Arc::new(plan.unwrap_or_else(|problems| panic!("{}", problems.render(false))));
+        let clock = Clock::new();
+        let setup = Setup {
+            plan: Arc::clone(&plan),
+            run_id: "run-1".to_owned(),
+            authority: address.to_string(),
+            clock,
+            board: None,
+            workers: 1,
+            transports: Arc::new(move |timer, _, _| direct(address, timer)),
+        };
+        let (_stop, stop) = watch::channel(Stop::No);
+        let glances = Arc::new(vec![Mutex::default()]);
+        let job = Job { setup, worker: 0, workers: 1, stop, glances, in_flight: Arc::default() };
+        let tally = Tally::new(&plan, clock.unix_us(Offset::START));
+        let mut exchanges = 0;
+        let allocations = measure(|| {
+            let recorder = run(job, tally).expect("a worker").recorder;
+            let glance = recorder.glance();
+            assert_eq!((glance.not_ok, glance.attempts), (0, glance.ok), "every answer is a 429, and expected");
+            exchanges = glance.ok;
+        });
+        (allocations.count_total, exchanges)
+    }
+
+    /// Allocations of the transport alone for so many requests.
+    fn sent(address: SocketAddr, requests: u64) -> u64 {
+        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
+        let mut headers = http::HeaderMap::new();
+        headers.insert("host", address.to_string().parse().expect("a value"));
+        let send = async {
+            let transport = direct(address, &Timer::start(Clock::new()).expect("a timer")).expect("a transport");
+            let (path, mut kept) = ("/v1/models".parse().expect("a path"), Vec::new());
+            for _ in 0..requests {
+                let (method, body) = (&http::Method::GET, &bytes::Bytes::new());
+                let outbound = Outbound { method, path: &path, headers: &headers, body, keep_success_body: false, stream: None };
+                assert_eq!(transport.send(&outbound, &mut kept).await.ending.status(), Some(429));
+            }
+        };
+        measure(|| runtime.block_on(send)).count_total
+    }
+
+    /// What judging takes: the table of the body's members, which doubles once (from four to eight). Nothing else is
+    /// allocated for an exchange by engine, contract and analysis together; the fraction is hyper's read buffer, which
+    /// comes now and then, and histograms that grow.
+    const OURS: f64 = 2.0 + 0.5;
+
+    #[test]
+    fn an_exchange_allocates_little_beyond_what_its_transport_does() {
+        let address = target();
+        // The first run compiles patterns and fills caches.
+        let _ = played(address, 100);
+        let (few, many) = (played(address, 100), played(address, 400));
+        let exchanges = many.1 - few.1;
+        assert!(exchanges > 100, "{exchanges} exchanges say nothing");
+        let whole = (many.0 - few.0) as f64 / exchanges as f64;
+        let alone = (sent(address, 1_100) - sent(address, 100)) as f64 / 1_000.0;
+        assert!(whole <= alone + OURS, "{whole} allocations per exchange, where the transport alone makes {alone}");
+    }
+}
