@@ -82,14 +82,16 @@ impl Rig {
         };
         let destination = Destination::of(&url, plan.target.connect_to.as_deref())?;
         let (tls, version) = (tls(plan), version(plan));
+        let connector = Connector::resolve(&destination, &tls, version, Clock::new()).await?;
         if server.is_none() {
-            let connector = Connector::resolve(&destination, &tls, version, Clock::new()).await?;
             connector.preflight(plan.target.timeouts.connect).await?;
         }
+        // The run begins once all that may take long is over, and with what the preflight learnt.
         let clock = Clock::starting_in(LEAD);
-        let connector = Connector::resolve(&destination, &tls, version, clock).await?;
+        let connector = connector.on(clock);
         let target = server.map(|listener| start_target(plan, listener, clock)).transpose()?;
-        let workers = workers(target.is_some() || plan.proxy.is_some());
+        let places = plan.target.connections.max.min(plan.load.max_in_flight);
+        let workers = workers(target.is_some() || plan.proxy.is_some(), places);
         let mut rig = Rig {
             clock,
             base_url: url.as_str().trim_end_matches('/').to_owned(),
@@ -174,10 +176,12 @@ fn start_target(plan: &Plan, listener: TcpListener, clock: Clock) -> Result<Runn
     target::start(listener, settings).map_err(system("the embedded target could not start"))
 }
 
-/// One thread per core; where proxy or embedded target run in this process, one core is left to them.
-fn workers(company: bool) -> u32 {
+/// One thread per core; where proxy or embedded target run in this process, one core is left to them. No more than
+/// there are connections and sessions to share: every worker has at least one of each.
+fn workers(company: bool, places: u32) -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    if company { (cores - 1).max(1) } else { cores }
+    let workers = if company { cores - 1 } else { cores };
+    workers.min(places).max(1)
 }
 
 fn authority(url: &Url) -> String {
@@ -222,4 +226,16 @@ fn transports(plan: &Plan, connector: Connector) -> Transports {
                 .map_err(|error| std::io::Error::other(error.to_string())),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_with_one_connection_has_one_worker() {
+        assert_eq!(workers(false, 1), 1);
+        assert_eq!(workers(true, 1), 1);
+        assert!(workers(false, 256) >= workers(true, 256));
+    }
 }

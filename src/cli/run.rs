@@ -66,6 +66,8 @@ fn refuse(error: &FolderError) -> Exit {
 /// What became of a run, before it is a report.
 struct Outcome {
     analysis: Analysis,
+    /// Whether any attempt was answered, whatever became of its exchange.
+    any_answer: bool,
     ended_by: EndedBy,
     base_url: String,
     path: Vec<String>,
@@ -117,18 +119,12 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
         ended_by = EndedBy::Internal;
     }
     let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
-    Outcome {
-        analysis: analyse(plan, &rig, ran, proxy, ended_by, tally()),
-        ended_by,
-        base_url,
-        path: rig.path.clone(),
-        started_unix_us,
-        arrivals_digest,
-        decisions_digest,
-    }
+    let (analysis, any_answer) = analyse(plan, &rig, ran, proxy, ended_by, tally());
+    Outcome { analysis, any_answer, ended_by, base_url, path: rig.path.clone(), started_unix_us, arrivals_digest, decisions_digest }
 }
 
-fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> Analysis {
+/// The analysis, and whether any attempt was answered.
+fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> (Analysis, bool) {
     for other in ran.recorders {
         tally.merge(other);
     }
@@ -148,7 +144,8 @@ fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, e
         peak_in_flight: ran.peak_in_flight,
         broken: ran.broken,
     };
-    tally.finish(plan, &facts)
+    let any_answer = tally.any_answer();
+    (tally.finish(plan, &facts), any_answer)
 }
 
 /// The report of a run that sent nothing.
@@ -163,7 +160,7 @@ fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
         Place::Url(url) => url.as_str().trim_end_matches('/').to_owned(),
         Place::Embedded(_) => String::new(),
     };
-    Outcome { analysis, ended_by, base_url, path: Vec::new(), started_unix_us, arrivals_digest: 0, decisions_digest: 0 }
+    Outcome { analysis, any_answer: false, ended_by, base_url, path: Vec::new(), started_unix_us, arrivals_digest: 0, decisions_digest: 0 }
 }
 
 fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
@@ -176,8 +173,7 @@ fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
 
 fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
     let accounting = &outcome.analysis.accounting;
-    let any_answer = accounting.ok + accounting.error_answers > 0;
-    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, any_answer, accounting.started > 0);
+    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, outcome.any_answer, accounting.started > 0);
     let finished_unix_us = clock.unix_us(clock.now());
     let mask = |text: &str| plan.secrets.mask(text).into_owned();
     let run = Run {

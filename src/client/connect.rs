@@ -93,11 +93,11 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
 /// Makes connections to one destination. Cheap to clone; shared by all threads.
 #[derive(Clone)]
 pub struct Connector {
+    clock: Clock,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    clock: Clock,
     /// The host connected to, for messages.
     host: String,
     authority: Authority,
@@ -153,7 +153,6 @@ impl Connector {
         }
         let resolve = clock.now().since(before);
         let shared = Shared {
-            clock,
             host: host.to_owned(),
             authority: destination.authority()?,
             addresses,
@@ -163,7 +162,12 @@ impl Connector {
             tls,
             http2: AtomicBool::new(version == HttpVersion::Http2),
         };
-        Ok(Connector { shared: Arc::new(shared) })
+        Ok(Connector { clock, shared: Arc::new(shared) })
+    }
+
+    /// The same connector on another clock: what it has learnt about its addresses stays known to both.
+    pub fn on(&self, clock: Clock) -> Connector {
+        Connector { clock, shared: Arc::clone(&self.shared) }
     }
 
     /// The pinned addresses; never empty.
@@ -205,7 +209,7 @@ impl Connector {
         let mut times = ConnectTimes { new: true, resolve: shared.resolve, ..ConnectTimes::default() };
         let (socket, address) = self.first_that_answers(within, &mut times).await?;
         let Some(tls) = &shared.tls else { return Ok(times) };
-        let before = shared.clock.now();
+        let before = self.clock.now();
         let timed_out = || SetupError::HandshakeTimedOut { host: shared.host.clone(), address, within };
         let name = tls.name.to_str();
         let explain = |error: &std::io::Error| SetupError::handshake(error, &name, &shared.host, address);
@@ -213,7 +217,7 @@ impl Connector {
             .await
             .map_err(|_| timed_out())?
             .map_err(|error| explain(&error))?;
-        times.tls = shared.clock.now().since(before);
+        times.tls = self.clock.now().since(before);
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         if shared.version == HttpVersion::Http2 && !http2 {
             return Err(SetupError::NoHttp2 { name: name.into_owned() });
@@ -231,11 +235,11 @@ impl Connector {
         let shared = &*self.shared;
         let mut problem = None;
         for (index, &address) in shared.addresses.iter().enumerate() {
-            let before = shared.clock.now();
+            let before = self.clock.now();
             let host = shared.host.clone();
             match tokio::time::timeout(within.as_duration(), TcpStream::connect(address)).await {
                 Ok(Ok(socket)) => {
-                    times.connect = shared.clock.now().since(before);
+                    times.connect = self.clock.now().since(before);
                     shared.preferred.store(index, Ordering::Relaxed);
                     return Ok((socket, address));
                 }
@@ -255,15 +259,15 @@ impl Connector {
     pub async fn connect(&self, times: &mut ConnectTimes) -> Result<Connected, Failure> {
         let shared = &*self.shared;
         times.new = true;
-        let begun = shared.clock.now();
+        let begun = self.clock.now();
         let socket = self.tcp().await?;
-        let connected_at = shared.clock.now();
+        let connected_at = self.clock.now();
         times.connect = connected_at.since(begun);
         let Some(tls) = &shared.tls else {
             return Ok(Connected { stream: Stream::Plain(socket), http2: shared.version == HttpVersion::Http2 });
         };
         let stream = tls.connector.connect(tls.name.clone(), socket).await.map_err(|_| Failure::Tls)?;
-        times.tls = shared.clock.now().since(connected_at);
+        times.tls = self.clock.now().since(connected_at);
         let http2 = match stream.get_ref().1.alpn_protocol() {
             Some(protocol) => protocol == b"h2",
             None => shared.version == HttpVersion::Http2,
@@ -346,5 +350,22 @@ mod tests {
         for text in ["10.0.0.7", "10.0.0.7:", "10.0.0.7:http", ":80", "host:0", "a b:80"] {
             assert!(of("http://example.test", Some(text)).unwrap_err().to_string().contains("host and a port"), "{text}");
         }
+    }
+
+    #[test]
+    fn what_a_preflight_learnt_is_known_on_another_clock() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let alive = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").and_then(|closed| closed.local_addr()).expect("a free port");
+        let addresses = vec![gone, alive.local_addr().expect("an address")];
+        runtime.block_on(async {
+            let destination = of("http://127.0.0.1", None).expect("a destination");
+            let resolved = Connector::resolve(&destination, &TlsSettings::default(), HttpVersion::Http1, Clock::new()).await;
+            let shared = Arc::into_inner(resolved.expect("a literal address").shared).expect("nobody else has it");
+            let connector = Connector { clock: Clock::new(), shared: Arc::new(Shared { addresses, ..shared }) };
+            connector.preflight(Micros::from_secs(2)).await.expect("one of the two answers");
+            let of_the_run = connector.on(Clock::starting_in(Micros::from_secs(1)));
+            assert_eq!(of_the_run.shared.preferred.load(Ordering::Relaxed), 1, "the address that answered is tried first");
+        });
     }
 }

@@ -121,7 +121,7 @@ impl<'c> Rates<'c> {
 fn waits_agree(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
     let Some((header, body)) = rates.wait.both() else { return };
     let (Some((told, slack)), Wait::For(said)) = (from_now(header.value, case.now), body.value) else { return };
-    if (told - said).abs() > header.tolerance_us.max(slack) {
+    if told.saturating_sub(said).saturating_abs() > header.tolerance_us.max(slack) {
         found.add("R03", Level::Must, || Blame {
             path: header.path.words(),
             expected: format!("{} s, as {} says", seconds(said), body.path.name()),
@@ -137,14 +137,17 @@ fn resets_agree(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) -> bo
     let Some(body) = &rates.reset.body else { return true };
     let (path, source, text, tolerance, actual) = match (&rates.reset.header, &rates.unread_reset) {
         (Some(header), _) => {
-            let off = header.value - body.value;
-            if off.abs() <= header.tolerance_us {
+            let off = header.value.saturating_sub(body.value);
+            if off.saturating_abs() <= header.tolerance_us {
                 return true;
             }
             let text = reset_text(case).unwrap_or_default();
             let late = if off > 0 { "later" } else { "earlier" };
-            let actual =
-                format!("{text}, which is {}, {} s {late}", instant::to_rfc3339(header.value.div_euclid(SECOND_US)), seconds(off.abs()));
+            let actual = format!(
+                "{text}, which is {}, {} s {late}",
+                instant::to_rfc3339(header.value.div_euclid(SECOND_US)),
+                seconds(off.saturating_abs())
+            );
             (header.path, header.source, text, header.tolerance_us, actual)
         }
         (None, Some(header)) => (header.path, header.source, header.value.clone(), header.tolerance_us, quoted(&header.value)),

@@ -129,3 +129,17 @@ fn every_status_there_is_can_be_judged() {
         assert!(status == 404 || status < 200 || [301, 302].contains(&status) || !found.is_empty(), "{status}");
     }
 }
+
+#[test]
+fn waits_and_resets_at_both_ends_of_time_still_disagree() {
+    let contract = shipped();
+    let extreme = Trial::of(&contract, "RATE_LIMIT_EXCEEDED", &now())
+        .header("retry-after", Some("99999999999999999999"))
+        .header("x-ratelimit-reset", Some("9223372036854775807"))
+        .member("retry_after", Some(serde_json::json!(-1e300)))
+        .member("reset_at", Some(serde_json::json!("0001-01-01T00:00:00Z")));
+    let found = extreme.violations();
+    for check in ["R03", "R04"] {
+        assert!(found.iter().any(|violation| violation.check == check), "{check}: {found:?}");
+    }
+}
