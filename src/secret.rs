@@ -47,6 +47,15 @@ impl Secrets {
         })
     }
 
+    /// The part of a header's value that must not be shown; empty where the header carries no credentials.
+    pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
+        match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
+            _ if !CREDENTIAL_HEADERS.contains(&name) => "",
+            Some((_, credential)) => credential,
+            None => value,
+        }
+    }
+
     /// The value of a header, masked; one that carries credentials is replaced whole, except for its scheme.
     ///
     /// What a declared secret leaves of a credential is replaced too: a cookie beside it is one as well.

@@ -136,6 +136,15 @@ fn a_variable_is_taken_from_set_before_the_environment_before_its_default() {
 }
 
 #[test]
+fn a_credential_that_the_plan_spells_out_is_not_in_the_normalised_plan() {
+    let headers = "headers = { Authorization = \"Bearer sk-4711\", Cookie = \"sid=0815; a=b\", Accept = \"text/html\" }\n";
+    let text = [HEAD, "[target]\nurl = \"http://127.0.0.1:8000\"\n", headers, SCENARIO, LOAD].concat();
+    let plan = parse_with(&text, &LoadOptions::default()).expect("nothing is wrong");
+    let shown = "Authorization = \"Bearer $SECRET\", Cookie = \"$SECRET\", Accept = \"text/html\"";
+    assert!(plan.normalised.contains(shown), "{}", plan.normalised);
+}
+
+#[test]
 fn secrets_are_declared_and_masked_and_other_variables_replaced_in_the_normalised_plan() {
     let text = [HEAD, "[vars]\ntoken = { env = \"API_TOKEN\", secret = true }\nhost = \"127.0.0.1\"\n"].concat()
         + "[target]\nurl = \"http://${host}:8000\"\nheaders = { Authorization = \"Bearer ${token}\" }\n"

@@ -27,8 +27,9 @@ use sha2::{Digest, Sha256};
 use super::file::{Document, Reading, Table};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
-use super::{Pick, Plan, ProxySettings, Shape};
+use super::{Pick, Piece, Plan, ProxySettings, Shape};
 use crate::fault::{FaultRule, FaultRules};
+use crate::secret::Secrets;
 use crate::seed::Seed;
 
 /// The version of the plan format.
@@ -125,7 +126,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
 
     let rules: Vec<FaultRule> = rules.into_iter().map(|(_, rule)| rule).collect::<Option<_>>()?;
     let proxy = proxy.or_else(|| (!rules.is_empty()).then(ProxySettings::default));
-    Some(Plan {
+    let mut plan = Plan {
         path: source.name().to_owned(),
         sha256: Sha256::digest(source.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
         name,
@@ -144,7 +145,21 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         redactions: vars.redactions(),
         normalised: vars.normalise(source.text()),
         secrets,
-    })
+    };
+    hide_credentials(&mut plan);
+    Some(plan)
+}
+
+/// Masks credentials that the plan itself spells out in headers: nobody has declared them, and a report travels further than a plan.
+fn hide_credentials(plan: &mut Plan) {
+    let steps = plan.scenarios.iter().flat_map(|scenario| &scenario.steps);
+    let mut literal = Secrets::default();
+    for (name, template) in plan.target.headers.iter().chain(steps.flat_map(|step| &step.headers)) {
+        if let [Piece::Text(text)] = &template.pieces[..] {
+            literal.declare("secret", Secrets::credential(name.as_str(), &String::from_utf8_lossy(text)));
+        }
+    }
+    plan.normalised = literal.mask(&plan.normalised).into_owned();
 }
 
 /// `plan`, `name` and `seed`.
