@@ -60,7 +60,7 @@ pub async fn watch<R>(running: &Running<R>, clock: Clock, gates: &[Gate], signal
                 }
             }
             signal = signals.next() => {
-                let first = matches!(ended_by, EndedBy::Schedule | EndedBy::AbortGate);
+                let first = ended_by == EndedBy::Schedule;
                 ended_by = signal;
                 if first {
                     progress.say("stopping: no further arrivals, what is in flight may finish; once more cuts it off");

@@ -45,7 +45,9 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     };
     let mut request = worker.workload.request(exchange.visit, exchange.step, &room.memory);
     if let Some(name) = policy.and_then(|policy| policy.idempotency_header.as_ref()) {
-        let key = workload::uuid(plan.seed.draw("idempotency").with(id.arrival).with(u64::from(id.step.0)));
+        let key = workload::uuid(
+            plan.seed.draw("idempotency").with(plan.seed.draw(&worker.run_id).bits()).with(id.arrival).with(u64::from(id.step.0)),
+        );
         request.headers.to_mut().insert(name, HeaderValue::try_from(key).expect("a UUID is a header value"));
     }
     open(worker, lane, &id, stage, exchange, step, &request);
@@ -58,9 +60,9 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     let (outcome, reply) = loop {
         lane.open.borrow_mut().under_way = Some((worker.timer.clock().now(), waited));
         let reply = send(worker, &id, number, step, &request, &mut room.body).await;
-        let attempt = finished(worker, &id, number, waited, &reply);
+        let attempt = finished(worker, &id, number, waited, step, &reply);
         judge(worker, &id, stage, &attempt, step, &request, &reply, &room.body);
-        let outcome = outcome_of(step, attempt.ending, &reply);
+        let outcome = outcome_of(step, attempt.ending);
         let decision = match outcome {
             Outcome::Ok => Decision::Stop(StopReason::NotRetryable),
             _ => after(worker, policy, &id, &attempt, step, &request),
@@ -165,13 +167,20 @@ fn identify(run_id: &str, id: &ExchangeId, number: AttemptNumber, headers: &Head
 }
 
 /// The attempt as a fact, with what the proxy noted about it.
-fn finished<R: Recorder>(worker: &Worker<R>, id: &ExchangeId, number: AttemptNumber, waited: Option<Micros>, reply: &Reply) -> Attempt {
+fn finished<R: Recorder>(
+    worker: &Worker<R>,
+    id: &ExchangeId,
+    number: AttemptNumber,
+    waited: Option<Micros>,
+    step: &Step,
+    reply: &Reply,
+) -> Attempt {
     let proxy = worker.board.as_ref().and_then(|board| board.read(id.slot, number));
     worker.connections.set(worker.connections.get() + u64::from(reply.stamps.connect.new));
     Attempt {
         number,
         stamps: reply.stamps,
-        ending: true_ending(reply.ending, proxy),
+        ending: true_ending(step, reply, proxy),
         sent: reply.sent,
         proxy,
         asked_to_wait: reply.head.as_ref().and_then(|head| wire::retry_after(&head.headers)),
@@ -179,13 +188,21 @@ fn finished<R: Recorder>(worker: &Worker<R>, id: &ExchangeId, number: AttemptNum
     }
 }
 
-/// How the attempt ended towards the target: where the proxy's own attempt failed, what we saw is its mirror image.
-fn true_ending(seen: Ending, proxy: Option<ProxyNote>) -> Ending {
-    match (seen, proxy.and_then(|note| note.failure)) {
+/// How the attempt ended: where the proxy's own attempt failed, what we saw is its mirror image; and a stream that
+/// stops without its terminator was cut, however orderly the connection ended.
+fn true_ending(step: &Step, reply: &Reply, proxy: Option<ProxyNote>) -> Ending {
+    let unterminated = || match (reply.stream, &step.stream) {
+        (Some(stream), Some(rule)) => rule.done.is_some() && !stream.terminated,
+        _ => false,
+    };
+    match (reply.ending, proxy.and_then(|note| note.failure)) {
         (Ending::Failed(Failure::BodyCutShort { received, .. }), Some(Failure::BodyCutShort { reset, .. })) => {
             Ending::Failed(Failure::BodyCutShort { received, reset })
         }
         (Ending::Failed(_), Some(failure)) => Ending::Failed(failure),
+        (Ending::Answered(status), _) if expected(&step.expect, status) && unterminated() => {
+            Ending::Failed(Failure::BodyCutShort { received: reply.body_bytes, reset: false })
+        }
         (seen, _) => seen,
     }
 }
@@ -217,10 +234,11 @@ fn judge<R: Recorder>(
         body_complete: reply.body_complete,
         body_bytes: reply.body_bytes,
         received_at_unix_us: clock.unix_us(head.at),
-        round_trip: head.at.since(reply.stamps.started_at),
+        // From the moment a connection was ready: our own queue is no part of their clock's tolerance.
+        round_trip: head.at.since(reply.stamps.ready_at.unwrap_or(reply.stamps.started_at)),
     });
     let injected = attempt.proxy.and_then(|note| note.rule);
-    let judged = worker.plan.contract.as_ref().map(|used| match (attempt.ending, &response) {
+    let judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
         (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &facts, response),
         (Ending::Failed(failure), _) => Judged {
             service: used.contract.service_of(facts.path),
@@ -243,15 +261,9 @@ fn judge<R: Recorder>(
 }
 
 /// How the exchange came out if this attempt was its last.
-fn outcome_of(step: &Step, ending: Ending, reply: &Reply) -> Outcome {
+fn outcome_of(step: &Step, ending: Ending) -> Outcome {
     match ending {
-        Ending::Answered(status) if expected(&step.expect, status) => match (reply.stream, &step.stream) {
-            // A stream that stops without its terminator was cut, however orderly the connection ended.
-            (Some(stream), Some(rule)) if rule.done.is_some() && !stream.terminated => {
-                Outcome::Failed(Failure::BodyCutShort { received: reply.body_bytes, reset: false })
-            }
-            _ => Outcome::Ok,
-        },
+        Ending::Answered(status) if expected(&step.expect, status) => Outcome::Ok,
         Ending::Answered(status) => Outcome::ErrorAnswer(status),
         Ending::Failed(failure) if failure.is_timeout() => Outcome::TimedOut,
         Ending::Failed(failure) => Outcome::Failed(failure),
