@@ -433,3 +433,20 @@ fn pages_to_look_at() {
         }
     }
 }
+
+#[test]
+fn the_committed_sample_is_what_this_version_renders_from_its_report() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("reports/sample");
+    let json = std::fs::read(folder.join("report.json")).expect("the sample's report.json");
+    let report = brownout::report::json::read(&json).expect("a report of this version");
+    let mut compared = 0;
+    for (name, bytes) in brownout::report::files(&report, &brownout::report::Format::ALL) {
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(folder.join(&name), &bytes).expect("the sample can be written");
+        }
+        let committed = std::fs::read(folder.join(&name)).unwrap_or_else(|_| panic!("{name} is not in the sample"));
+        assert!(committed == bytes, "{name} of the sample differs from what is rendered now; UPDATE_GOLDEN=1 writes it again");
+        compared += 1;
+    }
+    assert!(compared >= 6);
+}
