@@ -1,7 +1,7 @@
 # The pieces the scripts here share; they source it. An nginx of its own answers on the first core; whoever is
 # measured has the second.
 #
-# Every answer is a documented 429: about 180 bytes of JSON and four rate-limit headers, from memory. What it says is
+# Every answer is a documented 429: 166 bytes of JSON and four rate-limit headers, from memory. What it says is
 # true for the next hour (`Retry-After` counts from every answer, the reset is one moment), so every answer conforms.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
