@@ -216,6 +216,19 @@ pub enum Kind {
     Any,
 }
 
+impl Kind {
+    /// The words of contract files.
+    pub const WORDS: [(&str, Kind); 7] = [
+        ("string", Kind::String),
+        ("integer", Kind::Integer),
+        ("number", Kind::Number),
+        ("boolean", Kind::Boolean),
+        ("object", Kind::Object),
+        ("array", Kind::Array),
+        ("any", Kind::Any),
+    ];
+}
+
 /// What a value must be, beyond its type.
 #[derive(Clone, Debug, Default)]
 pub struct ValueRule {

@@ -1,10 +1,10 @@
-//! The integration tests, one module per module of `src`, in the order of `src/lib.rs`.
+//! The integration tests, one module per module of `src`, by name.
 
 mod support;
 
 mod analysis; // numbers and verdicts follow from what was heard
 mod architecture; // the module table holds
-mod cli;
+mod cli; // commands, messages and exit codes, by starting the binary
 mod client; // one attempt is sent, stamped, and nothing added
 mod contract; // the shipped contract states the seed document, whole
 mod engine; // a plan is carried out and accounted for, to the last arrival
@@ -14,4 +14,4 @@ mod proxy; // faults arrive on the wire as the plan says
 mod readme; // the reference says what the code does
 mod report; // documents show what report.json says, and nothing hostile survives
 mod retry; // policies wait as long as they say
-mod target; // a documented mistake causes the documented error // commands, messages and exit codes, by starting the binary
+mod target; // a documented mistake causes the documented error

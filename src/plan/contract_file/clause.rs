@@ -7,16 +7,6 @@ use super::{settled, source_of};
 use crate::contract::{Envelope, Field, Format, Header, Kind, Level, Reference, Role, Source, ValueRule};
 use crate::plan::file::{Table, Value, View};
 
-const KINDS: [(&str, Kind); 7] = [
-    ("string", Kind::String),
-    ("integer", Kind::Integer),
-    ("number", Kind::Number),
-    ("boolean", Kind::Boolean),
-    ("object", Kind::Object),
-    ("array", Kind::Array),
-    ("any", Kind::Any),
-];
-
 const LEVELS: [(&str, Level); 5] = [
     ("must", Level::Must),
     ("expected", Level::Expected),
@@ -178,7 +168,7 @@ fn new_header(name: HeaderName, shown: String) -> HeaderClause {
 fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause> {
     let table = value.table()?;
     let field = &mut clause.field;
-    field.kind = table.one_of("type", &KINDS).unwrap_or(field.kind);
+    field.kind = table.one_of("type", &Kind::WORDS).unwrap_or(field.kind);
     field.role = table.one_of("role", &ROLES).or(field.role);
     field.min_items = table.whole("min_items", 0..=1_000).unwrap_or(field.min_items);
     field.sample = table.take("example").and_then(|value| json(&value)).or(field.sample.take());

@@ -6,15 +6,6 @@ use crate::contract::Kind;
 use crate::contract::server::{FieldRule, TextFormat};
 use crate::plan::file::{Table, Value};
 
-const KINDS: [(&str, Kind); 7] = [
-    ("string", Kind::String),
-    ("integer", Kind::Integer),
-    ("number", Kind::Number),
-    ("boolean", Kind::Boolean),
-    ("object", Kind::Object),
-    ("array", Kind::Array),
-    ("any", Kind::Any),
-];
 const FORMATS: [(&str, TextFormat); 4] =
     [("email", TextFormat::Email), ("date", TextFormat::Date), ("rfc3339", TextFormat::Rfc3339), ("uri", TextFormat::Uri)];
 
@@ -31,7 +22,7 @@ impl Lowering<'_> {
         let inner = Level { levels: &levels, service: level.service, outer: &errors };
         let rule = FieldRule {
             name,
-            kind: table.one_of("type", &KINDS).unwrap_or(Kind::Any),
+            kind: table.one_of("type", &Kind::WORDS).unwrap_or(Kind::Any),
             required: table.boolean("required").unwrap_or(false),
             min: table.number("min", f64::MIN..=f64::MAX),
             max: table.number("max", f64::MIN..=f64::MAX),
