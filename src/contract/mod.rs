@@ -17,6 +17,7 @@ pub mod catalogue;
 mod check;
 mod compose;
 pub mod coverage;
+pub mod envelopes;
 pub mod evidence;
 pub mod findings;
 mod header;
@@ -30,6 +31,7 @@ mod phrase;
 mod protocol;
 mod ratelimit;
 mod rows;
+pub mod schema;
 pub mod server;
 mod status;
 
@@ -160,6 +162,8 @@ pub struct Envelope {
     pub fields: Vec<Field>,
     /// Headers, inherited ones included.
     pub headers: Vec<Header>,
+    /// What the body must fit, beside its fields.
+    pub schema: Option<Arc<schema::Schema>>,
     /// Closed: a field outside the contract is a violation.
     pub closed: bool,
     pub source: Source,
