@@ -22,7 +22,7 @@ pub mod findings;
 mod header;
 mod identity;
 mod instant;
-mod json;
+pub mod json;
 mod leak;
 pub mod ledger;
 pub mod lint;
@@ -31,7 +31,9 @@ mod protocol;
 mod ratelimit;
 mod rows;
 pub mod server;
+pub mod shape;
 mod status;
+pub mod stream;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::shape::Shape;
 use crate::id::{RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -313,7 +316,7 @@ pub struct Terms {
     pub secrets: Arc<Secrets>,
 }
 
-/// One answer, judged. An answer in order holds no allocation.
+/// One answer, judged. An answer in order takes no allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Judged<'a> {
     pub service: Option<ServiceIx>,
@@ -323,6 +326,8 @@ pub struct Judged<'a> {
     pub code: Option<Cow<'a, str>>,
     /// The request id of its body, where the contract calls it unique and it is not an echo of the request's own.
     pub request_id: Option<Cow<'a, str>>,
+    /// What an error answer is made of, where its body is JSON.
+    pub shape: Option<Shape>,
     pub violations: Vec<Violation>,
 }
 
