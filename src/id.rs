@@ -58,6 +58,10 @@ index! {
     ServiceIx
 }
 index! {
+    /// A shape that errors share, by its place in the contract file.
+    EnvelopeIx
+}
+index! {
     /// A documented error, one (service, status, code) row of the contract, by its place in the contract file.
     RowIx
 }
