@@ -27,6 +27,7 @@ mod leak;
 pub mod ledger;
 pub mod lint;
 mod phrase;
+pub mod probed;
 mod protocol;
 pub mod provoke;
 mod ratelimit;
