@@ -66,6 +66,11 @@ index! {
     RowIx
 }
 
+index! {
+    /// A probe, a request that is wrong on purpose, by its place in the battery.
+    ProbeIx
+}
+
 /// Which attempt of its exchange: the first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -15,6 +15,7 @@
 mod body;
 pub mod catalogue;
 mod check;
+pub mod compared;
 mod compose;
 pub mod coverage;
 pub mod evidence;
@@ -25,6 +26,7 @@ mod instant;
 mod json;
 mod leak;
 pub mod ledger;
+pub mod limiter;
 pub mod lint;
 mod phrase;
 pub mod probed;
