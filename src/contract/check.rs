@@ -73,6 +73,7 @@ impl Contract {
         let lasting = |text: Option<&str>| document.as_ref().zip(text).map(|(document, text)| document.lasting(text));
         Judged {
             service,
+            gateway: None,
             row,
             code: lasting(code),
             request_id: lasting(request_id),
