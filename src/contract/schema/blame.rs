@@ -3,7 +3,6 @@
 //! Of several alternatives none of which fits, only the closest is spoken about: the one that the value meant, by its
 //! discriminating member, else the one with the fewest misfits, else the one that got furthest.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 
@@ -13,7 +12,7 @@ use super::node::{ArrayRules, Logic, Node, NodeIx, NumberRules, ObjectRules, Tex
 use super::number::is_multiple;
 use super::path::{InstancePath, Part};
 use crate::contract::check::{quoted, shown};
-use crate::contract::json::Json;
+use crate::contract::json::{Items, Json, Members};
 
 /// Misfits told of one value at most.
 pub(super) const MOST: usize = 8;
@@ -27,14 +26,14 @@ pub(super) struct Blame<'b, 's> {
 
 impl<'s> Blame<'_, 's> {
     /// Tells all misfits of a value that does not fit a schema.
-    pub(super) fn node(&mut self, ix: NodeIx, value: &Json<'_>, path: &InstancePath<'_>) {
+    pub(super) fn node(&mut self, ix: NodeIx, value: Json<'_>, path: &InstancePath<'_>) {
         if self.left > 0 && self.run.enter() {
             self.keywords(self.run.tree.node(ix), value, path);
         }
         self.run.leave();
     }
 
-    fn keywords(&mut self, node: &'s Node, value: &Json<'_>, path: &InstancePath<'_>) {
+    fn keywords(&mut self, node: &'s Node, value: Json<'_>, path: &InstancePath<'_>) {
         if node.never {
             return self.misfit(node, "", "false", path, "nothing here".to_owned(), shown(value));
         }
@@ -50,7 +49,7 @@ impl<'s> Blame<'_, 's> {
         }
         match value {
             Json::Text(text) => node.text.iter().for_each(|rules| self.text(node, rules, text, path)),
-            Json::Number(number) => node.number.iter().for_each(|rules| self.number(node, rules, *number, path)),
+            Json::Number(number) => node.number.iter().for_each(|rules| self.number(node, rules, number, path)),
             Json::Object(members) => node.object.iter().for_each(|rules| self.object(node, rules, members, path)),
             Json::Array(items) => node.array.iter().for_each(|rules| self.array(node, rules, items, path)),
             Json::Null | Json::Bool(_) => {}
@@ -82,7 +81,7 @@ impl<'s> Blame<'_, 's> {
     fn number(&mut self, node: &Node, rules: &NumberRules, number: f64, path: &InstancePath<'_>) {
         let mut bound = |keyword: &'static str, at: &str, fails: bool, words: String| {
             if fails {
-                self.misfit(node, at, keyword, path, words, shown(&Json::Number(number)));
+                self.misfit(node, at, keyword, path, words, shown(Json::Number(number)));
             }
         };
         if let Some(limit) = rules.minimum {
@@ -102,8 +101,8 @@ impl<'s> Blame<'_, 's> {
         }
     }
 
-    fn object(&mut self, node: &'s Node, rules: &'s ObjectRules, members: &[(Cow<'_, str>, Json<'_>)], path: &InstancePath<'_>) {
-        let has = |name: &str| members.iter().any(|(known, _)| known == name);
+    fn object(&mut self, node: &'s Node, rules: &'s ObjectRules, members: Members<'_>, path: &InstancePath<'_>) {
+        let has = |name: &str| members.get(name).is_some();
         for name in rules.required.iter().filter(|name| !has(name)) {
             let expected = self.wanted(rules, name);
             self.misfit(node, "/required", "required", &path.member(name), expected, "no such member".to_owned());
@@ -121,7 +120,7 @@ impl<'s> Blame<'_, 's> {
         if let Some(max) = rules.max.filter(|max| members.len() > *max) {
             self.misfit(node, "/maxProperties", "maxProperties", path, format!("at most {max} members"), count());
         }
-        for (name, value) in members {
+        for (name, value) in members.iter() {
             if self.left == 0 {
                 return;
             }
@@ -135,7 +134,7 @@ impl<'s> Blame<'_, 's> {
         types.map_or_else(|| "a value".to_owned(), Types::words)
     }
 
-    fn member(&mut self, node: &'s Node, rules: &'s ObjectRules, name: &str, value: &Json<'_>, path: &InstancePath<'_>) {
+    fn member(&mut self, node: &'s Node, rules: &'s ObjectRules, name: &str, value: Json<'_>, path: &InstancePath<'_>) {
         if let Some(own) = rules.property(name) {
             self.unless_fits(own, value, &path.member(name));
         }
@@ -148,8 +147,7 @@ impl<'s> Blame<'_, 's> {
         if let Some(others) = rules.others.filter(|_| !self.run.is_known(rules, name)) {
             self.left_over(node, others, ("/additionalProperties", "additionalProperties"), quoted(name), value, &any);
         }
-        let as_text = Json::Text(Cow::Borrowed(name));
-        if rules.names.is_some_and(|names| !self.run.fits(names, &as_text)) {
+        if rules.names.is_some_and(|names| !self.run.fits(names, Json::Text(name))) {
             self.misfit(node, "/propertyNames", "propertyNames", &any, "a name that fits `propertyNames`".to_owned(), quoted(name));
         }
     }
@@ -161,7 +159,7 @@ impl<'s> Blame<'_, 's> {
         rule: NodeIx,
         (at, keyword): (&str, &'static str),
         named: String,
-        value: &Json<'_>,
+        value: Json<'_>,
         path: &InstancePath<'_>,
     ) {
         match self.run.tree.node(rule).never {
@@ -170,7 +168,7 @@ impl<'s> Blame<'_, 's> {
         }
     }
 
-    fn array(&mut self, node: &'s Node, rules: &'s ArrayRules, items: &[Json<'_>], path: &InstancePath<'_>) {
+    fn array(&mut self, node: &'s Node, rules: &'s ArrayRules, items: Items<'_>, path: &InstancePath<'_>) {
         let count = || format!("{} items", items.len());
         if items.len() < rules.min {
             self.misfit(node, "/minItems", "minItems", path, format!("at least {} items", rules.min), count());
@@ -205,7 +203,7 @@ impl<'s> Blame<'_, 's> {
         }
     }
 
-    fn logic(&mut self, node: &'s Node, logic: &'s Logic, value: &Json<'_>, path: &InstancePath<'_>) {
+    fn logic(&mut self, node: &'s Node, logic: &'s Logic, value: Json<'_>, path: &InstancePath<'_>) {
         match logic {
             Logic::Reference(one) => self.unless_fits(*one, value, path),
             Logic::All(all) => all.iter().for_each(|one| self.unless_fits(*one, value, path)),
@@ -240,13 +238,13 @@ impl<'s> Blame<'_, 's> {
     }
 
     /// None of several alternatives fits: the misfits of the closest.
-    fn closest(&mut self, node: &Node, (at, keyword): (&str, &'static str), all: &[NodeIx], value: &Json<'_>, path: &InstancePath<'_>) {
+    fn closest(&mut self, node: &Node, (at, keyword): (&str, &'static str), all: &[NodeIx], value: Json<'_>, path: &InstancePath<'_>) {
         let scored = all.iter().map(|&one| (self.score(one, value, path), one));
         let best = scored.collect::<Vec<_>>().into_iter().min_by_key(|(score, _)| *score);
         let before = self.left;
         match best {
             // An alternative of another type says nothing that the list of alternatives does not.
-            Some((score, one)) if !score.other_type && !self.run.spent => self.node(one, value, path),
+            Some((score, one)) if !score.other_type && self.run.unjudged.is_none() => self.node(one, value, path),
             _ => {}
         }
         if self.left == before {
@@ -268,7 +266,7 @@ impl<'s> Blame<'_, 's> {
         words
     }
 
-    fn score(&mut self, one: NodeIx, value: &Json<'_>, path: &InstancePath<'_>) -> Score {
+    fn score(&mut self, one: NodeIx, value: Json<'_>, path: &InstancePath<'_>) -> Score {
         let (mut score, depth) = (Score::default(), path.depth());
         let mut tell = |misfit: &Misfit<'_>| score.note(misfit, depth);
         let mut scorer = Blame { run: &mut *self.run, left: 4 * MOST, tell: &mut tell };
@@ -276,11 +274,11 @@ impl<'s> Blame<'_, 's> {
         score
     }
 
-    fn unevaluated(&mut self, node: &'s Node, rules: &Unevaluated, value: &Json<'_>, path: &InstancePath<'_>) {
+    fn unevaluated(&mut self, node: &'s Node, rules: &Unevaluated, value: Json<'_>, path: &InstancePath<'_>) {
         match value {
             Json::Object(members) => {
                 let Some(rule) = rules.properties else { return };
-                for (name, member) in members {
+                for (name, member) in members.iter() {
                     if !self.run.is_evaluated_member(node, value, name) && !self.run.fits(rule, member) {
                         let what = ("/unevaluatedProperties", "unevaluatedProperties");
                         self.left_over(node, rule, what, quoted(name), member, &path.inside(Part::AnyMember));
@@ -300,14 +298,14 @@ impl<'s> Blame<'_, 's> {
         }
     }
 
-    fn unless_fits(&mut self, ix: NodeIx, value: &Json<'_>, path: &InstancePath<'_>) {
-        if self.left > 0 && !self.run.fits(ix, value) && !self.run.spent {
+    fn unless_fits(&mut self, ix: NodeIx, value: Json<'_>, path: &InstancePath<'_>) {
+        if self.left > 0 && !self.run.fits(ix, value) && self.run.unjudged.is_none() {
             self.node(ix, value, path);
         }
     }
 
     fn misfit(&mut self, node: &Node, at: &str, keyword: &'static str, path: &InstancePath<'_>, expected: String, actual: String) {
-        if self.left == 0 || self.run.spent {
+        if self.left == 0 || self.run.unjudged.is_some() {
             return;
         }
         self.left -= 1;

@@ -10,11 +10,12 @@
 //! cannot be run in linear time) is refused when the schema is read.
 //!
 //! Numbers are doubles, as most clients read them: integers beyond 2⁵³ are compared as the nearest double, so that
-//! `const: 9007199254740993` is also met by …992. A number beyond all doubles is no JSON to us.
+//! `const: 9007199254740993` is also met by …992. A number beyond all doubles is infinite, and no integer.
 //! Members that are there twice are each looked at.
 //!
 //! Everything is bounded: the number of schemas, their nesting, patterns and listed values where a schema is read, and
-//! steps where an answer is judged; where they do not suffice nothing is said about the answer ([`Outcome::TooCostly`]).
+//! steps where an answer is judged; where they do not suffice nothing is said about the answer ([`Outcome::TooCostly`]),
+//! nor where it would take the part of a long array or object that is not kept ([`Outcome::TooLarge`]).
 //!
 //! `compile` reads documents (with `reference`, `cycle`, `pattern`) into `node`; `fit` judges (with `format`, `number`),
 //! `blame` tells why (with `path`).
@@ -33,11 +34,11 @@ mod reference;
 use serde_json::Value;
 
 use self::blame::Blame;
-use self::fit::Run;
+use self::fit::{Run, Unjudged};
 use self::node::{NodeIx, Tree};
 pub use self::path::InstancePath;
 use crate::contract::Source;
-use crate::contract::json::Json;
+use crate::contract::json::{Document, Json};
 
 /// The root's place in its list.
 const ROOT: NodeIx = NodeIx(0);
@@ -81,6 +82,8 @@ pub enum Outcome {
     Misfits,
     /// It took more steps than one answer may take: nothing is said about it.
     TooCostly,
+    /// What matters may stand in the part of it that is not kept ([`crate::contract::json::KEPT`]): nothing is said.
+    TooLarge,
 }
 
 impl Schema {
@@ -113,18 +116,20 @@ impl Schema {
 
     /// Whether a JSON text fits; `None` where it is no JSON, or too costly to say.
     pub fn accepts(&self, body: &[u8]) -> Option<bool> {
-        let value = Json::read(body).ok()?;
+        let document = Document::read(body).ok()?;
         let mut run = Run::new(&self.tree);
-        let fits = run.fits(ROOT, &value);
-        (!run.spent).then_some(fits)
+        let fits = run.fits(ROOT, document.value());
+        run.unjudged.is_none().then_some(fits)
     }
 
     /// Holds a value to the schema, and tells a handful of its misfits at most. A value that fits costs no allocation.
-    pub(super) fn check(&self, value: &Json<'_>, misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
+    pub(super) fn check(&self, value: Json<'_>, misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
         let mut run = Run::new(&self.tree);
         let fits = run.fits(ROOT, value);
-        if run.spent {
-            return Outcome::TooCostly;
+        match run.unjudged {
+            Some(Unjudged::TooCostly) => return Outcome::TooCostly,
+            Some(Unjudged::TooLarge) => return Outcome::TooLarge,
+            None => {}
         }
         if !fits {
             let mut told = false;

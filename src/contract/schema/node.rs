@@ -97,7 +97,7 @@ impl Types {
     }
 
     /// Whether a value is of one of these types. 60.0 is an integer: JSON Schema 2020-12 §6.1.1.
-    pub(super) fn fits(self, value: &Json<'_>) -> bool {
+    pub(super) fn fits(self, value: Json<'_>) -> bool {
         let own = match value {
             Json::Null => Types::NULL,
             Json::Bool(_) => Types::BOOLEAN,
