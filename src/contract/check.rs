@@ -6,6 +6,7 @@ use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
 use crate::contract::json::{Document, Json};
+use crate::contract::schema::Schema;
 use crate::contract::shape::Shape;
 use crate::contract::{
     Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
@@ -60,6 +61,7 @@ impl Contract {
             code,
             fields,
             headers,
+            schema: self.schema_of(response.status, row),
             body: json,
             now,
         };
@@ -100,6 +102,12 @@ impl Contract {
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
 
+    /// The schema an error is held to: its row's, else that of the first envelope.
+    fn schema_of(&self, status: u16, row: Option<RowIx>) -> Option<&Schema> {
+        let base = || self.envelopes.first().filter(|_| status >= 400);
+        row.map(|row| &self.row(row).envelope).or_else(base)?.schema.as_deref()
+    }
+
     /// The error code of a body: the text at the place where any envelope has it.
     fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
         self.envelopes.iter().find_map(|envelope| {
@@ -130,6 +138,7 @@ pub(super) struct Case<'c, 'a> {
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],
     pub(super) headers: &'c [Header],
+    pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
     pub(super) body: Option<Json<'c>>,
     pub(super) now: Option<Moment>,
