@@ -24,7 +24,7 @@ pub mod findings;
 mod header;
 mod identity;
 mod instant;
-mod json;
+pub mod json;
 mod leak;
 pub mod ledger;
 pub mod limiter;
@@ -38,8 +38,10 @@ mod rows;
 pub mod schema;
 mod scope;
 pub mod server;
+pub mod shape;
 mod status;
 mod waiver;
+pub mod stream;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
 use crate::id::{EnvelopeIx, RowIx, ServiceIx};
+use crate::contract::shape::Shape;
+use crate::id::{RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Micros;
@@ -366,7 +370,7 @@ pub struct Terms {
     pub secrets: Arc<Secrets>,
 }
 
-/// One answer, judged. An answer in order holds no allocation.
+/// One answer, judged. An answer in order takes no allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Judged<'a> {
     pub service: Option<ServiceIx>,
@@ -378,6 +382,8 @@ pub struct Judged<'a> {
     pub code: Option<Cow<'a, str>>,
     /// The request id of its body, where the contract calls it unique and it is not an echo of the request's own.
     pub request_id: Option<Cow<'a, str>>,
+    /// What an error answer is made of, where its body is JSON.
+    pub shape: Option<Shape>,
     pub violations: Vec<Violation>,
 }
 
