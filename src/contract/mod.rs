@@ -40,8 +40,8 @@ mod scope;
 pub mod server;
 pub mod shape;
 mod status;
-mod waiver;
 pub mod stream;
+mod waiver;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -53,9 +53,8 @@ pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, Whe
 pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
-use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::contract::shape::Shape;
-use crate::id::{RowIx, ServiceIx};
+use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Micros;
