@@ -68,7 +68,7 @@ impl Contract {
         identity::check(&case, &mut found);
         leak::check(&case, &mut found);
         let request_id = identity::unique_id(&case);
-        Judged { service, row, code, request_id, violations: found.violations }
+        Judged { service, gateway: None, row, code, request_id, violations: found.violations }
     }
 
     /// What an answer is held to: the fields of its row, else of the first envelope; the headers of its row, else of

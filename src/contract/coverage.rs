@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contract::findings::{Findings, Sighting, shown_code};
-use crate::contract::{Contract, check};
+use crate::contract::{Contract, Provoke, check};
 use crate::id::{RowIx, ServiceIx};
 use crate::severity::Severity;
 
@@ -142,7 +142,7 @@ impl Coverage {
     pub fn entries(&self, contract: &Contract, findings: &Findings) -> Vec<Entry> {
         let entry = |(ix, seen): (usize, &Seen)| {
             let row = RowIx::from(ix);
-            let hook = contract.row(row).provoke.as_deref() == Some("hook");
+            let hook = matches!(contract.row(row).provoke, Some(Provoke::Hook(_)));
             let findings = findings.of_row(row, VIOLATING);
             let state = match seen {
                 Seen { target: 1.., violating: 0, .. } if findings == 0 => State::Conformant,

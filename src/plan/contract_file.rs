@@ -16,7 +16,7 @@ use self::clause::Clauses;
 use super::file::{Document, Reading, Table, Value, View};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
-use crate::contract::{Contract, Envelope, Field, Header, RetryClass, Role, Row, Service, Source, UnknownFields};
+use crate::contract::{Contract, Envelope, Field, Header, Provoke, RetryClass, Role, Row, Service, Source, Statuses, UnknownFields};
 use crate::id::ServiceIx;
 use crate::wire::PathPattern;
 
@@ -113,6 +113,9 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
         every_answer: every_answer.settle("", 0, "").headers,
         examples: Vec::new(),
         unknown_fields: unknown_fields.unwrap_or(UnknownFields::Allowed),
+        waivers: Vec::new(),
+        operations: Vec::new(),
+        forbidden_texts: Vec::new(),
         server: None,
     };
     mark_generic(&mut contract.rows);
@@ -146,7 +149,7 @@ fn service(id: String, value: &Value<'_>) -> Option<(Service, Place)> {
         matching.finish();
     }
     table.finish();
-    Some((Service { id, title, paths }, value.key_place()))
+    Some((Service { id, title, paths, hosts: Vec::new(), when: None, envelope: None, gateway: false }, value.key_place()))
 }
 
 fn path(value: &Value<'_>) -> Option<PathPattern> {
@@ -251,11 +254,16 @@ fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, C
     Some(Row {
         key: format!("{place}/*/{status}/{code}"),
         service,
+        operation: None,
+        statuses: Statuses::Exact(status),
         status,
+        any_code: false,
         meaning: meaning.unwrap_or_else(|| code.to_lowercase().replace('_', " ")),
         retry: retry.unwrap_or(if status < 500 { RetryClass::AfterChange } else { RetryClass::Backoff }),
         envelope: clauses.settle(&envelope, status, &code),
         provoke,
+        probe: None,
+        excluded: None,
         deviation,
         generic: false,
         source: source_of(&table.place()),
@@ -284,22 +292,23 @@ fn service_ix(value: &Value<'_>, services: &[(Service, Place)]) -> Option<Servic
     found
 }
 
-/// How a row can be provoked, in one word; how exactly is for the version that probes.
-fn provoke(table: &Table<'_>) -> Option<String> {
-    const WORDS: [(&str, &str); 4] = [("probe", "probe"), ("fault", "fault"), ("hook", "hook"), ("none", "none")];
-    let probe = table.take("probe").map(|_| "probe".to_owned());
-    let value = table.take("provoke")?;
-    let word = match value.view() {
-        View::Table(way) => {
-            let keys: Vec<String> = way.entries().into_iter().map(|(key, _)| key).collect();
-            match keys.as_slice() {
-                [only] if WORDS.iter().any(|(word, _)| word == only) => Some(only.clone()),
-                _ => value.refuse("`provoke` says in one way how the error comes about", "write `probe`, `fault`, `hook` or `none`"),
-            }
-        }
-        _ => value.one_of(&WORDS).map(str::to_owned),
+/// How a row can be provoked: a word, or the name of the rule or hook that does it.
+fn provoke(table: &Table<'_>) -> Option<Provoke> {
+    const HELP: &str = "write `\"probe\"`, `\"fault\"`, `\"hook\"`, `\"none\"`, `{ fault = \"NAME\" }` or `{ hook = \"NAME\" }`";
+    let probe = table.take("probe").map(|_| Provoke::Probe);
+    let Some(value) = table.take("provoke") else { return probe };
+    let View::Table(way) = value.view() else {
+        let words =
+            [("probe", &Provoke::Probe), ("fault", &Provoke::Fault(None)), ("hook", &Provoke::Hook(None)), ("none", &Provoke::None)];
+        return value.one_of(&words).cloned();
     };
-    word.or(probe)
+    let (fault, hook) = (way.string("fault"), way.string("hook"));
+    way.finish();
+    match (fault, hook) {
+        (Some(name), None) => Some(Provoke::Fault(Some(name))),
+        (None, Some(name)) => Some(Provoke::Hook(Some(name))),
+        _ => value.refuse("`provoke` says in one way how the error comes about", HELP),
+    }
 }
 
 /// A general row is specialised where a service documents the same code.
@@ -328,5 +337,5 @@ fn usual_roles(fields: &mut [Field]) {
 /// An envelope with its usual roles.
 fn settled(name: &str, content_type: &str, closed: bool, mut fields: Vec<Field>, headers: Vec<Header>, source: Source) -> Envelope {
     usual_roles(&mut fields);
-    Envelope { name: name.to_owned(), content_type: content_type.to_owned(), fields, headers, closed, source }
+    Envelope { name: name.to_owned(), content_type: content_type.to_owned(), fields, headers, schema: None, closed, source }
 }
