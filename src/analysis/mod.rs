@@ -423,10 +423,16 @@ pub enum EntryState {
 /// n of N.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageFacts {
+    /// Documented errors that are not excluded.
     pub in_scope: u64,
+    /// Of them, answered by the target.
     pub seen: u64,
+    /// Of them, always in order.
     pub conformant: u64,
+    /// Documented errors, excluded ones included.
     pub absolute_total: u64,
+    /// Of them, answered by the target.
+    pub absolute_seen: u64,
 }
 
 /// Something answered that the document does not list.

@@ -65,6 +65,14 @@ pub enum Responder {
 }
 
 impl Responder {
+    /// The word in fingerprints: frozen, and older than the word in reports.
+    const fn printed(self) -> &'static str {
+        match self {
+            Responder::Origin => "target",
+            other => other.word(),
+        }
+    }
+
     /// A stable word for reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -388,7 +396,7 @@ impl<'a> Status<'a> {
 fn fingerprint(of: &Status<'_>, violation: &Violation, responder: Responder) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    for part in [violation.check, of.service, &violation.instance_path, &violation.cause, responder.word()] {
+    for part in [violation.check, of.service, &violation.instance_path, &violation.cause, responder.printed()] {
         part.bytes().chain([0]).for_each(&mut eat);
     }
     of.status.to_be_bytes().into_iter().for_each(&mut eat);

@@ -7,6 +7,7 @@
 
 mod clause;
 mod example;
+pub mod probe;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -232,6 +233,7 @@ fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, C
     let meaning = table.string("meaning");
     let retry = table.one_of("retry", &RETRY);
     let provoke = provoke(table);
+    let probe = table.table("probe").map(probe::lower);
     let deviation = table.string("deviation");
     let base = table.take("envelope").map(|value| (value.string(), named(&value, envelopes).cloned()));
     let (envelope, base) = match base {
@@ -262,7 +264,7 @@ fn row(table: &Table<'_>, services: &[(Service, Place)], envelopes: &[(String, C
         retry: retry.unwrap_or(if status < 500 { RetryClass::AfterChange } else { RetryClass::Backoff }),
         envelope: clauses.settle(&envelope, status, &code),
         provoke,
-        probe: None,
+        probe: probe.flatten(),
         excluded: None,
         deviation,
         generic: false,
@@ -295,7 +297,7 @@ fn service_ix(value: &Value<'_>, services: &[(Service, Place)]) -> Option<Servic
 /// How a row can be provoked: a word, or the name of the rule or hook that does it.
 fn provoke(table: &Table<'_>) -> Option<Provoke> {
     const HELP: &str = "write `\"probe\"`, `\"fault\"`, `\"hook\"`, `\"none\"`, `{ fault = \"NAME\" }` or `{ hook = \"NAME\" }`";
-    let probe = table.take("probe").map(|_| Provoke::Probe);
+    let probe = table.has("probe").then_some(Provoke::Probe);
     let Some(value) = table.take("provoke") else { return probe };
     let View::Table(way) = value.view() else {
         let words =
