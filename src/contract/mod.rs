@@ -34,6 +34,8 @@ pub mod probed;
 mod protocol;
 pub mod provoke;
 mod ratelimit;
+pub mod replay;
+pub mod resend;
 mod rows;
 pub mod schema;
 mod scope;
