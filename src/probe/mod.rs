@@ -7,6 +7,7 @@
 
 use crate::contract::probed::Credentials;
 use crate::id::{RowIx, ScenarioIx, StepIx};
+pub use crate::plan::probe::Mistake;
 use crate::record::How;
 
 /// One request that is wrong on purpose.
@@ -53,48 +54,6 @@ pub struct Needs {
     pub writes: bool,
     /// It uses up a limit.
     pub floods: bool,
-}
-
-/// What is wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Mistake {
-    TruncatedJson,
-    WrongRoot,
-    WrongType,
-    MissingField,
-    BadEnum,
-    OutOfRange,
-    TooLong,
-    NulByte,
-    InvalidUtf8,
-    DuplicateKey,
-    EmptyBody,
-    NoCredentials,
-    WrongScheme,
-    GarbageToken,
-    ExpiredToken,
-    UnsignedToken,
-    ForeignIdentity,
-    UnknownId,
-    UnknownRoute,
-    WrongMethod,
-    UnknownMethod,
-    NotAcceptable,
-    StalePrecondition,
-    CreatedTwice,
-    AnnouncedTooLarge,
-    TooLarge,
-    LongQuery,
-    LongHeader,
-    UnknownContentType,
-    MissingContentType,
-    UnknownEncoding,
-    AbsurdRange,
-    UnknownExpectation,
-    /// What a row's own `probe` says.
-    Documented,
-    /// Again and again, until it is refused.
-    Burst,
 }
 
 /// A request, ready for the wire: nothing in it is tidied any more.
