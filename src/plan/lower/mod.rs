@@ -163,6 +163,9 @@ fn hide_credentials(plan: &mut Plan) {
             literal.declare("secret", Secrets::credential(name.as_str(), &String::from_utf8_lossy(text)));
         }
     }
+    for (name, text) in plan.probe.iter().flat_map(|probe| &probe.identities).flat_map(|identity| &identity.headers) {
+        literal.declare("secret", Secrets::credential(name.as_str(), text));
+    }
     plan.normalised = literal.mask(&plan.normalised).into_owned();
 }
 
