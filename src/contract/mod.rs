@@ -18,6 +18,7 @@ mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod envelopes;
 pub mod evidence;
 pub mod findings;
 mod header;
@@ -34,6 +35,7 @@ mod protocol;
 pub mod provoke;
 mod ratelimit;
 mod rows;
+pub mod schema;
 mod scope;
 pub mod server;
 mod status;
@@ -184,6 +186,8 @@ pub struct Envelope {
     pub fields: Vec<Field>,
     /// Headers, inherited ones included.
     pub headers: Vec<Header>,
+    /// What the body must fit, beside its fields.
+    pub schema: Option<Arc<schema::Schema>>,
     /// Closed: a field outside the contract is a violation.
     pub closed: bool,
     pub source: Source,

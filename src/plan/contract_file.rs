@@ -339,5 +339,5 @@ fn usual_roles(fields: &mut [Field]) {
 /// An envelope with its usual roles.
 fn settled(name: &str, content_type: &str, closed: bool, mut fields: Vec<Field>, headers: Vec<Header>, source: Source) -> Envelope {
     usual_roles(&mut fields);
-    Envelope { name: name.to_owned(), content_type: content_type.to_owned(), fields, headers, closed, source }
+    Envelope { name: name.to_owned(), content_type: content_type.to_owned(), fields, headers, schema: None, closed, source }
 }
