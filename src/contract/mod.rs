@@ -39,7 +39,7 @@ pub mod schema;
 mod scope;
 pub mod server;
 mod status;
-mod waiver;
+pub(crate) mod waiver;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -290,7 +290,9 @@ pub struct ValueRule {
     pub pattern: Option<Regex>,
     pub min: Option<f64>,
     pub max: Option<f64>,
+    /// Characters, both included.
     pub min_len: Option<usize>,
+    pub max_len: Option<usize>,
     pub one_of: Vec<String>,
     /// The values the document shows; another value is a deviation only where a profile holds `expected`.
     pub expected_values: Vec<String>,
