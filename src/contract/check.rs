@@ -6,13 +6,14 @@ use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
 use crate::contract::json::{Document, Json};
+use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
 use crate::contract::shape::Shape;
 use crate::contract::{
-    Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
-    protocol, ratelimit, status,
+    Contract, Envelope, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant,
+    leak, protocol, ratelimit, status,
 };
-use crate::id::{RowIx, ServiceIx};
+use crate::id::RowIx;
 use crate::severity::Severity;
 use crate::wire::{Failure, RequestFacts, ResponseFacts};
 
@@ -25,7 +26,7 @@ impl Contract {
     /// Holds one answer to the contract. Success answers are inspected, too: their status, their framing, the headers
     /// every answer has, and whether they are errors in disguise (S08).
     pub fn check<'a>(&self, terms: &Terms, request: &RequestFacts<'_>, response: &ResponseFacts<'a>) -> Judged<'a> {
-        self.judge(terms, request, response, self.service_of(request.path), Moment::of(response))
+        self.judge(terms, request, response, self.asked(request, response), Moment::of(response))
     }
 
     /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
@@ -35,13 +36,13 @@ impl Contract {
         found.violations
     }
 
-    /// The same for an answer whose service is known and whose time may not be (an example in a document has none).
+    /// The same for an answer of which it is known whose it is, and whose time may not be (an example in a document has none).
     pub(super) fn judge<'a>(
         &self,
         terms: &Terms,
         request: &RequestFacts<'_>,
         response: &ResponseFacts<'a>,
-        service: Option<ServiceIx>,
+        asked: Asked<'_>,
         now: Option<Moment>,
     ) -> Judged<'a> {
         let mut found = Found::new(terms.profile);
@@ -49,19 +50,19 @@ impl Contract {
         let document = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
         let json = document.as_ref().map(Document::value);
         let code = json.and_then(|json| self.code_in(json));
-        let row = code.and_then(|code| self.row_of(service, response.status, code));
-        let (fields, headers) = self.clauses(service, response.status, row);
+        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
+        let (fields, headers) = self.clauses(asked, response.status, row);
         let case = Case {
             contract: self,
             terms,
             request_headers: request.headers,
             response,
-            service,
+            asked,
             row,
             code,
             fields,
             headers,
-            schema: self.schema_of(response.status, row),
+            schema: self.schema_of(asked, response.status, row),
             body: json,
             now,
         };
@@ -74,8 +75,8 @@ impl Contract {
         let request_id = identity::unique_id(&case);
         let lasting = |text: Option<&str>| document.as_ref().zip(text).map(|(document, text)| document.lasting(text));
         Judged {
-            service,
-            gateway: None,
+            service: asked.service,
+            gateway: asked.gateway,
             row,
             code: lasting(code),
             request_id: lasting(request_id),
@@ -84,10 +85,10 @@ impl Contract {
         }
     }
 
-    /// What an answer is held to: the fields of its row, else of the first envelope; the headers of its row, else of
-    /// the row that asks for the least among those of its status, else of the first envelope. (Without a known code
-    /// nobody can say which fields it should have, but every 429 has to say when to come back.)
-    fn clauses(&self, service: Option<ServiceIx>, status: u16, row: Option<RowIx>) -> (&[Field], &[Header]) {
+    /// What an answer is held to: the fields of its row, else of its service's envelope, else of the first one; the headers
+    /// of its row, else of the row that asks for the least among those of its status, else of the same envelope. (Without a
+    /// known code nobody can say which fields it should have, but every 429 has to say when to come back.)
+    fn clauses(&self, asked: Asked<'_>, status: u16, row: Option<RowIx>) -> (&[Field], &[Header]) {
         if let Some(row) = row {
             let envelope = &self.row(row).envelope;
             return (&envelope.fields, &envelope.headers);
@@ -95,17 +96,23 @@ impl Contract {
         if status < 400 {
             return (&[], &self.every_answer);
         }
-        let base = self.envelopes.first();
+        let base = self.base_envelope(asked);
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
-        let same = self.rows.iter().filter(|row| row.status == status && fits(row, service)).min_by_key(demands);
+        let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
 
-    /// The schema an error is held to: its row's, else that of the first envelope.
-    fn schema_of(&self, status: u16, row: Option<RowIx>) -> Option<&Schema> {
-        let base = || self.envelopes.first().filter(|_| status >= 400);
+    /// The schema an error is held to: its row's, else that of the service's envelope, or of the first one.
+    fn schema_of(&self, asked: Asked<'_>, status: u16, row: Option<RowIx>) -> Option<&Schema> {
+        let base = || self.base_envelope(asked).filter(|_| status >= 400);
         row.map(|row| &self.row(row).envelope).or_else(base)?.schema.as_deref()
+    }
+
+    /// What an error is held to that no row lists.
+    fn base_envelope(&self, asked: Asked<'_>) -> Option<&Envelope> {
+        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
+        own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()))
     }
 
     /// The error code of a body: the text at the place where any envelope has it.
@@ -122,18 +129,14 @@ impl Contract {
     }
 }
 
-/// Whether a row applies to answers of a service; of an unknown service any may.
-pub(super) fn fits(row: &Row, service: Option<ServiceIx>) -> bool {
-    row.service.is_none() || service.is_none() || row.service == service
-}
-
 /// Everything the checks look at.
 pub(super) struct Case<'c, 'a> {
     pub(super) contract: &'c Contract,
     pub(super) terms: &'c Terms,
     pub(super) request_headers: &'c HeaderMap,
     pub(super) response: &'c ResponseFacts<'a>,
-    pub(super) service: Option<ServiceIx>,
+    /// Whose answer it is.
+    pub(super) asked: Asked<'c>,
     pub(super) row: Option<RowIx>,
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],
