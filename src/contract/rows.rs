@@ -1,6 +1,6 @@
 //! Which documented error is meant: by a path, by what an answer says, by a name in a plan.
 
-use crate::contract::{Contract, Row};
+use crate::contract::{Contract, DocumentedOperation, Row};
 use crate::id::{RowIx, ServiceIx};
 
 /// Suggestions for a name nobody knows, at most.
@@ -18,6 +18,15 @@ impl Contract {
             }
         }
         best.map(|(_, ix)| ServiceIx::from(ix))
+    }
+
+    /// The documented operations a path belongs to: of those whose pattern fits it, the ones with the longest literal
+    /// prefix (`/v1/models/featured` before `/v1/models/{id}`). None where the contract lists no operations.
+    pub fn operations_at<'c>(&'c self, path: &'c str) -> impl Iterator<Item = &'c DocumentedOperation> + 'c {
+        let prefix = |one: &DocumentedOperation| one.operation.path.literal_prefix();
+        let fitting = self.operations.iter().filter(move |one| one.operation.path.matches(path));
+        let longest = fitting.clone().map(prefix).max();
+        fitting.filter(move |one| Some(prefix(one)) == longest)
     }
 
     /// The service with this id.
