@@ -60,7 +60,7 @@ pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, Whe
 pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
-use crate::contract::shape::Shape;
+use self::shape::Shape;
 use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;

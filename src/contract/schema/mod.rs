@@ -83,7 +83,7 @@ impl Schema {
     /// Whether a JSON text fits; `None` where it is no JSON, or too costly to say.
     pub fn accepts(&self, body: &[u8]) -> Option<bool> {
         let document = Document::read(body).ok()?;
-        match self.check(&document.value(), &mut |_| ()) {
+        match self.check(document.value(), &mut |_| ()) {
             Outcome::Fits => Some(true),
             Outcome::Misfits => Some(false),
             Outcome::TooCostly => None,
@@ -91,7 +91,7 @@ impl Schema {
     }
 
     /// Holds a value to the schema, and tells a handful of its misfits at most. A value that fits costs no allocation.
-    pub(super) fn check(&self, _value: &Json<'_>, _misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
+    pub(super) fn check(&self, _value: Json<'_>, _misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
         Outcome::Fits
     }
 }
