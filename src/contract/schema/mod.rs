@@ -1,7 +1,7 @@
 //! JSON Schema 2020-12, compiled once and run over a borrowed answer.
 
 use crate::contract::Source;
-use crate::contract::json::Json;
+use crate::contract::json::{Document, Json};
 
 /// A compiled schema.
 #[derive(Clone, Debug)]
@@ -82,8 +82,8 @@ impl Schema {
 
     /// Whether a JSON text fits; `None` where it is no JSON, or too costly to say.
     pub fn accepts(&self, body: &[u8]) -> Option<bool> {
-        let value = Json::read(body).ok()?;
-        match self.check(&value, &mut |_| ()) {
+        let document = Document::read(body).ok()?;
+        match self.check(document.value(), &mut |_| ()) {
             Outcome::Fits => Some(true),
             Outcome::Misfits => Some(false),
             Outcome::TooCostly => None,
@@ -91,7 +91,7 @@ impl Schema {
     }
 
     /// Holds a value to the schema, and tells a handful of its misfits at most. A value that fits costs no allocation.
-    pub(super) fn check(&self, _value: &Json<'_>, _misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
+    pub(super) fn check(&self, _value: Json<'_>, _misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
         Outcome::Fits
     }
 }
