@@ -2,6 +2,7 @@
 
 mod checks;
 mod compose;
+mod envelopes;
 mod file;
 mod hostile;
 mod ledger;
