@@ -39,6 +39,8 @@ mod protocol;
 pub mod provoke;
 mod ratelimit;
 mod relation;
+pub mod replay;
+pub mod resend;
 mod rows;
 pub mod schema;
 mod scope;
