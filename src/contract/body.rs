@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::contract::check::{Blame, Case, Found, header_text, quoted, shown};
-use crate::contract::json::{Json, NotJson};
+use crate::contract::json::{Document, Encoding, Json, NotJson};
 use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
@@ -37,7 +37,7 @@ impl<'p> Path<'p> {
 }
 
 /// Reads the body of an error answer; what keeps it from being JSON is written down.
-pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &ResponseFacts<'a>, found: &mut Found) -> Option<Json<'a>> {
+pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &ResponseFacts<'a>, found: &mut Found) -> Option<Document<'a>> {
     if *method == Method::HEAD {
         return None;
     }
@@ -54,10 +54,13 @@ pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &Response
     }
     let declared = header_text(response.headers, &CONTENT_TYPE);
     let declared = declared.as_deref().map(essence);
-    let json = if response.body_complete { Json::read(response.body).map_err(Some) } else { Err(None) };
+    let json = if response.body_complete { Document::read(response.body).map_err(Some) } else { Err(None) };
     content_type(contract, declared, response.body, json.is_ok(), found);
     match json {
-        Ok(json) => Some(json),
+        Ok(document) => {
+            facts(&document, found);
+            Some(document)
+        }
         // Said by B05 already: it is not a broken piece of JSON but something else.
         Err(_) if found.has("B05") => None,
         Err(why) => {
@@ -77,6 +80,17 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     members(case.status(), case.fields, json, &Path::ROOT, found);
     let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
     unknown_members(case.contract.unknown_fields, closed, case.fields, json, found);
+}
+
+/// B06 and B07: what a reader that makes do with the body would not notice.
+fn facts(document: &Document<'_>, found: &mut Found) {
+    let encoding = document.encoding();
+    if encoding != Encoding::Utf8 {
+        found.add("B06", Level::Must, || blame("UTF-8 without a byte order mark", encoding.words().to_owned(), encoding.words()));
+    }
+    if let Some(name) = document.duplicate() {
+        found.add("B07", Level::Must, || blame("every member once", format!("{} twice in one object", quoted(name)), "a member twice"));
+    }
 }
 
 fn unreadable(why: Option<NotJson>, response: &ResponseFacts<'_>) -> Blame {
@@ -123,7 +137,7 @@ fn essence(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
 }
 
-fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &Path<'_>, found: &mut Found) {
+fn members(status: u16, fields: &[Field], object: Json<'_>, path: &Path<'_>, found: &mut Found) {
     for field in fields {
         match object.get(&field.name) {
             Some(value) => member(status, field, value, &path.member(&field.name), found),
@@ -138,7 +152,7 @@ fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &Path<'_>, fo
     }
 }
 
-fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: &mut Found) {
+fn member(status: u16, field: &Field, value: Json<'_>, path: &Path<'_>, found: &mut Found) {
     let at = || path.words();
     if !is_kind(field.kind, value) {
         found.add("B03", Level::Must, || fault(field, at(), kind_word(field.kind).to_owned(), value, "type"));
@@ -154,8 +168,7 @@ fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: 
             if items.len() < field.min_items {
                 found.add("B03", Level::Must, || fault(field, at(), format!("at least {} items", field.min_items), value, "too few items"));
             }
-            let inner = if field.fields.is_empty() { &[] } else { &items[..items.len().min(ITEMS)] };
-            for item in inner {
+            for item in items.iter().take(if field.fields.is_empty() { 0 } else { ITEMS }) {
                 let path = Path { item: true, ..*path };
                 match item {
                     Json::Object(_) => members(status, &field.fields, item, &path, found),
@@ -168,18 +181,18 @@ fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: 
 }
 
 /// Bounds, patterns and formats of one value.
-fn value_rule(field: &Field, value: &Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
+fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
     let rule = &field.rule;
     if let Json::Number(number) = value {
-        if rule.min.is_some_and(|min| *number < min) {
+        if rule.min.is_some_and(|min| number < min) {
             found.add("B03", Level::Must, || fault(field, at(), format!("at least {}", rule.min.unwrap_or(0.0)), value, "minimum"));
         }
-        if rule.max.is_some_and(|max| *number > max) {
+        if rule.max.is_some_and(|max| number > max) {
             found.add("B03", Level::Must, || fault(field, at(), format!("at most {}", rule.max.unwrap_or(0.0)), value, "maximum"));
         }
     }
     let text = match value {
-        Json::Text(text) => text.as_ref(),
+        Json::Text(text) => text,
         Json::Number(number) if !(rule.one_of.is_empty() && rule.expected_values.is_empty()) => &number.to_string(),
         _ => return,
     };
@@ -215,7 +228,7 @@ fn lengths(rule: &ValueRule) -> String {
 }
 
 /// B08: members the contract does not name; asked for only where the contract says so.
-fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json: &Json<'_>, found: &mut Found) {
+fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json: Json<'_>, found: &mut Found) {
     let severity = match unknown {
         _ if closed => Severity::Medium,
         UnknownFields::Allowed => return,
@@ -223,7 +236,7 @@ fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json:
         UnknownFields::Violation => Severity::Medium,
     };
     let Json::Object(members) = json else { return };
-    if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == **name)) {
+    if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == *name)) {
         found.add_as("B08", severity, Level::Must, || Blame {
             path: "$.*".to_owned(),
             ..blame("only members that the contract names", quoted(name), "unknown member")
@@ -231,7 +244,7 @@ fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json:
     }
 }
 
-fn is_kind(kind: Kind, value: &Json<'_>) -> bool {
+fn is_kind(kind: Kind, value: Json<'_>) -> bool {
     match kind {
         Kind::String => matches!(value, Json::Text(_)),
         // 60.0 is an integer: JSON Schema 2020-12 §6.1.1.
@@ -287,7 +300,7 @@ fn words(field: &Field) -> String {
     }
 }
 
-fn fault(field: &Field, path: String, expected: String, value: &Json<'_>, cause: &str) -> Blame {
+fn fault(field: &Field, path: String, expected: String, value: Json<'_>, cause: &str) -> Blame {
     Blame { path, expected, actual: shown(value), cause: cause.to_owned(), source: Some(field.source.clone()) }
 }
 

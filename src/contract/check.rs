@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
-use crate::contract::json::Json;
+use crate::contract::json::{Document, Json};
 use crate::contract::rows::Asked;
+use crate::contract::shape::Shape;
 use crate::contract::{
     Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
     protocol, ratelimit, status,
@@ -45,23 +46,13 @@ impl Contract {
     ) -> Judged<'a> {
         let mut found = Found::new(terms.profile);
         protocol::answer(request.method, response, &mut found);
-        let json = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
-        let code = json.as_ref().and_then(|json| self.code_in(json));
-        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code.as_deref()) };
+        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
+        let json = document.as_ref().map(Document::value);
+        let code = json.and_then(|json| self.code_in(json));
+        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
-        let case = Case {
-            contract: self,
-            terms,
-            request_headers: request.headers,
-            response,
-            asked,
-            row,
-            code: code.as_deref(),
-            fields,
-            headers,
-            body: json.as_ref(),
-            now,
-        };
+        let case =
+            Case { contract: self, terms, request_headers: request.headers, response, asked, row, code, fields, headers, body: json, now };
         status::check(&case, &mut found);
         body::check(&case, &mut found);
         header::check(&case, &mut found);
@@ -69,7 +60,16 @@ impl Contract {
         identity::check(&case, &mut found);
         leak::check(&case, &mut found);
         let request_id = identity::unique_id(&case);
-        Judged { service: asked.service, gateway: asked.gateway, row, code, request_id, violations: found.violations }
+        let lasting = |text: Option<&str>| document.as_ref().zip(text).map(|(document, text)| document.lasting(text));
+        Judged {
+            service: asked.service,
+            gateway: asked.gateway,
+            row,
+            code: lasting(code),
+            request_id: lasting(request_id),
+            shape: json.map(Shape::of),
+            violations: found.violations,
+        }
     }
 
     /// What an answer is held to: the fields of its row, else of its service's envelope, else of the first one; the headers
@@ -92,14 +92,13 @@ impl Contract {
     }
 
     /// The error code of a body: the text at the place where any envelope has it.
-    fn code_in<'a>(&self, body: &Json<'a>) -> Option<Cow<'a, str>> {
-        let text = |json: &Json<'a>| json.text().cloned();
+    fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
         self.envelopes.iter().find_map(|envelope| {
             envelope.fields.iter().find_map(|field| match field.role {
-                Some(crate::contract::Role::Code) => text(body.get(&field.name)?),
+                Some(crate::contract::Role::Code) => body.get(&field.name)?.text(),
                 _ => {
                     let inner = field.fields.iter().find(|inner| inner.role == Some(crate::contract::Role::Code))?;
-                    text(body.get(&field.name)?.get(&inner.name)?)
+                    body.get(&field.name)?.get(&inner.name)?.text()
                 }
             })
         })
@@ -119,7 +118,7 @@ pub(super) struct Case<'c, 'a> {
     pub(super) fields: &'c [Field],
     pub(super) headers: &'c [Header],
     /// The body of an error answer, where it is JSON.
-    pub(super) body: Option<&'c Json<'a>>,
+    pub(super) body: Option<Json<'c>>,
     pub(super) now: Option<Moment>,
 }
 
@@ -251,7 +250,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A JSON value as messages show it.
-pub(super) fn shown(json: &Json<'_>) -> String {
+pub(super) fn shown(json: Json<'_>) -> String {
     match json {
         Json::Text(text) => quoted(text),
         Json::Number(number) => number.to_string(),

@@ -150,7 +150,7 @@ fn path_of(reference: &Reference) -> String {
 }
 
 /// What the body says in a field: nothing where it is absent or not of the field's type.
-pub(super) fn said<'c, 'a>(case: &Case<'c, 'a>, field: &Field) -> Option<&'c Json<'a>> {
+pub(super) fn said<'c>(case: &Case<'c, '_>, field: &Field) -> Option<Json<'c>> {
     let value = case.body?.get(&field.name)?;
     match (field.kind, value) {
         (Kind::String, Json::Text(text)) => (field.rule.format.is_none_or(|format| is_format(format, text))).then_some(value),

@@ -1,7 +1,5 @@
 //! I01, I02, I04, T01, T02: which request an answer belongs to, and when it was made.
 
-use std::borrow::Cow;
-
 use crate::contract::check::{Blame, Case, Found, Moment, header_text, quoted};
 use crate::contract::header::said;
 use crate::contract::json::Json;
@@ -30,19 +28,19 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 /// The request id of the body, where no other answer may have it; an echo of the request's own id is no duplicate.
-pub(super) fn unique_id<'a>(case: &Case<'_, 'a>) -> Option<Cow<'a, str>> {
+pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
     let field = case.fields.iter().find(|field| field.role == Some(Role::RequestId) && field.rule.unique)?;
     let Json::Text(id) = case.body?.get(&field.name)? else { return None };
     let echoed = case.headers.iter().filter(|header| header.role == Some(Role::RequestId));
     let mut sent = echoed.filter_map(|header| header_text(case.request_headers, &header.name));
-    (!sent.any(|own| own == *id)).then(|| id.clone())
+    (!sent.any(|own| own == id)).then_some(id)
 }
 
 /// I04.
 fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
     let Some((field, Json::Text(body))) = field_of(case, Role::RequestId) else { return };
     let Some(header) = case.headers.iter().find(|header| header.role == Some(Role::RequestId)) else { return };
-    let Some(text) = case.header(&header.name).filter(|text| text.trim() != body.as_ref()) else { return };
+    let Some(text) = case.header(&header.name).filter(|text| text.trim() != body) else { return };
     found.add("I04", Level::Must, || Blame {
         path: format!("header:{}", header.shown),
         expected: format!("{}, as $.{} says", quoted(body), field.name),
@@ -69,7 +67,7 @@ fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
     }
 }
 
-fn field_of<'c, 'a>(case: &Case<'c, 'a>, role: Role) -> Option<(&'c Field, &'c Json<'a>)> {
+fn field_of<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
     let field = case.fields.iter().find(|field| field.role == Some(role))?;
     Some((field, said(case, field)?))
 }

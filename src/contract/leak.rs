@@ -91,7 +91,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 }
 
 /// The body as text, its JSON strings unescaped where there are escapes.
-fn text_of<'t>(body: &'t [u8], json: Option<&Json<'_>>) -> Cow<'t, str> {
+fn text_of<'t>(body: &'t [u8], json: Option<Json<'_>>) -> Cow<'t, str> {
     match json {
         Some(json) if body.contains(&b'\\') => {
             let mut text = String::with_capacity(body.len());
@@ -102,7 +102,7 @@ fn text_of<'t>(body: &'t [u8], json: Option<&Json<'_>>) -> Cow<'t, str> {
     }
 }
 
-fn strings(json: &Json<'_>, into: &mut String) {
+fn strings(json: Json<'_>, into: &mut String) {
     match json {
         Json::Text(text) => {
             into.push_str(text);
@@ -119,7 +119,7 @@ fn strings(json: &Json<'_>, into: &mut String) {
 }
 
 /// L01: two lines of a stack trace with a word of trouble, or three without.
-fn stack_trace(text: &str, json: Option<&Json<'_>>, found: &mut Found) {
+fn stack_trace(text: &str, json: Option<Json<'_>>, found: &mut Found) {
     let mut taken_apart = String::new();
     if let Some(json) = json {
         recombined(json, &mut taken_apart);
@@ -134,7 +134,7 @@ fn stack_trace(text: &str, json: Option<&Json<'_>>, found: &mut Found) {
 }
 
 /// Frames taken apart, `{"file": "a.py", "line": 3}`, put together again as `a.py:3`.
-fn recombined(json: &Json<'_>, into: &mut String) {
+fn recombined(json: Json<'_>, into: &mut String) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| recombined(item, into)),
         Json::Object(members) => {

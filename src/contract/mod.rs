@@ -24,7 +24,7 @@ pub mod findings;
 mod header;
 mod identity;
 mod instant;
-mod json;
+pub mod json;
 mod leak;
 pub mod ledger;
 pub mod limiter;
@@ -34,11 +34,15 @@ pub mod probed;
 mod protocol;
 pub mod provoke;
 mod ratelimit;
+pub mod replay;
+pub mod resend;
 mod rows;
 pub mod schema;
 mod scope;
 pub mod server;
+pub mod shape;
 mod status;
+pub mod stream;
 pub(crate) mod waiver;
 
 use std::borrow::Cow;
@@ -51,6 +55,7 @@ pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, Whe
 pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
+use self::shape::Shape;
 use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -368,7 +373,7 @@ pub struct Terms {
     pub secrets: Arc<Secrets>,
 }
 
-/// One answer, judged. An answer in order holds no allocation.
+/// One answer, judged. An answer in order takes no allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Judged<'a> {
     pub service: Option<ServiceIx>,
@@ -380,6 +385,8 @@ pub struct Judged<'a> {
     pub code: Option<Cow<'a, str>>,
     /// The request id of its body, where the contract calls it unique and it is not an echo of the request's own.
     pub request_id: Option<Cow<'a, str>>,
+    /// What an error answer is made of, where its body is JSON.
+    pub shape: Option<Shape>,
     pub violations: Vec<Violation>,
 }
 

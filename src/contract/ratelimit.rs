@@ -279,15 +279,15 @@ fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<For
     Some(Said { value, path: Place::Header(&header.shown), source: &header.source, tolerance_us })
 }
 
-fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
+fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
     let field = case.fields.iter().find(|field| field.role == Some(role))?;
     let value = read(said(case, field)?, field.rule.format)?;
     Some(Said { value, path: Place::Member(&field.name), source: &field.source, tolerance_us: SECOND_US })
 }
 
-fn whole(json: &Json<'_>, _: Option<Format>) -> Option<f64> {
+fn whole(json: Json<'_>, _: Option<Format>) -> Option<f64> {
     match json {
-        Json::Number(number) => Some(*number),
+        Json::Number(number) => Some(number),
         Json::Text(text) => text.parse::<i64>().ok().map(|whole| whole as f64),
         _ => None,
     }
@@ -300,7 +300,7 @@ fn wait(text: &str) -> Option<Wait> {
     instant::http_date(text).map(Wait::Until)
 }
 
-fn body_wait(json: &Json<'_>, _: Option<Format>) -> Option<Wait> {
+fn body_wait(json: Json<'_>, _: Option<Format>) -> Option<Wait> {
     match json {
         // A cast from float to integer saturates.
         Json::Number(number) => Some(Wait::For((number * 1e6) as i64)),
@@ -321,10 +321,10 @@ fn moment(text: &str, format: Format, now: Option<Moment>) -> Option<i64> {
     }
 }
 
-fn body_moment(json: &Json<'_>, format: Option<Format>, now: Option<Moment>) -> Option<i64> {
+fn body_moment(json: Json<'_>, format: Option<Format>, now: Option<Moment>) -> Option<i64> {
     match json {
         Json::Text(text) => moment(text, format.unwrap_or(Format::Rfc3339), now),
-        Json::Number(number) if *number >= 0.0 => moment(&format!("{number:.0}"), format.unwrap_or(Format::EpochSeconds), now),
+        Json::Number(number) if number >= 0.0 => moment(&format!("{number:.0}"), format.unwrap_or(Format::EpochSeconds), now),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! S01–S04, S08, S10: whether status and code are documented, and for whom.
 
 use crate::contract::check::{Blame, Case, Found, quoted};
-use crate::contract::json::Json;
+use crate::contract::json::{Document, Json};
 use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase};
 
 /// A success body longer than this is no error in disguise, and is not read.
@@ -43,7 +43,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 /// S10: the name of the status in the body.
-pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value: &Json<'_>, found: &mut Found) {
+pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value: Json<'_>, found: &mut Found) {
     let phrases = phrase::phrases(status);
     let Some(text) = value.text().filter(|text| !phrases.is_empty() && !phrase::names(status, text)) else { return };
     found.add("S10", field.rule.level, || Blame {
@@ -77,8 +77,9 @@ fn is_error_body(case: &Case<'_, '_>) -> bool {
     let Some(code) = base.fields.iter().find(|field| field.role == Some(Role::Code)) else { return false };
     // Most successes do not have the word in them: they are not parsed.
     let named = body.len() <= LONGEST_DISGUISE && std::str::from_utf8(body).is_ok_and(|text| text.contains(code.name.as_str()));
-    let Some(json) = named.then(|| Json::read(body).ok()).flatten() else { return false };
-    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == **code));
+    let Some(document) = named.then(|| Document::read(body).ok()).flatten() else { return false };
+    let json = document.value();
+    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == code));
     documented && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
 }
 

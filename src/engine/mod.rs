@@ -12,6 +12,7 @@ mod exchange;
 mod lane;
 mod pacer;
 pub mod probing;
+pub mod replay;
 mod session;
 mod worker;
 
