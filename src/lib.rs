@@ -36,6 +36,7 @@
 //! | [`plan`] | TOML text → `Plan`, or every problem in it |
 //! | [`record`] | the facts of a run: attempts, exchanges, who hears of them |
 //! | [`workload`] | `Plan` → the requests of a session |
+//! | [`probe`] | `Plan` and contract → requests that are wrong on purpose |
 //! | [`analysis`] | what was heard → numbers and verdict |
 //! | [`report`] | numbers → documents |
 //! | [`clock`] | the run's one clock; the only reader of time |
@@ -63,6 +64,7 @@ pub mod gate;
 pub mod retry;
 // documents: what was asked, what happened
 pub mod plan;
+pub mod probe;
 pub mod record;
 pub mod workload;
 // after the run: pure again

@@ -40,6 +40,8 @@ mod protocol;
 pub mod provoke;
 mod ratelimit;
 mod relation;
+pub mod replay;
+pub mod resend;
 mod rows;
 pub mod schema;
 mod scope;
@@ -49,7 +51,7 @@ mod standard;
 mod status;
 pub mod stream;
 mod vocabulary;
-mod waiver;
+pub(crate) mod waiver;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -301,7 +303,9 @@ pub struct ValueRule {
     pub pattern: Option<Regex>,
     pub min: Option<f64>,
     pub max: Option<f64>,
+    /// Characters, both included.
     pub min_len: Option<usize>,
+    pub max_len: Option<usize>,
     pub one_of: Vec<String>,
     /// The values the document shows; another value is a deviation only where a profile holds `expected`.
     pub expected_values: Vec<String>,

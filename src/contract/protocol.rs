@@ -3,11 +3,10 @@
 
 use http::Method;
 
-use crate::contract::check::{Blame, Case, Found, fits, quoted};
+use crate::contract::check::{Blame, Case, Found, quoted};
 use crate::contract::head::{Head, Known};
-use crate::contract::scope::Statuses;
-use crate::contract::{Contract, Level};
-use crate::id::ServiceIx;
+use crate::contract::rows::Asked;
+use crate::contract::{Contract, Level, Statuses};
 use crate::severity::Severity;
 use crate::wire::{Failure, ResponseFacts};
 
@@ -57,9 +56,9 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 /// P04, unless the contract documents this very status for the operation.
 fn unknown_operation(case: &Case<'_, '_>, found: &mut Found) {
     let status = case.status();
-    let mut documented = case.contract.operations_at(case.request.path);
-    let Some(operation) = documented.find(|one| one.operation.matches(case.request.method, case.request.path)) else { return };
-    if !operation.statuses.contains(&Statuses::Exact(status)) {
+    let Some(operation) = case.contract.operations_of(case.asked).next() else { return };
+    let of_its_own = case.row.is_some_and(|row| case.contract.row(row).operation.is_some());
+    if !of_its_own && !operation.statuses.contains(&Statuses::Exact(status)) {
         found.add("P04", Level::Must, || Blame {
             path: "status".to_owned(),
             source: Some(operation.source.clone()),
@@ -78,7 +77,7 @@ fn redirect(case: &Case<'_, '_>, found: &mut Found) {
         .contract
         .rows
         .iter()
-        .find(|row| fits(row, case.service) && [401, 403].into_iter().any(|status| row.statuses == Statuses::Exact(status)));
+        .find(|row| case.asked.may_be(row) && [401, 403].into_iter().any(|status| row.statuses == Statuses::Exact(status)));
     if let Some(row) = refusal {
         found.add("P07", Level::Must, || Blame {
             path: "header:Location".to_owned(),
@@ -101,19 +100,19 @@ fn path_of(location: &str) -> &str {
 }
 
 /// Looks at an answer that ended too soon, or never came.
-pub(super) fn failure(contract: &Contract, service: Option<ServiceIx>, failure: Failure, found: &mut Found) {
+pub(super) fn failure(contract: &Contract, asked: Asked<'_>, failure: Failure, found: &mut Found) {
     if let Failure::BodyCutShort { received, reset } = failure {
         let how = if reset { "connection reset" } else { "connection closed" };
         found.add("P03", Level::Must, || blame("the whole body", format!("{how} after {received} bytes of it"), how));
     } else if !failure.before_the_request() {
-        no_answer(contract, service, failure, found);
+        no_answer(contract, asked, failure, found);
     }
 }
 
 /// P08, where the contract has an error for a server that cannot answer. How long to wait is the plan's business and not
 /// the contract's: silence is milder.
-fn no_answer(contract: &Contract, service: Option<ServiceIx>, failure: Failure, found: &mut Found) {
-    let documented = contract.rows.iter().find(|row| fits(row, service) && (row.status >= 500 || row.status == 408));
+fn no_answer(contract: &Contract, asked: Asked<'_>, failure: Failure, found: &mut Found) {
+    let documented = contract.rows.iter().find(|row| asked.may_be(row) && (row.status >= 500 || row.status == 408));
     let Some(row) = documented else { return };
     let severity = if failure.is_timeout() { Severity::Low } else { Severity::Medium };
     found.add_as("P08", severity, Level::Must, || Blame {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each module may use, beside itself. The vocabulary may be used by all.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("units", &[]),
     ("severity", &[]),
     ("secret", &[]),
@@ -19,6 +19,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("plan", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "contract", "fault", "retry", "gate"]),
     ("record", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("workload", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "plan"]),
+    ("probe", &["id", "secret", "seed", "severity", "units", "wire", "contract", "plan", "workload", "record"]),
     ("analysis", &["id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "gate", "plan", "record", "fault"]),
     ("report", &["id", "secret", "seed", "severity", "units", "wire", "contract", "gate", "record", "analysis"]),
     ("clock", &["units"]),
@@ -27,7 +28,10 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("target", &["id", "secret", "seed", "severity", "units", "wire", "contract", "clock"]),
     (
         "engine",
-        &["id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "plan", "workload", "record", "clock", "client"],
+        &[
+            "id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "plan", "probe", "workload", "record", "clock",
+            "client",
+        ],
     ),
     ("cli", &[]),
 ];
