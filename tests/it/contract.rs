@@ -1,5 +1,6 @@
 //! See `src/contract`.
 
+mod catalogue;
 mod checks;
 mod compose;
 mod file;
@@ -7,3 +8,4 @@ mod hostile;
 mod ledger;
 mod lint;
 mod shipped;
+mod unusual;
