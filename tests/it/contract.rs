@@ -1,5 +1,6 @@
 //! See `src/contract`.
 
+mod catalogue;
 mod checks;
 mod compose;
 mod envelopes;
@@ -9,3 +10,4 @@ mod ledger;
 mod lint;
 mod schema;
 mod shipped;
+mod unusual;
