@@ -12,12 +12,14 @@
 //!
 //! This module does no I/O and reads no clock.
 
+pub mod attribution;
 mod body;
 pub mod catalogue;
 mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod drift;
 pub mod envelopes;
 pub mod evidence;
 pub mod findings;
