@@ -293,7 +293,13 @@ fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingF
 }
 
 fn evidence(sample: &Sample) -> Evidence {
-    Evidence { at_ms: sample.at.as_millis(), request: sample.request.clone(), response: sample.response.clone(), curl: sample.curl.clone() }
+    Evidence {
+        at_ms: sample.at.as_millis(),
+        request: sample.request.clone(),
+        response: sample.response.clone(),
+        curl: sample.curl.clone(),
+        replay: Some(sample.resend.clone()),
+    }
 }
 
 fn service(used: &ContractUse, ix: Option<ServiceIx>) -> Option<String> {

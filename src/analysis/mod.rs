@@ -28,6 +28,8 @@ use serde::{Deserialize, Serialize};
 pub use self::accounting::identity_problems;
 pub use self::finish::RunFacts;
 pub use self::tally::Tally;
+use crate::contract::replay::Replayed;
+use crate::contract::resend::Resend;
 use crate::contract::{Profile, Source};
 use crate::gate::{Decision, Unit};
 use crate::severity::Severity;
@@ -477,7 +479,8 @@ pub struct FindingFacts {
     pub faults: Vec<String>,
     /// `origin` | `gateway` | `injector` | `transport`
     pub responder: String,
-    pub isolated_replay: Option<String>,
+    /// What came of sending its request again, alone, after the run; `null` where it was not.
+    pub isolated_replay: Option<Replayed>,
     /// At most three.
     pub evidence: Vec<Evidence>,
     pub how_to_fix: String,
@@ -493,6 +496,9 @@ pub struct Evidence {
     pub request: String,
     pub response: String,
     pub curl: String,
+    /// The request for `brownout replay`; `null` in reports of older versions.
+    #[serde(default)]
+    pub replay: Option<Resend>,
 }
 
 /// Whether the numbers can be believed.

@@ -135,6 +135,9 @@ fn one_finding(finding: &FindingFacts) -> String {
     let (count, when) = (wording::answers(finding.count), wording::met_when(finding));
     out.push_str(&format!("expected {}; got {}  \n", safe(&finding.expected, SENTENCE), safe(&finding.actual, SENTENCE)));
     out.push_str(&format!("{count} of {place}, {when}  \n"));
+    if let Some(replay) = &finding.isolated_replay {
+        out.push_str(&format!("Idle replay: {}  \n", safe(&wording::idle_replay(replay), SENTENCE)));
+    }
     if !finding.how_to_fix.is_empty() {
         out.push_str(&format!("{}  \n", safe(&finding.how_to_fix, SENTENCE)));
     }

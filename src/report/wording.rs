@@ -6,6 +6,7 @@ use super::escape::line;
 use super::number::{self, NOTHING};
 use super::{EndedBy, Report};
 use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
 /// Names longer than this are cut.
@@ -185,6 +186,16 @@ pub fn met_when(finding: &FindingFacts) -> String {
         (first, last) if first == last => format!("at {}", number::moment(first)),
         (first, last) => format!("first {}, last {}", number::moment(first), number::moment(last)),
     }
+}
+
+/// What came of sending a finding's request again, alone: `reproduced, the same finding in an answer of 500 INTERNAL_ERROR`.
+pub fn idle_replay(replay: &Replayed) -> String {
+    let word = match replay.outcome {
+        Outcome::Reproduced => "reproduced",
+        Outcome::NotReproduced => "not reproduced",
+        Outcome::CannotTell => "cannot tell",
+    };
+    format!("{word}, {}", replay.reason)
 }
 
 /// `1 answer`, `12 answers`.
