@@ -1,17 +1,23 @@
 //! What answers said about the contract: findings, coverage, and which finding a violation belongs to.
 
+use std::collections::BTreeMap;
+
 use super::measures::Pending;
+use super::scope::touched_by;
 use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
+use crate::contract::compared::{During, Question};
 use crate::contract::coverage::{self, Entry, State, Totals};
 use crate::contract::evidence::Evidence as Sample;
 use crate::contract::findings::{Finding, Place, Sighting, identity};
 use crate::contract::ledger::Ledger;
+use crate::contract::limiter::Trail;
 use crate::contract::{Provoke, catalogue};
-use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
-use crate::plan::{ContractUse, Plan};
-use crate::record::{Answered, How, Probed};
+use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
+use crate::plan::{ContractUse, Plan, Shape, Stage};
+use crate::record::{Answered, Attempt, Exchange, How, Probed};
 use crate::severity::Severity;
 use crate::units::Offset;
+use crate::wire::{Ending, RetryAfter};
 
 /// Stands for the finding of request ids that two workers saw, which are known without an answer.
 const BETWEEN_WORKERS: u64 = 0;
@@ -38,7 +44,7 @@ impl Conformance {
     pub fn new(plan: &Plan, base_url: &str) -> Conformance {
         let ledger = plan.contract.as_ref().map(|used| Ledger::new(&used.contract, base_url, plan.secrets.clone()));
         let phase = |stage: &Stage| match stage.shape {
-            Shape::Closed(Profile { from, to }) if from <= 1.0 && to <= 1.0 => During::Idle,
+            Shape::Closed { users: 0 | 1 } => During::Idle,
             _ => During::Load,
         };
         let phases: Vec<During> = plan.load.stages.iter().map(phase).collect();
@@ -66,7 +72,7 @@ impl Conformance {
         let place = Question::Step(answered.exchange.scenario, answered.exchange.step);
         if let Some(during) = self.phases.get(answered.stage.at()).filter(|_| self.any_idle) {
             // A fault that was open is no load: such answers are compared by probes alone.
-            if open_faults(plan, answered.at).is_empty() {
+            if !plan.faults.rules.iter().any(|rule| rule.open_at(answered.at)) {
                 ledger.compare(place, *during, &sighting);
             }
         }
@@ -151,6 +157,11 @@ impl Conformance {
         }
         between.retain(|(_, count)| *count > 0);
         between
+    }
+
+    /// The findings so far, the worst first.
+    pub fn findings(&self) -> Vec<&Finding> {
+        self.ledger.as_ref().map(|ledger| ledger.findings.sorted()).unwrap_or_default()
     }
 
     /// What did not fit and was only counted: violations, undocumented answers, request ids.

@@ -52,7 +52,12 @@ fn looks_like(sighting: &Sighting<'_>) -> Option<&'static str> {
 fn is_unknown(sighting: &Sighting<'_>) -> bool {
     let judged = sighting.judged;
     let error = sighting.response.is_some_and(|response| response.status >= 400);
-    error && sighting.injected.is_none() && judged.gateway.is_none() && judged.row.is_none() && judged.code.is_none() && judged.shape.is_none()
+    error
+        && sighting.injected.is_none()
+        && judged.gateway.is_none()
+        && judged.row.is_none()
+        && judged.code.is_none()
+        && judged.shape.is_none()
 }
 
 fn is_text(headers: &HeaderMap, body: &[u8]) -> bool {

@@ -241,12 +241,7 @@ fn differs(
 }
 
 /// X02, for a step: server errors are more frequent under load than they can have been at rest.
-fn fails_more(
-    scenario: ScenarioIx,
-    step: StepIx,
-    base: &BTreeMap<Answer, Times>,
-    answers: &BTreeMap<Answer, Times>,
-) -> Vec<RunFinding> {
+fn fails_more(scenario: ScenarioIx, step: StepIx, base: &BTreeMap<Answer, Times>, answers: &BTreeMap<Answer, Times>) -> Vec<RunFinding> {
     let all = |answers: &BTreeMap<Answer, Times>| answers.values().map(|times| times.count).sum::<u64>();
     let (at_rest, loaded) = (all(base), all(answers));
     let failures = answers.iter().filter(|(answer, _)| is_failure(answer.status));

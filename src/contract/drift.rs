@@ -192,7 +192,8 @@ impl Drift {
         found.extend(message.finding(service, "$", "the message in one place", "message moves"));
         let members: BTreeSet<&str> = own().flat_map(|(_, anatomy)| anatomy.members.iter().map(|(path, _)| path.as_str())).collect();
         for path in members {
-            let of_path = |anatomy: &Anatomy| anatomy.members.iter().find(|(at, kind)| at == path && *kind != "null").map(|(_, kind)| *kind);
+            let of_path =
+                |anatomy: &Anatomy| anatomy.members.iter().find(|(at, kind)| at == path && *kind != "null").map(|(_, kind)| *kind);
             let types = Variants::of(own().filter_map(|(seen, anatomy)| Some((of_path(anatomy)?, seen))));
             if !is_documented_in_forms(contract, service, path) {
                 found.extend(types.finding(service, path, "one type wherever it is sent", "type differs"));

@@ -156,7 +156,7 @@ fn secret(case: &Case<'_, '_>, text: &str, suspect: bool, found: &mut Found) {
     let theirs = |name: &HeaderName| !name.as_str().starts_with(OWN_HEADERS);
     let in_header = |secret: &str| headers.iter().any(|(name, value)| theirs(name) && contains(value.as_bytes(), secret.as_bytes()));
     let own = |secret: &&str| secret.len() >= SHORTEST && (text.contains(*secret) || in_header(secret));
-    let sent = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| case.request_headers.get(name)?.to_str().ok());
+    let sent = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| case.request.headers.get(name)?.to_str().ok());
     let mut sent = sent.map(|value| value.split_once(' ').map_or(value, |(_, credential)| credential.trim()));
     if case.terms.secrets.values().find(own).is_some() || sent.any(|value| own(&value)) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));

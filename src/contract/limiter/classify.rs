@@ -362,7 +362,8 @@ fn fixed_window(events: &[Event]) -> Option<Fit> {
     windows.push(1.01 * span(events));
     let begins: Vec<f64> = anchors.iter().flat_map(|onset| points(onset.low, onset.high, 5)).collect();
     let fits = runs(events).into_iter().map(|limit| {
-        let wrong = |window: f64| begins.iter().map(|begin| wrong_about_window(events, limit, window, *begin)).min().unwrap_or(events.len());
+        let wrong =
+            |window: f64| begins.iter().map(|begin| wrong_about_window(events, limit, window, *begin)).min().unwrap_or(events.len());
         let (least, window) = best_window(windows.clone(), spacing, wrong);
         windowed(Algorithm::FixedWindow, least, limit, window)
     });

@@ -334,7 +334,9 @@ fn commonest(values: impl Iterator<Item = u64>) -> Option<u64> {
 fn identity_of(sighting: &Sighting<'_>) -> u64 {
     let names = ["authorization", "x-api-key", "cookie"];
     let value = names.iter().find_map(|name| sighting.request.headers.get(*name));
-    value.map_or(0, |value| value.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)))
+    value.map_or(0, |value| {
+        value.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    })
 }
 
 fn other_limit(
@@ -346,7 +348,8 @@ fn other_limit(
 ) {
     let (method, path) = (sighting.request.method, sighting.request.path);
     let operations = contract.operations.iter().enumerate().filter(|(_, known)| known.limit.is_some());
-    let Some((ix, _)) = operations.into_iter().find(|(_, known)| known.operation.matches(method, path) && known.limit != Some(limit)) else {
+    let Some((ix, _)) = operations.into_iter().find(|(_, known)| known.operation.matches(method, path) && known.limit != Some(limit))
+    else {
         return;
     };
     if let Some(sent) = known.get_mut(&(ix, limit)) {
@@ -498,7 +501,14 @@ impl LoadTrail {
         let (words, at, sample) = self.rose.as_ref()?;
         let expected = "no rise before the reset that is faster than an even refill".to_owned();
         let violation = violation("R10", "header:remaining", expected, words.clone(), "rises");
-        Some(RunFinding { violation, count: self.rises, first_at: *at, last_at: *at, evidence: vec![sample.clone()], ..RunFinding::default() })
+        Some(RunFinding {
+            violation,
+            count: self.rises,
+            first_at: *at,
+            last_at: *at,
+            evidence: vec![sample.clone()],
+            ..RunFinding::default()
+        })
     }
 
     fn about(&self, found: RunFinding) -> RunFinding {

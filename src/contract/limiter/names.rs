@@ -1,10 +1,11 @@
 //! Which headers tell of limits: those the contract gives a role, and else the names that are usual.
 
+use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
 use super::Observation;
-use crate::contract::check::{Moment, header_text};
-use crate::contract::{Contract, Header, Role};
+use crate::contract::check::header_text;
+use crate::contract::{Contract, Header, Role, instant};
 use crate::units::{Micros, Offset};
 use crate::wire::ResponseFacts;
 
@@ -43,7 +44,7 @@ impl Names {
     /// What an answer says of its limiter. `sent_at` and `at` are of the run's clock, `identity` is whose request it was.
     pub fn observe(&self, identity: u16, sent_at: Offset, at: Offset, response: &ResponseFacts<'_>) -> Observation {
         let headers = response.headers;
-        let unix_us = Moment::of(response).map_or(response.received_at_unix_us, |moment| moment.us);
+        let unix_us = dated(headers).unwrap_or(response.received_at_unix_us);
         Observation {
             sent_at,
             at,
@@ -68,6 +69,11 @@ impl Names {
     pub(super) fn any(&self, response: &ResponseFacts<'_>) -> bool {
         response.status == 429 || self.limit.iter().chain(&self.remaining).any(|name| response.headers.contains_key(name))
     }
+}
+
+/// The Date header.
+fn dated(headers: &HeaderMap) -> Option<i64> {
+    instant::http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
 /// Texts longer than this say nothing that we could read.

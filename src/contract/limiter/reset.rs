@@ -76,7 +76,9 @@ fn makes_sense(unit: Unit, seen: &Observation) -> bool {
     }
     // Who is refused is told to come back at the reset, or later, but not in another order of magnitude.
     let wait = seen.wait_us().filter(|_| !seen.admitted()).map(|wait| i64::try_from(wait).unwrap_or(i64::MAX));
-    wait.is_none_or(|wait| off <= wait.saturating_mul(100).saturating_add(SLACK_US) && wait <= off.saturating_mul(100).saturating_add(SLACK_US))
+    wait.is_none_or(|wait| {
+        off <= wait.saturating_mul(100).saturating_add(SLACK_US) && wait <= off.saturating_mul(100).saturating_add(SLACK_US)
+    })
 }
 
 #[cfg(test)]
