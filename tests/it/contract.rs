@@ -7,4 +7,5 @@ mod hostile;
 mod leaks;
 mod ledger;
 mod lint;
+mod schema;
 mod shipped;
