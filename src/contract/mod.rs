@@ -36,6 +36,7 @@ pub mod limiter;
 pub mod lint;
 mod phrase;
 mod placeholder;
+mod pointer;
 pub mod probed;
 mod protocol;
 pub mod provoke;

@@ -220,7 +220,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         return;
     }
     let body = &case.response.body[..case.response.body.len().min(SEARCHED)];
-    if credential::is_ours(&case.terms.secrets, case.request_headers, case.response, body) {
+    if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, body) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
     if body.is_empty() || (case.body.is_some() && !body.contains(&b'\\') && !SUSPECT.is_match(body)) {
@@ -253,7 +253,7 @@ fn suspect(case: &Case<'_, '_>, text: &str, found: &mut Found) {
         handled = false;
         found.add("L02", Level::Must, || blame("an error that was handled", format!("{what}: {}", quoted(hit)), what));
     }
-    let host = case.request_headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    let host = case.request.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     let path = case.asked.path();
     let internal = |what: &str, hit: regex::Match<'_>| {
         let echo = internal::is_of(host, hit.as_str()) || path.starts_with(hit.as_str());
