@@ -2,6 +2,7 @@
 
 use super::measures::Pending;
 use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
+use crate::contract::compared::During;
 use crate::contract::coverage::{self, Entry, State, Totals};
 use crate::contract::evidence::Evidence as Sample;
 use crate::contract::findings::{Finding, Place, Sighting, identity};
@@ -55,7 +56,8 @@ impl Conformance {
     /// Takes one answer to a probe; `violated` is told what gates count of it.
     pub fn probed(&mut self, plan: &Plan, probed: &Probed<'_>, mut violated: impl FnMut(Pending)) {
         let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, probed.judged) else { return };
-        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
+        let idle = probed.during == During::Idle;
+        let open = if idle || judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
         let sighting = Sighting {
             at: probed.at,
             place: match probed.how {

@@ -20,6 +20,8 @@ const EXIT_CODES: &str = "Exit codes: 0 pass · 1 a gate failed · 2 bad usage o
 pub enum Command {
     /// Run a plan: load, faults, checks, report
     Run(RunArgs),
+    /// Provoke every documented error with a bounded battery of wrong requests; no load
+    Probe(RunArgs),
     /// Check plans and predict what a run can show; sends nothing
     Check(CheckArgs),
     /// Serve a contract: the reference server alone, for client teams to develop against

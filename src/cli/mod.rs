@@ -5,6 +5,7 @@ mod check;
 mod exit;
 mod folder;
 mod panics;
+mod probe;
 mod progress;
 mod render;
 mod rig;
@@ -36,6 +37,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     };
     let exit = std::panic::catch_unwind(|| match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Probe(args) => probe::probe(args),
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
