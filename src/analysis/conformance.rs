@@ -98,6 +98,11 @@ impl Conformance {
         between
     }
 
+    /// The findings so far, the worst first.
+    pub fn findings(&self) -> Vec<&Finding> {
+        self.ledger.as_ref().map(|ledger| ledger.findings.sorted()).unwrap_or_default()
+    }
+
     /// What did not fit and was only counted: violations, undocumented answers, request ids.
     pub fn left_out(&self) -> [u64; 3] {
         self.ledger

@@ -5,6 +5,7 @@ use http::Method;
 use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::head::{Head, Known};
 use crate::contract::json::{Document, Encoding, Json, NotJson};
+use crate::contract::schema::{Outcome, Schema};
 use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, relation, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
@@ -80,13 +81,42 @@ pub(super) fn read<'a>(
 /// Looks at the members of the body.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     let Some(json) = case.body else { return };
-    if !matches!(json, Json::Object(_)) {
+    // Where there are no fields, the schema alone says what it must be.
+    let by_fields = !case.fields.is_empty() || case.schema.is_none();
+    if by_fields && !matches!(json, Json::Object(_)) {
         found.add("B03", Level::Must, || blame("an object", json.kind().to_owned(), "type"));
         return;
     }
     members(case, case.fields, json, &Path::ROOT, found);
-    let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
-    unknown_members(case.contract.unknown_fields, closed, case.fields, json, found);
+    if by_fields {
+        let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
+        unknown_members(case.contract.unknown_fields, closed, case, json, found);
+    }
+    if let Some(schema) = case.schema {
+        by_schema(schema, json, found);
+    }
+}
+
+/// B03 by a JSON Schema: one violation for each keyword and place.
+fn by_schema(schema: &Schema, json: Json<'_>, found: &mut Found) {
+    let outcome = schema.check(json, &mut |misfit| {
+        found.add("B03", Level::Must, || Blame {
+            path: misfit.instance_path.to_string(),
+            expected: misfit.expected.to_owned(),
+            actual: misfit.actual.to_owned(),
+            cause: if misfit.schema_path.is_empty() { "schema" } else { misfit.schema_path }.to_owned(),
+            source: Some(schema.source().clone()),
+        });
+    });
+    let why = match outcome {
+        Outcome::Fits | Outcome::Misfits => return,
+        Outcome::TooCostly => "not judged: too costly",
+        Outcome::TooLarge => "not judged: too many entries",
+    };
+    found.add_as("B03", Severity::Info, Level::Must, || Blame {
+        source: Some(schema.source().clone()),
+        ..blame("a body that can be held to its schema", why.to_owned(), why)
+    });
 }
 
 /// B12. Of a body that was not kept whole B02 says so.
@@ -248,7 +278,7 @@ fn lengths(rule: &ValueRule) -> String {
 }
 
 /// B08: members the contract does not name; asked for only where the contract says so.
-fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json: Json<'_>, found: &mut Found) {
+fn unknown_members(unknown: UnknownFields, closed: bool, case: &Case<'_, '_>, json: Json<'_>, found: &mut Found) {
     let severity = match unknown {
         _ if closed => Severity::Medium,
         UnknownFields::Allowed => return,
@@ -256,7 +286,9 @@ fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json:
         UnknownFields::Violation => Severity::Medium,
     };
     let Json::Object(members) = json else { return };
-    if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == *name)) {
+    let known =
+        |name: &str| case.fields.iter().any(|field| field.name == name) || case.schema.is_some_and(|schema| schema.names_member(name));
+    if let Some((name, _)) = members.iter().find(|(name, _)| !known(name)) {
         found.add_as("B08", severity, Level::Must, || Blame {
             path: "$.*".to_owned(),
             ..blame("only members that the contract names", quoted(name), "unknown member")

@@ -7,10 +7,11 @@ use http::{HeaderMap, HeaderName};
 use crate::contract::head::Head;
 use crate::contract::json::{Document, Json};
 use crate::contract::rows::Asked;
+use crate::contract::schema::Schema;
 use crate::contract::shape::Shape;
 use crate::contract::{
-    Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, cache, catalogue, header, identity, leak,
-    placeholder, protocol, ratelimit, standard, status, vocabulary,
+    Contract, Envelope, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, cache, catalogue, header, identity,
+    leak, placeholder, protocol, ratelimit, standard, status, vocabulary,
 };
 use crate::id::RowIx;
 use crate::severity::Severity;
@@ -31,8 +32,7 @@ impl Contract {
     /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length; P08: nothing at all).
     pub fn check_failure(&self, terms: &Terms, request: &RequestFacts<'_>, failure: Failure) -> Vec<Violation> {
         let mut found = Found::new(terms.profile);
-        let asked = Asked { service: self.service_for(request), gateway: None, request: Some((request.method, request.path)) };
-        protocol::failure(self, asked, failure, &mut found);
+        protocol::failure(self, self.asked_of(request), failure, &mut found);
         found.violations
     }
 
@@ -54,7 +54,21 @@ impl Contract {
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
-        let case = Case { contract: self, terms, request, response, head: &head, asked, row, code, fields, headers, body: json, now };
+        let case = Case {
+            contract: self,
+            terms,
+            request,
+            response,
+            head: &head,
+            asked,
+            row,
+            code,
+            fields,
+            headers,
+            schema: self.schema_of(asked, response.status, row),
+            body: json,
+            now,
+        };
         status::check(&case, &mut found);
         body::check(&case, &mut found);
         placeholder::check(&case, &mut found);
@@ -90,12 +104,23 @@ impl Contract {
         if status < 400 {
             return (&[], &self.every_answer);
         }
-        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
-        let base = own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()));
+        let base = self.base_envelope(asked);
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
         let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
+    }
+
+    /// The schema an error is held to: its row's, else that of the service's envelope, or of the first one.
+    fn schema_of(&self, asked: Asked<'_>, status: u16, row: Option<RowIx>) -> Option<&Schema> {
+        let base = || self.base_envelope(asked).filter(|_| status >= 400);
+        row.map(|row| &self.row(row).envelope).or_else(base)?.schema.as_deref()
+    }
+
+    /// What an error is held to that no row lists.
+    fn base_envelope(&self, asked: Asked<'_>) -> Option<&Envelope> {
+        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
+        own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()))
     }
 
     /// The error code of a body: the text at the place where any envelope has it.
@@ -125,6 +150,7 @@ pub(super) struct Case<'c, 'a> {
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],
     pub(super) headers: &'c [Header],
+    pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
     pub(super) body: Option<Json<'c>>,
     pub(super) now: Option<Moment>,

@@ -120,5 +120,5 @@ impl Replayer {
 /// What the findings of a run that was interrupted are told.
 pub fn skipped(findings: &[&Finding]) -> BTreeMap<String, Replayed> {
     let candidates = findings.iter().filter(|finding| replay::is_candidate(finding));
-    candidates.map(|finding| (finding.id.clone(), Replayed::cannot_tell("the run was interrupted, and nothing more was sent"))).collect()
+    candidates.map(|finding| (finding.id.clone(), Replayed::cannot_tell("the run was cut short, and nothing more was sent"))).collect()
 }

@@ -7,5 +7,6 @@ mod file;
 mod hostile;
 mod ledger;
 mod lint;
+mod schema;
 mod shipped;
 mod unusual;

@@ -80,6 +80,7 @@ pub fn lower(table: Option<Table<'_>>, scope: &Scope<'_>, folder: &Path, options
         timeouts,
         headers,
         tls,
+        writes: writes || local,
         connect_to,
     });
     Some(Lowered { target, local, writes, place: place_of_table })
