@@ -12,6 +12,7 @@
 //!
 //! This module does no I/O and reads no clock.
 
+pub mod attribution;
 mod body;
 mod cache;
 pub mod catalogue;
@@ -20,6 +21,7 @@ mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod drift;
 pub mod envelopes;
 pub mod evidence;
 pub mod findings;
@@ -160,6 +162,8 @@ pub struct Contract {
     pub operations: Vec<DocumentedOperation>,
     /// What no success may say, in its body or in an event of a stream (S11).
     pub forbidden_texts: Vec<Regex>,
+    /// Texts that are no leak: what of an answer holds one of them may be shown (L02, L03, L05).
+    pub leaks_allowed: Vec<String>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
 }

@@ -5,6 +5,7 @@ mod checks;
 mod compose;
 mod file;
 mod hostile;
+mod leaks;
 mod ledger;
 mod lint;
 mod schema;
