@@ -45,7 +45,9 @@ impl Tally {
     /// The analysis of the run, once every worker's tally has been merged into this one.
     ///
     /// `plan` is the plan it was made for.
-    pub fn finish(self, plan: &Plan, run: &RunFacts) -> Analysis {
+    pub fn finish(mut self, plan: &Plan, run: &RunFacts) -> Analysis {
+        let concluded = self.conformance.conclude(plan);
+        self.measures.iter_mut().for_each(|measure| measure.outside(0, &concluded));
         let contract = plan.contract.as_ref().map(|used| used.contract.as_ref());
         let total = self.total();
         let accounting = total.accounting(run.proxy.as_ref(), plan.target.transport);

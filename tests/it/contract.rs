@@ -1,9 +1,13 @@
 //! See `src/contract`.
 
+mod catalogue;
 mod checks;
 mod compose;
 mod file;
 mod hostile;
+mod leaks;
 mod ledger;
 mod lint;
+mod schema;
 mod shipped;
+mod unusual;
