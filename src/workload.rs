@@ -92,6 +92,13 @@ impl Memory {
         self.slots.iter_mut().for_each(|slot| *slot = None);
     }
 
+    /// The same memory with another value in one slot.
+    pub fn with(&self, slot: usize, value: String) -> Memory {
+        let mut memory = self.clone();
+        memory.keep(slot, value);
+        memory
+    }
+
     fn keep(&mut self, slot: usize, value: String) {
         if self.slots.len() <= slot {
             self.slots.resize(slot + 1, None);
@@ -99,7 +106,8 @@ impl Memory {
         self.slots[slot] = Some(value);
     }
 
-    fn get(&self, slot: usize) -> &str {
+    /// The value in a slot; empty where none was captured.
+    pub fn get(&self, slot: usize) -> &str {
         self.slots.get(slot).and_then(Option::as_deref).unwrap_or_default()
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::contract::findings::{Findings, Place, Sighting, shown_code};
-use crate::contract::{Contract, Provoke, Row, Statuses, check};
+use crate::contract::rows::Asked;
+use crate::contract::{Contract, Provoke, Row, Statuses};
 use crate::id::{RowIx, ServiceIx};
 use crate::severity::Severity;
 
@@ -184,7 +185,7 @@ impl Coverage {
                 (false, Cause::Hook) => seen.hook += 1,
             }
             seen.violating += u64::from(!injected && violating);
-        } else if !injected && is_undocumented(contract, judged.service, response.status, judged.code.is_some()) {
+        } else if !injected && is_undocumented(contract, asked(sighting), response.status, judged.code.is_some()) {
             let code = judged.code.as_deref().map(|code| shown_code(None, code));
             self.add_undocumented(Undocumented { status: response.status, code, service: judged.service }, 1);
         }
@@ -275,6 +276,11 @@ impl Coverage {
     }
 }
 
+fn asked<'s>(sighting: &Sighting<'s>) -> Asked<'s> {
+    let request = Some((sighting.request.method, sighting.request.path));
+    Asked { service: sighting.judged.service, gateway: sighting.judged.gateway, request }
+}
+
 /// Why a documented error is out of scope, where it is.
 pub fn why_excluded(row: &Row) -> Option<&str> {
     let default = (row.statuses == Statuses::Default).then_some("a default documents errors in general, and none that could be covered");
@@ -297,10 +303,10 @@ pub fn needs_faults(row: &Row) -> bool {
 }
 
 /// An error whose status is documented and whose code could not be read is broken, not undocumented.
-fn is_undocumented(contract: &Contract, service: Option<ServiceIx>, status: u16, has_code: bool) -> bool {
+fn is_undocumented(contract: &Contract, asked: Asked<'_>, status: u16, has_code: bool) -> bool {
     match status {
         0..200 => false,
-        200..400 => !contract.other_statuses.is_empty() && !contract.other_statuses.contains(&status),
-        _ => has_code || !contract.rows.iter().any(|row| row.statuses.holds(status) && check::fits(row, service)),
+        200..400 => !contract.documents_success(asked, status),
+        _ => has_code || !contract.documents(asked, status),
     }
 }

@@ -43,7 +43,7 @@ pub mod server;
 pub mod shape;
 mod status;
 pub mod stream;
-mod waiver;
+pub(crate) mod waiver;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, Whe
 pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
-use crate::contract::shape::Shape;
+use self::shape::Shape;
 use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -295,7 +295,9 @@ pub struct ValueRule {
     pub pattern: Option<Regex>,
     pub min: Option<f64>,
     pub max: Option<f64>,
+    /// Characters, both included.
     pub min_len: Option<usize>,
+    pub max_len: Option<usize>,
     pub one_of: Vec<String>,
     /// The values the document shows; another value is a deviation only where a profile holds `expected`.
     pub expected_values: Vec<String>,

@@ -4,7 +4,7 @@
 //! an exact status before a class before the default, a code before any code.
 
 use http::{HeaderMap, HeaderName, Method};
-use regex::bytes::Regex;
+use regex::Regex;
 
 use crate::contract::Source;
 use crate::id::ServiceIx;
@@ -180,7 +180,10 @@ pub struct When {
 impl When {
     /// Whether an answer says so; of a repeated header any value may.
     pub fn holds(&self, headers: &HeaderMap) -> bool {
-        headers.get_all(&self.header).iter().any(|value| self.matches.is_match(value.as_bytes()))
+        headers
+            .get_all(&self.header)
+            .iter()
+            .any(|value| std::str::from_utf8(value.as_bytes()).is_ok_and(|text| self.matches.is_match(text)))
     }
 }
 

@@ -105,8 +105,18 @@ impl Nodes {
         self.both(at).0
     }
 
+    /// The kept entries of the container at this node.
+    pub(super) fn entries(&self, container: usize) -> impl Iterator<Item = usize> + Clone {
+        let (mut next, end) = (container + 1, self.after(container));
+        std::iter::from_fn(move || {
+            let at = (next < end).then_some(next)?;
+            next = self.after(at);
+            Some(at)
+        })
+    }
+
     /// The node after this one and everything in it.
-    pub(super) fn after(&self, at: usize) -> usize {
+    fn after(&self, at: usize) -> usize {
         match self.get(at) {
             Node::Array { end, .. } | Node::Object { end, .. } => end as usize,
             _ => at + 1,
@@ -359,16 +369,15 @@ impl Reader<'_> {
 
     /// A name that two kept members of an object have.
     fn duplicate_in(&self, object: usize) -> Option<Span> {
-        let end = self.nodes.after(object);
-        let members = || std::iter::successors(Some(object + 1), |&at| Some(self.nodes.after(at))).take_while(|&at| at < end);
+        let members = self.nodes.entries(object);
         let name = |at| self.slice(self.nodes.name(at));
-        if members().nth(COMPARED).is_some() {
+        let twice = if members.clone().nth(COMPARED).is_some() {
             let mut seen = HashSet::new();
-            return members().find(|&at| !seen.insert(name(at))).map(|at| self.nodes.name(at));
-        }
-        members()
-            .find(|&at| members().take_while(|&before| before < at).any(|before| name(before) == name(at)))
-            .map(|at| self.nodes.name(at))
+            members.clone().find(|&at| !seen.insert(name(at)))
+        } else {
+            members.clone().find(|&at| members.clone().take_while(|&before| before < at).any(|before| name(before) == name(at)))
+        };
+        twice.map(|at| self.nodes.name(at))
     }
 
     fn slice(&self, span: Span) -> &str {

@@ -60,7 +60,49 @@ const VIOLATING: &[Case] = &[
     // body
     ("no body", |c| missing(c).body(b""), "B01 high $: empty"),
     ("half a body", |c| missing(c).body(b"{\"error\": \"Not"), "B02 high $: truncated"),
-    ("a body that is not UTF-8", |c| missing(c).body(b"{\"error\": \"\xff\"}"), "B02 high $: not UTF-8"),
+    ("no text and no JSON", |c| missing(c).body(b"{\"error\": \xff\"}"), "B02 high $: not UTF-8"),
+    (
+        "a body in another encoding",
+        |c| {
+            let t = missing(c);
+            let text = String::from_utf8_lossy(&t.answer.body).replacen("\"message\":\"", "\"message\":\"\u{e9}", 1);
+            let latin1: Vec<u8> = text.chars().map(|c| c as u8).collect();
+            t.body(&latin1)
+        },
+        "B06 low $: bytes that are not UTF-8",
+    ),
+    (
+        "a body in UTF-16",
+        |c| {
+            let t = missing(c);
+            let wide: Vec<u8> = t.answer.body.iter().flat_map(|byte| [*byte, 0]).collect();
+            t.body(&wide)
+        },
+        "B06 low $: UTF-16",
+    ),
+    (
+        "a byte order mark",
+        |c| {
+            let t = missing(c);
+            let marked = [b"\xef\xbb\xbf", t.answer.body.as_slice()].concat();
+            t.body(&marked)
+        },
+        "B06 low $: a byte order mark",
+    ),
+    (
+        "a member twice",
+        |c| {
+            let t = missing(c);
+            let text = String::from_utf8_lossy(&t.answer.body).replacen('{', "{\"code\":\"OTHER\",", 1);
+            t.body(text.as_bytes())
+        },
+        "B07 medium $: a member twice",
+    ),
+    (
+        "a member twice, inside",
+        |c| missing(c).body(br#"{"error":"Not Found","code":"CONVERSATION_NOT_FOUND","message":"x","details":{"a":[{"b":1,"\u0062":2}]}}"#),
+        "B07 medium $: a member twice",
+    ),
     ("half a character", |c| missing(c).body(b"{\"error\": \"\\ud800\"}"), "B02 high $: not UTF-8"),
     ("a body nested without end", |c| missing(c).body("[".repeat(10_000).as_bytes()), "B02 high $: too deep"),
     ("an array", |c| missing(c).body(b"[]"), "B03 high $: type"),
@@ -309,9 +351,9 @@ fn what_conforms_in_an_unusual_way_raises_nothing() {
         ("whole numbers with a fraction of nothing", |c| limited(c).member("limit", Some(json!(100.0)))),
         ("a reset with fractions and an offset", |c| limited(c).member("reset_at", Some(json!("2026-11-22T13:00:29.500+01:00")))),
         ("a second's rounding", |c| limited(c).header("retry-after", Some("31"))),
-        ("a byte order mark and white space", |c| {
+        ("white space around the body", |c| {
             let mut t = missing(c);
-            t.answer.body = [b"\xef\xbb\xbf \n", t.answer.body.as_slice(), b"\n"].concat();
+            t.answer.body = [b" \n", t.answer.body.as_slice(), b"\n"].concat();
             t
         }),
         ("a general code where the service has its own", |c| Trial::of(c, "RESOURCE_NOT_FOUND", &now())),
