@@ -8,6 +8,7 @@ mod panics;
 mod probe;
 mod progress;
 mod render;
+mod replay;
 mod rig;
 mod run;
 mod serve;
@@ -41,6 +42,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
+        Command::Replay(args) => replay::replay(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,
