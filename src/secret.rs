@@ -114,6 +114,11 @@ impl Secrets {
         named.max_by_key(|(_, shown)| shown.len()).map(|(value, shown)| (value.as_str(), shown.as_str()))
     }
 
+    /// Whether a header carries credentials by its nature.
+    pub fn is_credential(name: &str) -> bool {
+        CREDENTIAL_HEADERS.contains(&name.to_ascii_lowercase().as_str())
+    }
+
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
         match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
