@@ -34,6 +34,7 @@
 //! | [`retry`] | whether a failed attempt may be repeated, and when |
 //! | [`gate`] | pass / fail / inconclusive over one named metric |
 //! | [`plan`] | TOML text → `Plan`, or every problem in it |
+//! | [`import`] | an OpenAPI document → a contract's text, and how good the document is |
 //! | [`record`] | the facts of a run: attempts, exchanges, who hears of them |
 //! | [`workload`] | `Plan` → the requests of a session |
 //! | [`analysis`] | what was heard → numbers and verdict |
@@ -62,6 +63,7 @@ pub mod fault;
 pub mod gate;
 pub mod retry;
 // documents: what was asked, what happened
+pub mod import;
 pub mod plan;
 pub mod record;
 pub mod workload;
