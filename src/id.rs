@@ -58,8 +58,17 @@ index! {
     ServiceIx
 }
 index! {
+    /// A shape that errors share, by its place in the contract file.
+    EnvelopeIx
+}
+index! {
     /// A documented error, one (service, status, code) row of the contract, by its place in the contract file.
     RowIx
+}
+
+index! {
+    /// A probe, a request that is wrong on purpose, by its place in the battery.
+    ProbeIx
 }
 
 /// Which attempt of its exchange: the first is 1.

@@ -37,6 +37,7 @@
 //! | [`import`] | an OpenAPI document → a contract's text, and how good the document is |
 //! | [`record`] | the facts of a run: attempts, exchanges, who hears of them |
 //! | [`workload`] | `Plan` → the requests of a session |
+//! | [`probe`] | `Plan` and contract → requests that are wrong on purpose |
 //! | [`analysis`] | what was heard → numbers and verdict |
 //! | [`report`] | numbers → documents |
 //! | [`clock`] | the run's one clock; the only reader of time |
@@ -65,6 +66,7 @@ pub mod retry;
 // documents: what was asked, what happened
 pub mod import;
 pub mod plan;
+pub mod probe;
 pub mod record;
 pub mod workload;
 // after the run: pure again

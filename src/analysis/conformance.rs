@@ -5,11 +5,11 @@ use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, Find
 use crate::contract::catalogue;
 use crate::contract::coverage::{Entry, State, Totals};
 use crate::contract::evidence::Evidence as Sample;
-use crate::contract::findings::{Finding, Sighting, identity};
+use crate::contract::findings::{Finding, Place, Sighting, identity};
 use crate::contract::ledger::Ledger;
-use crate::id::{RuleIx, ScenarioIx, ServiceIx, StepIx};
+use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
 use crate::plan::{ContractUse, Plan};
-use crate::record::Answered;
+use crate::record::{Answered, How, Probed};
 use crate::severity::Severity;
 use crate::units::Offset;
 
@@ -35,8 +35,7 @@ impl Conformance {
         let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, answered.at) };
         let sighting = Sighting {
             at: answered.at,
-            stage: answered.stage,
-            operation: (answered.exchange.scenario, answered.exchange.step),
+            place: Place::Load { stage: answered.stage, scenario: answered.exchange.scenario, step: answered.exchange.step },
             open_faults: &open,
             injected: answered.injected,
             request: answered.request,
@@ -49,6 +48,35 @@ impl Conformance {
         }
         for violation in judged.violations.iter().chain(&again) {
             violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
+        }
+    }
+
+    /// Takes one answer to a probe; `violated` is told what gates count of it.
+    pub fn probed(&mut self, plan: &Plan, probed: &Probed<'_>, mut violated: impl FnMut(Pending)) {
+        let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, probed.judged) else { return };
+        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
+        let sighting = Sighting {
+            at: probed.at,
+            place: match probed.how {
+                How::Probe => Place::Probe(probed.probe),
+                How::Hook => Place::Hook(probed.probe),
+            },
+            open_faults: &open,
+            injected: None,
+            request: probed.request,
+            response: probed.response,
+            judged,
+        };
+        let again = ledger.note(&used.contract, &sighting);
+        for violation in judged.violations.iter().chain(&again) {
+            violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
+        }
+    }
+
+    /// Somebody tries to bring this error about.
+    pub fn tried(&mut self, row: RowIx) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.coverage.tried(row);
         }
     }
 

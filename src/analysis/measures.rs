@@ -174,11 +174,13 @@ impl Measure {
         }
     }
 
-    /// Takes violations that only two workers together could see, and that belong to no exchange.
-    pub fn seen_between_workers(&mut self, violations: &[Pending]) {
+    /// Takes answers that belong to no exchange, and their violations: those of probes, and those that only the
+    /// whole run, or two workers together, can see.
+    pub fn outside(&mut self, inspected: u64, violations: &[Pending]) {
         let (Metric::ContractViolations(least) | Metric::ContractFindings(least)) = self.metric else { return };
         if self.filter.is_whole() {
             let bad = violations.iter().filter(|violation| violation.severity >= least);
+            self.n += inspected;
             self.hits += bad.clone().count() as u64;
             self.findings.extend(bad.map(|violation| violation.finding));
         }

@@ -469,7 +469,7 @@ pub struct FindingFacts {
     pub stages: Vec<String>,
     /// Faults that were open when it was seen.
     pub faults: Vec<String>,
-    /// `target` | `injector` | `transport`
+    /// `origin` | `gateway` | `injector` | `transport`
     pub responder: String,
     pub isolated_replay: Option<String>,
     /// At most three.

@@ -18,9 +18,9 @@ use super::retries::RetryTally;
 use super::series::{Series, base_interval};
 use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
-use crate::id::{ExchangeId, StageIx};
+use crate::id::{ExchangeId, RowIx, StageIx};
 use crate::plan::{Place, Plan};
-use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Recorder};
+use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Probed, Recorder};
 use crate::units::{Micros, Offset};
 use crate::wire::Ending;
 
@@ -147,7 +147,7 @@ impl Tally {
         self.touched.iter_mut().zip(other.touched).for_each(|(ours, theirs)| ours.merge(theirs));
         self.gallery.merge(other.gallery);
         let violations = self.conformance.merge(other.conformance);
-        self.measures.iter_mut().for_each(|measure| measure.seen_between_workers(&violations));
+        self.measures.iter_mut().for_each(|measure| measure.outside(0, &violations));
         self.truncated_bodies += other.truncated_bodies;
         self.answered += other.answered;
         // Every slot belongs to one worker; exchanges that were cut off are told of after all have been merged.
@@ -237,6 +237,17 @@ impl Recorder for Tally {
                 violations.push(violation);
             }
         });
+    }
+
+    fn probed(&mut self, probed: &Probed<'_>) {
+        let (measures, mut violations) = (&mut self.measures, Vec::new());
+        self.conformance.probed(&self.plan, probed, |violation| violations.push(violation));
+        let inspected = u64::from(probed.response.is_some());
+        measures.iter_mut().for_each(|measure| measure.outside(inspected, &violations));
+    }
+
+    fn tried(&mut self, row: RowIx) {
+        self.conformance.tried(row);
     }
 
     fn exchange(&mut self, exchange: &Exchange<'_>) {

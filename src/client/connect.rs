@@ -170,6 +170,28 @@ impl Connector {
         Connector { clock, shared: Arc::clone(&self.shared) }
     }
 
+    /// A connector to the same place that agrees to HTTP/1.1 only.
+    pub fn http1(&self) -> Connector {
+        let shared = &*self.shared;
+        let tls = shared.tls.as_ref().map(|tls| {
+            let mut config = rustls::ClientConfig::clone(&tls.config);
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
+            let config = Arc::new(config);
+            Secured { connector: TlsConnector::from(Arc::clone(&config)), config, name: tls.name.clone() }
+        });
+        let shared = Shared {
+            host: shared.host.clone(),
+            authority: shared.authority.clone(),
+            addresses: shared.addresses.clone(),
+            preferred: AtomicUsize::new(shared.preferred.load(Ordering::Relaxed)),
+            resolve: shared.resolve,
+            version: HttpVersion::Http1,
+            tls,
+            http2: AtomicBool::new(false),
+        };
+        Connector { clock: self.clock, shared: Arc::new(shared) }
+    }
+
     /// The pinned addresses; never empty.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.shared.addresses

@@ -11,6 +11,7 @@ pub(crate) mod failure;
 mod http1;
 mod http2;
 mod pool;
+pub mod raw;
 mod receive;
 pub mod reqwest;
 pub mod setup;
@@ -24,6 +25,7 @@ use http::{HeaderMap, Method};
 
 pub use connect::{Connected, Connector, Destination};
 pub use direct::Direct;
+pub use raw::{RawBody, RawClient, RawHead, RawHeader, RawLimits, RawReply, RawRequest, RawTimeouts};
 pub use reqwest::Reqwest;
 pub use setup::SetupError;
 pub use stream::Stream;

@@ -5,7 +5,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::contract::check::{Blame, Case, Found, header_text, quoted, shown};
 use crate::contract::json::{Json, NotJson};
-use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, identity, instant, status};
+use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
 
@@ -184,7 +184,10 @@ fn value_rule(field: &Field, value: &Json<'_>, at: &dyn Fn() -> String, found: &
         _ => return,
     };
     if rule.min_len.is_some_and(|min| text.chars().take(min).count() < min) {
-        found.add("B03", Level::Must, || fault(field, at(), "a text that is not empty".to_owned(), value, "length"));
+        let length = if rule.min_len == Some(1) { "a text that is not empty".to_owned() } else { lengths(rule) };
+        found.add("B03", Level::Must, || fault(field, at(), length, value, "length"));
+    } else if rule.max_len.is_some_and(|max| text.chars().nth(max).is_some()) {
+        found.add("B03", Level::Must, || fault(field, at(), lengths(rule), value, "longest"));
     } else if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
         found.add(identity::value_check(field.role), rule.level, || {
             fault(field, at(), format!("a text that matches {pattern}"), value, "pattern")
@@ -200,6 +203,14 @@ fn value_rule(field: &Field, value: &Json<'_>, at: &dyn Fn() -> String, found: &
     }
     if let Some(format) = rule.format.filter(|&format| !is_format(format, text)) {
         found.add(identity::format_check(field.role), Level::Must, || fault(field, at(), format_word(format).to_owned(), value, "format"));
+    }
+}
+
+fn lengths(rule: &ValueRule) -> String {
+    match (rule.min_len, rule.max_len) {
+        (Some(min), Some(max)) => format!("a text of {min} to {max} characters"),
+        (_, Some(max)) => format!("a text of at most {max} characters"),
+        (min, None) => format!("a text of at least {} characters", min.unwrap_or(0)),
     }
 }
 

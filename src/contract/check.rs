@@ -6,11 +6,12 @@ use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
 use crate::contract::json::Json;
+use crate::contract::rows::Asked;
 use crate::contract::{
     Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
     protocol, ratelimit, status,
 };
-use crate::id::{RowIx, ServiceIx};
+use crate::id::RowIx;
 use crate::severity::Severity;
 use crate::wire::{Failure, RequestFacts, ResponseFacts};
 
@@ -23,7 +24,7 @@ impl Contract {
     /// Holds one answer to the contract. Success answers are inspected, too: their status, their framing, the headers
     /// every answer has, and whether they are errors in disguise (S08).
     pub fn check<'a>(&self, terms: &Terms, request: &RequestFacts<'_>, response: &ResponseFacts<'a>) -> Judged<'a> {
-        self.judge(terms, request, response, self.service_of(request.path), Moment::of(response))
+        self.judge(terms, request, response, self.asked(request, response), Moment::of(response))
     }
 
     /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
@@ -33,27 +34,27 @@ impl Contract {
         found.violations
     }
 
-    /// The same for an answer whose service is known and whose time may not be (an example in a document has none).
+    /// The same for an answer of which it is known whose it is, and whose time may not be (an example in a document has none).
     pub(super) fn judge<'a>(
         &self,
         terms: &Terms,
         request: &RequestFacts<'_>,
         response: &ResponseFacts<'a>,
-        service: Option<ServiceIx>,
+        asked: Asked<'_>,
         now: Option<Moment>,
     ) -> Judged<'a> {
         let mut found = Found::new(terms.profile);
         protocol::answer(request.method, response, &mut found);
         let json = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
         let code = json.as_ref().and_then(|json| self.code_in(json));
-        let row = code.as_ref().and_then(|code| self.row_of(service, response.status, code));
-        let (fields, headers) = self.clauses(service, response.status, row);
+        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code.as_deref()) };
+        let (fields, headers) = self.clauses(asked, response.status, row);
         let case = Case {
             contract: self,
             terms,
             request_headers: request.headers,
             response,
-            service,
+            asked,
             row,
             code: code.as_deref(),
             fields,
@@ -68,13 +69,13 @@ impl Contract {
         identity::check(&case, &mut found);
         leak::check(&case, &mut found);
         let request_id = identity::unique_id(&case);
-        Judged { service, row, code, request_id, violations: found.violations }
+        Judged { service: asked.service, gateway: asked.gateway, row, code, request_id, violations: found.violations }
     }
 
-    /// What an answer is held to: the fields of its row, else of the first envelope; the headers of its row, else of
-    /// the row that asks for the least among those of its status, else of the first envelope. (Without a known code
-    /// nobody can say which fields it should have, but every 429 has to say when to come back.)
-    fn clauses(&self, service: Option<ServiceIx>, status: u16, row: Option<RowIx>) -> (&[Field], &[Header]) {
+    /// What an answer is held to: the fields of its row, else of its service's envelope, else of the first one; the headers
+    /// of its row, else of the row that asks for the least among those of its status, else of the same envelope. (Without a
+    /// known code nobody can say which fields it should have, but every 429 has to say when to come back.)
+    fn clauses(&self, asked: Asked<'_>, status: u16, row: Option<RowIx>) -> (&[Field], &[Header]) {
         if let Some(row) = row {
             let envelope = &self.row(row).envelope;
             return (&envelope.fields, &envelope.headers);
@@ -82,9 +83,10 @@ impl Contract {
         if status < 400 {
             return (&[], &self.every_answer);
         }
-        let base = self.envelopes.first();
+        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
+        let base = own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()));
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
-        let same = self.rows.iter().filter(|row| row.status == status && fits(row, service)).min_by_key(demands);
+        let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
@@ -104,18 +106,14 @@ impl Contract {
     }
 }
 
-/// Whether a row applies to answers of a service; of an unknown service any may.
-pub(super) fn fits(row: &Row, service: Option<ServiceIx>) -> bool {
-    row.service.is_none() || service.is_none() || row.service == service
-}
-
 /// Everything the checks look at.
 pub(super) struct Case<'c, 'a> {
     pub(super) contract: &'c Contract,
     pub(super) terms: &'c Terms,
     pub(super) request_headers: &'c HeaderMap,
     pub(super) response: &'c ResponseFacts<'a>,
-    pub(super) service: Option<ServiceIx>,
+    /// Whose answer it is.
+    pub(super) asked: Asked<'c>,
     pub(super) row: Option<RowIx>,
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],

@@ -144,7 +144,7 @@ impl<'v> Values<'v> {
             Kind::Object => Value::Object(self.members(&field.fields, false)),
             Kind::Array => Value::Array(vec![Value::Object(self.members(&field.fields, false)); field.min_items.max(1)]),
             Kind::String if rule.format.is_some() => moment(self.now_s, self.now_s, field.kind, rule.format),
-            Kind::String | Kind::Any => Value::from("-".repeat(rule.min_len.unwrap_or(1).clamp(1, 64))),
+            Kind::String | Kind::Any => Value::from("-".repeat(rule.min_len.unwrap_or(1).clamp(1, 64).min(rule.max_len.unwrap_or(64)))),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::contract::findings::{Findings, Sighting, shown_code};
-use crate::contract::{Contract, check};
+use crate::contract::rows::Asked;
+use crate::contract::{Contract, Provoke};
 use crate::id::{RowIx, ServiceIx};
 use crate::severity::Severity;
 
@@ -125,7 +126,7 @@ impl Coverage {
             seen.injected += u64::from(injected);
             seen.target += u64::from(!injected);
             seen.violating += u64::from(!injected && violating);
-        } else if !injected && is_undocumented(contract, judged.service, response.status, judged.code.is_some()) {
+        } else if !injected && is_undocumented(contract, asked(sighting), response.status, judged.code.is_some()) {
             let code = judged.code.as_deref().map(|code| shown_code(None, code));
             self.add_undocumented(Undocumented { status: response.status, code, service: judged.service }, 1);
         }
@@ -142,7 +143,7 @@ impl Coverage {
     pub fn entries(&self, contract: &Contract, findings: &Findings) -> Vec<Entry> {
         let entry = |(ix, seen): (usize, &Seen)| {
             let row = RowIx::from(ix);
-            let hook = contract.row(row).provoke.as_deref() == Some("hook");
+            let hook = matches!(contract.row(row).provoke, Some(Provoke::Hook(_)));
             let findings = findings.of_row(row, VIOLATING);
             let state = match seen {
                 Seen { target: 1.., violating: 0, .. } if findings == 0 => State::Conformant,
@@ -205,11 +206,16 @@ impl Coverage {
     }
 }
 
+fn asked<'s>(sighting: &Sighting<'s>) -> Asked<'s> {
+    let request = Some((sighting.request.method, sighting.request.path));
+    Asked { service: sighting.judged.service, gateway: sighting.judged.gateway, request }
+}
+
 /// An error whose status is documented and whose code could not be read is broken, not undocumented.
-fn is_undocumented(contract: &Contract, service: Option<ServiceIx>, status: u16, has_code: bool) -> bool {
+fn is_undocumented(contract: &Contract, asked: Asked<'_>, status: u16, has_code: bool) -> bool {
     match status {
         0..200 => false,
-        200..400 => !contract.other_statuses.is_empty() && !contract.other_statuses.contains(&status),
-        _ => has_code || !contract.rows.iter().any(|row| row.status == status && check::fits(row, service)),
+        200..400 => !contract.documents_success(asked, status),
+        _ => has_code || !contract.documents(asked, status),
     }
 }

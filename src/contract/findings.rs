@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::contract::evidence::{Evidence, masked};
 use crate::contract::{Contract, Judged, Source, Violation, catalogue};
-use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StageIx, StepIx};
+use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StageIx, StepIx};
 use crate::secret::Secrets;
 use crate::seed::Seed;
 use crate::severity::Severity;
@@ -29,8 +29,7 @@ const PLACES: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub struct Sighting<'a> {
     pub at: Offset,
-    pub stage: StageIx,
-    pub operation: (ScenarioIx, StepIx),
+    pub place: Place,
     /// Fault rules whose window was open.
     pub open_faults: &'a [RuleIx],
     /// The rule that made the answer, or spoiled it: then it says nothing about the target.
@@ -41,10 +40,24 @@ pub struct Sighting<'a> {
     pub judged: &'a Judged<'a>,
 }
 
+/// Where in the run an answer was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// To a step of a scenario, under load.
+    Load { stage: StageIx, scenario: ScenarioIx, step: StepIx },
+    /// To a request that is wrong on purpose.
+    Probe(ProbeIx),
+    /// To a request that a hook made fail.
+    Hook(ProbeIx),
+}
+
 /// Who is to blame for a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Responder {
-    Target,
+    /// The target itself.
+    Origin,
+    /// A proxy or gateway between us and the target.
+    Gateway,
     /// Our own proxy (X05): never counted against the target.
     Injector,
     /// There was no complete answer.
@@ -55,7 +68,8 @@ impl Responder {
     /// A stable word for reports.
     pub const fn word(self) -> &'static str {
         match self {
-            Responder::Target => "target",
+            Responder::Origin => "origin",
+            Responder::Gateway => "gateway",
             Responder::Injector => "injector",
             Responder::Transport => "transport",
         }
@@ -87,6 +101,8 @@ pub struct Finding {
     pub last_at: Offset,
     pub operations: BTreeSet<(ScenarioIx, StepIx)>,
     pub stages: BTreeSet<StageIx>,
+    /// Probes whose answers had it.
+    pub probes: BTreeSet<ProbeIx>,
     /// Fault rules whose window was open at any of its violations.
     pub faults: BTreeSet<RuleIx>,
     /// At most three, each violation equally likely.
@@ -172,12 +188,12 @@ impl Findings {
     pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) {
         self.violations[violation.severity as usize] += count;
         let status = Status { service: "", status: 0, row: None, code: "" };
-        let print = fingerprint(&status, &violation, Responder::Target);
+        let print = fingerprint(&status, &violation, Responder::Origin);
         if self.by_print.len() >= MOST && !self.by_print.contains_key(&print) {
             self.overflow += count;
             return;
         }
-        let finding = self.by_print.entry(print).or_insert_with(|| blank(print, &violation, Responder::Target, at));
+        let finding = self.by_print.entry(print).or_insert_with(|| blank(print, &violation, Responder::Origin, at));
         finding.count += count;
         finding.last_at = finding.last_at.max(at);
     }
@@ -255,8 +271,13 @@ impl Findings {
         finding.severity = finding.severity.max(violation.severity);
         finding.first_at = finding.first_at.min(sighting.at);
         finding.last_at = finding.last_at.max(sighting.at);
-        insert(&mut finding.operations, sighting.operation);
-        insert(&mut finding.stages, sighting.stage);
+        match sighting.place {
+            Place::Load { stage, scenario, step } => {
+                insert(&mut finding.operations, (scenario, step));
+                insert(&mut finding.stages, stage);
+            }
+            Place::Probe(probe) | Place::Hook(probe) => insert(&mut finding.probes, probe),
+        }
         for &rule in sighting.open_faults {
             insert(&mut finding.faults, rule);
         }
@@ -293,6 +314,7 @@ fn join(mine: &mut Finding, theirs: Finding, print: u64) {
     mine.last_at = mine.last_at.max(theirs.last_at);
     theirs.operations.into_iter().for_each(|operation| insert(&mut mine.operations, operation));
     theirs.stages.into_iter().for_each(|stage| insert(&mut mine.stages, stage));
+    theirs.probes.into_iter().for_each(|probe| insert(&mut mine.probes, probe));
     theirs.faults.into_iter().for_each(|rule| insert(&mut mine.faults, rule));
 }
 
@@ -311,7 +333,7 @@ fn responder_of(sighting: &Sighting<'_>) -> Responder {
     match (sighting.injected, sighting.response) {
         (Some(_), _) => Responder::Injector,
         (None, None) => Responder::Transport,
-        (None, Some(_)) => Responder::Target,
+        (None, Some(_)) => Responder::Origin,
     }
 }
 
@@ -336,6 +358,7 @@ fn blank(print: u64, violation: &Violation, responder: Responder, at: Offset) ->
         last_at: at,
         operations: BTreeSet::new(),
         stages: BTreeSet::new(),
+        probes: BTreeSet::new(),
         faults: BTreeSet::new(),
         evidence: Vec::new(),
     }

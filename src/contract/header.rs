@@ -94,6 +94,9 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     if rule.min_len.is_some_and(|min| text.len() < min) {
         wrong("length", Level::Must, format!("at least {} characters", rule.min_len.unwrap_or(0)));
     }
+    if let Some(max) = rule.max_len.filter(|&max| text.len() > max) {
+        wrong("longest", Level::Must, format!("at most {max} characters"));
+    }
     if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
         wrong("pattern", rule.level, format!("a text that matches {pattern}"));
     }

@@ -15,8 +15,10 @@
 mod body;
 pub mod catalogue;
 mod check;
+pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod envelopes;
 pub mod evidence;
 pub mod findings;
 mod header;
@@ -25,13 +27,19 @@ mod instant;
 mod json;
 mod leak;
 pub mod ledger;
+pub mod limiter;
 pub mod lint;
 mod phrase;
+pub mod probed;
 mod protocol;
+pub mod provoke;
 mod ratelimit;
 mod rows;
+pub mod schema;
+mod scope;
 pub mod server;
 mod status;
+pub(crate) mod waiver;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,7 +47,11 @@ use std::sync::Arc;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{RowIx, ServiceIx};
+pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, When};
+pub use self::waiver::Waiver;
+
+use self::provoke::ProbeSpec;
+use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Micros;
@@ -129,6 +141,12 @@ pub struct Contract {
     /// What the contract's own examples say.
     pub examples: Vec<Example>,
     pub unknown_fields: UnknownFields,
+    /// Findings that are known, in file order.
+    pub waivers: Vec<Waiver>,
+    /// The operations the API documents, in file order; empty where the contract does not list them.
+    pub operations: Vec<DocumentedOperation>,
+    /// What no success may say, in its body or in an event of a stream (S11).
+    pub forbidden_texts: Vec<Regex>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
 }
@@ -148,6 +166,14 @@ pub struct Service {
     pub title: String,
     /// Path patterns (`*` one segment, `**` any rest); the longest literal prefix wins, then file order.
     pub paths: Vec<PathPattern>,
+    /// The hosts it answers at; empty: any.
+    pub hosts: Vec<HostPattern>,
+    /// By what its answers tell that they are its own, whatever their path.
+    pub when: Option<When>,
+    /// The shape of its errors that no row lists; the contract's first one where absent.
+    pub envelope: Option<EnvelopeIx>,
+    /// Whether it stands between the client and the origin: what it answers is not the origin's.
+    pub gateway: bool,
 }
 
 /// A shape that error answers share.
@@ -160,6 +186,8 @@ pub struct Envelope {
     pub fields: Vec<Field>,
     /// Headers, inherited ones included.
     pub headers: Vec<Header>,
+    /// What the body must fit, beside its fields.
+    pub schema: Option<Arc<schema::Schema>>,
     /// Closed: a field outside the contract is a violation.
     pub closed: bool,
     pub source: Source,
@@ -172,19 +200,44 @@ pub struct Row {
     pub key: String,
     /// None: any service.
     pub service: Option<ServiceIx>,
+    /// None: any operation of the service.
+    pub operation: Option<Operation>,
+    /// The statuses it documents.
+    pub statuses: Statuses,
+    /// The status of an answer that we make: the documented one, else the general one of a class, 500 for the default.
     pub status: u16,
+    /// The error code; `*` where `any_code`.
     pub code: String,
+    /// Whether it documents any code, and none in particular.
+    pub any_code: bool,
     pub meaning: String,
     pub retry: RetryClass,
     /// Envelope with the row's own fields merged in: everything that applies, resolved.
     pub envelope: Envelope,
-    /// How coverage can be reached: probe, fault, hook or none, as the file says.
-    pub provoke: Option<String>,
+    /// How it can be brought about; None: the contract does not say.
+    pub provoke: Option<Provoke>,
+    /// The request that provokes it, where the contract has one.
+    pub probe: Option<ProbeSpec>,
+    /// Why it is out of scope, where it is.
+    pub excluded: Option<String>,
     /// A declared deviation from the RFCs.
     pub deviation: Option<String>,
     /// A row that a service row of the same code specialises: strict prefers the service's.
     pub generic: bool,
     pub source: Source,
+}
+
+/// How a documented error can be brought about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provoke {
+    /// By a request.
+    Probe,
+    /// By a fault between the target and what it depends on: the plan's rule of this name, where the contract names one.
+    Fault(Option<String>),
+    /// By a hook, a command outside brownout: the plan's hook of this name, where the contract names one.
+    Hook(Option<String>),
+    /// By nothing that is known.
+    None,
 }
 
 /// One member of a body object.
@@ -237,7 +290,9 @@ pub struct ValueRule {
     pub pattern: Option<Regex>,
     pub min: Option<f64>,
     pub max: Option<f64>,
+    /// Characters, both included.
     pub min_len: Option<usize>,
+    pub max_len: Option<usize>,
     pub one_of: Vec<String>,
     /// The values the document shows; another value is a deviation only where a profile holds `expected`.
     pub expected_values: Vec<String>,
@@ -317,6 +372,8 @@ pub struct Terms {
 #[derive(Clone, Debug, Default)]
 pub struct Judged<'a> {
     pub service: Option<ServiceIx>,
+    /// The gateway that made the answer, where one of the contract's says so by its header.
+    pub gateway: Option<ServiceIx>,
     /// The documented error that the answer claims to be.
     pub row: Option<RowIx>,
     /// The error code it carries, as sent.

@@ -1,23 +1,67 @@
 //! Which documented error is meant: by a path, by what an answer says, by a name in a plan.
 
-use crate::contract::{Contract, Row};
-use crate::id::{RowIx, ServiceIx};
+use http::Method;
+use http::header::HOST as HOST_FIELD;
 
+use crate::contract::{Contract, DocumentedOperation, Row};
+use crate::id::{RowIx, ServiceIx};
+use crate::wire::{RequestFacts, ResponseFacts};
+
+/// A named host is worth more than the longest path.
+const HOST: usize = 1 << 32;
 /// Suggestions for a name nobody knows, at most.
 const SUGGESTIONS: usize = 5;
 
 impl Contract {
     /// The service a path belongs to: the longest literal prefix wins, then file order.
     pub fn service_of(&self, path: &str) -> Option<ServiceIx> {
+        self.service_at(None, path)
+    }
+
+    /// The service that a request is for: one that names its host before one that names none, then the longest literal
+    /// prefix of the path, then file order. Of an unknown host any may be meant.
+    pub fn service_at(&self, host: Option<&str>, path: &str) -> Option<ServiceIx> {
         let mut best: Option<(usize, usize)> = None;
         for (ix, service) in self.services.iter().enumerate() {
+            let named = match (host, service.hosts.as_slice()) {
+                (_, []) => 0,
+                (None, _) => 1,
+                (Some(host), hosts) if hosts.iter().any(|pattern| pattern.matches(host)) => 1,
+                _ => continue,
+            };
             for pattern in &service.paths {
-                if best.is_none_or(|(length, _)| pattern.literal_prefix() > length) && pattern.matches(path) {
-                    best = Some((pattern.literal_prefix(), ix));
+                let rank = named * HOST + pattern.literal_prefix();
+                if best.is_none_or(|(known, _)| rank > known) && pattern.matches(path) {
+                    best = Some((rank, ix));
                 }
             }
         }
         best.map(|(_, ix)| ServiceIx::from(ix))
+    }
+
+    /// The service that a request is for, by its Host header and its path.
+    pub fn service_for(&self, request: &RequestFacts<'_>) -> Option<ServiceIx> {
+        // Most contracts tell services by their paths alone.
+        let by_host = self.services.iter().any(|service| !service.hosts.is_empty());
+        let host = if by_host { request.headers.get(HOST_FIELD).and_then(|host| host.to_str().ok()) } else { None };
+        self.service_at(host, request.path)
+    }
+
+    /// Whose rows an answer to this request is looked up in.
+    pub(super) fn asked<'r>(&self, request: &RequestFacts<'r>, response: &ResponseFacts<'_>) -> Asked<'r> {
+        // Most contracts tell services by their paths alone.
+        let by_host = self.services.iter().any(|service| !service.hosts.is_empty());
+        let host = if by_host { request.headers.get(HOST_FIELD).and_then(|host| host.to_str().ok()) } else { None };
+        let mut asked =
+            Asked { service: self.service_at(host, request.path), gateway: None, request: Some((request.method, request.path)) };
+        for (ix, service) in self.services.iter().enumerate() {
+            if service.when.as_ref().is_some_and(|when| when.holds(response.headers)) {
+                let own = if service.gateway { &mut asked.gateway } else { &mut asked.service };
+                *own = Some(ServiceIx::from(ix));
+                break;
+            }
+        }
+        asked
     }
 
     /// The service with this id.
@@ -25,17 +69,60 @@ impl Contract {
         self.services.iter().position(|service| service.id == id).map(ServiceIx::from)
     }
 
-    /// The row that an error of this service, status and code falls under: the service's own, else the general one.
+    /// The row that an error of this service, status and code falls under, whatever its operation: the service's own, else
+    /// the general one; an exact status before a class before the default.
     ///
     /// Where the service is not known (a path outside all of them) and there is no general row, any service's counts:
     /// what cannot be attributed cannot be held against anyone.
     pub fn row_of(&self, service: Option<ServiceIx>, status: u16, code: &str) -> Option<RowIx> {
-        let fits = |row: &&(usize, &Row)| row.1.status == status && row.1.code == code;
-        let rows = || self.rows.iter().enumerate();
-        let own = service.and_then(|service| rows().find(|row| fits(&row) && row.1.service == Some(service)));
-        let general = || rows().find(|row| fits(&row) && row.1.service.is_none());
-        let any = || rows().find(|row| fits(&row) && service.is_none());
-        own.or_else(general).or_else(any).map(|(ix, _)| RowIx::from(ix))
+        self.row_for(Asked { service, gateway: None, request: None }, status, Some(code))
+    }
+
+    /// The most specific row that an error falls under: by its status (exact, class, default), then by whose it is
+    /// (operation, service, any), then by its code (this one, any); then file order.
+    ///
+    /// An error whose code is not known falls under rows for any code only.
+    pub(super) fn row_for(&self, asked: Asked<'_>, status: u16, code: Option<&str>) -> Option<RowIx> {
+        let mut best: Option<((usize, usize, bool), usize)> = None;
+        for (ix, row) in self.rows.iter().enumerate() {
+            let fits = row.statuses.holds(status) && (row.any_code || code == Some(row.code.as_str())) && asked.may_be(row);
+            if fits && best.is_none_or(|(rank, _)| row.rank(asked) > rank) {
+                best = Some((row.rank(asked), ix));
+            }
+        }
+        best.map(|(_, ix)| RowIx::from(ix))
+    }
+
+    /// Whether the contract lists an error status for whoever answered; where it is silent about them, it has nothing
+    /// against any.
+    pub(super) fn documents(&self, asked: Asked<'_>, status: u16) -> bool {
+        self.is_silent_about(asked)
+            || self.rows.iter().any(|row| row.statuses.holds(status) && asked.may_be(row))
+            || self.operation_lists(asked, status)
+    }
+
+    /// Whether it lists a success or redirect status; a contract that lists none has nothing against any.
+    pub(super) fn documents_success(&self, asked: Asked<'_>, status: u16) -> bool {
+        let open = self.other_statuses.is_empty() && self.operations_of(asked).all(|operation| operation.statuses.is_empty());
+        open || self.other_statuses.contains(&status) || self.operation_lists(asked, status)
+    }
+
+    /// Whether it says nothing about the statuses and codes of whoever answered: a gateway of which only the shape is known.
+    pub(super) fn is_silent_about(&self, asked: Asked<'_>) -> bool {
+        asked.gateway.is_some() && !self.rows.iter().any(|row| row.service == asked.gateway)
+    }
+
+    /// The documented operations that a request is one of; none for a request that is not known.
+    pub(super) fn operations_of<'c>(&'c self, asked: Asked<'c>) -> impl Iterator<Item = &'c DocumentedOperation> {
+        let fits = move |known: &&DocumentedOperation| {
+            let of_service = known.service.is_none() || asked.service.is_none() || known.service == asked.service;
+            of_service && asked.request.is_some_and(|(method, path)| known.operation.matches(method, path))
+        };
+        self.operations.iter().filter(fits)
+    }
+
+    fn operation_lists(&self, asked: Asked<'_>, status: u16) -> bool {
+        self.operations_of(asked).any(|operation| operation.statuses.iter().any(|statuses| statuses.holds(status)))
     }
 
     /// The row with this index.
@@ -43,18 +130,23 @@ impl Contract {
         &self.rows[ix.at()]
     }
 
-    /// The row a plan means by an error code alone, or by `service/CODE`; `Err` lists what it could have meant.
+    /// The row a plan means by an error code alone, by `service/CODE`, or by its whole key; `Err` lists what it could have
+    /// meant. A row for any code has no name but its key.
     ///
     /// A code alone means the row of `service` where one is given, then the general row, then the only row there is.
     ///
     /// # Errors
     /// Where no row has the code, or several services have it and none is named: the names that would do, the most likely first.
     pub fn row_named(&self, name: &str, service: Option<ServiceIx>) -> Result<RowIx, Vec<String>> {
-        let (service, code, named) = match name.split_once('/') {
+        if let Some(ix) = self.rows.iter().position(|row| row.key == name) {
+            return Ok(RowIx::from(ix));
+        }
+        let has = |code: &str| self.rows.iter().any(|row| row.code == code);
+        let (service, code, named) = match name.split_once('/').filter(|_| !has(name)) {
             None => (service, name, false),
             Some((id, code)) => (self.service_named(id), code, true),
         };
-        let with_code: Vec<usize> = (0..self.rows.len()).filter(|&ix| self.rows[ix].code == code).collect();
+        let with_code: Vec<usize> = (0..self.rows.len()).filter(|&ix| !self.rows[ix].any_code && self.rows[ix].code == code).collect();
         let of = |wanted: Option<ServiceIx>| with_code.iter().copied().find(|&ix| self.rows[ix].service == wanted);
         let known_service = service.is_some() || !named;
         let found = match service {
@@ -71,18 +163,71 @@ impl Contract {
     /// How a plan names a row: its code, with the service in front where it has one.
     fn name_of(&self, ix: usize) -> String {
         let row = &self.rows[ix];
+        let same = |other: &&Row| other.code == row.code && other.service == row.service;
+        if row.any_code || self.rows.iter().filter(same).count() > 1 {
+            return row.key.clone();
+        }
         row.service.map_or_else(|| row.code.clone(), |service| format!("{}/{}", self.services[service.at()].id, row.code))
     }
 
     fn codes_like(&self, code: &str) -> Vec<String> {
         let wanted = code.to_ascii_uppercase().replace('-', "_");
         let mut near: Vec<(usize, usize)> = (0..self.rows.len())
+            .filter(|&ix| !self.rows[ix].any_code)
             .map(|ix| (distance(&wanted, &self.rows[ix].code), ix))
             .filter(|&(distance, ix)| distance <= self.rows[ix].code.len() / 3)
             .collect();
         near.sort_unstable();
         near.truncate(SUGGESTIONS);
         near.into_iter().map(|(_, ix)| self.name_of(ix)).collect()
+    }
+}
+
+/// Whose answer is looked up, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'r> {
+    /// The service the request was for. None: a path outside all of them.
+    pub(super) service: Option<ServiceIx>,
+    /// The gateway that answered in its place.
+    pub(super) gateway: Option<ServiceIx>,
+    /// Method and path. None: unknown, any operation may be meant.
+    pub(super) request: Option<(&'r Method, &'r str)>,
+}
+
+impl Asked<'_> {
+    /// Whose answer it is.
+    pub(super) fn responder(&self) -> Option<ServiceIx> {
+        self.gateway.or(self.service)
+    }
+
+    /// Whether a row may be about the answer: a gateway has its own rows and no general ones; of an unknown service any may.
+    pub(super) fn may_be(&self, row: &Row) -> bool {
+        let service = match self.gateway {
+            Some(_) => row.service == self.gateway,
+            None => row.service.is_none() || self.service.is_none() || row.service == self.service,
+        };
+        service && self.is_operation_of(row)
+    }
+
+    fn is_operation_of(&self, row: &Row) -> bool {
+        match (&row.operation, self.request) {
+            (Some(operation), Some((method, path))) => operation.matches(method, path),
+            _ => true,
+        }
+    }
+}
+
+impl Row {
+    /// How specific the row is: status, whose it is, code. Of a service that is not known the general row is the one meant;
+    /// so it is of an operation that is not known.
+    fn rank(&self, asked: Asked<'_>) -> (usize, usize, bool) {
+        let operation = self.operation.as_ref().map_or(0, |operation| 2 + operation.rank());
+        let own = match (self.service, asked.responder()) {
+            (Some(_), Some(_)) | (None, None) => 1,
+            _ => 0,
+        };
+        let known = asked.request.is_some() || self.operation.is_none();
+        (self.statuses.rank(), if known { 1 + own + operation } else { 0 }, !self.any_code)
     }
 }
 

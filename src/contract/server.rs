@@ -287,24 +287,61 @@ pub struct Change {
     pub edit: Edit,
     /// Answers with these statuses; empty: all.
     pub statuses: Vec<u16>,
+    /// Answers to requests on these paths; empty: all.
+    pub on: Vec<PathPattern>,
+    /// Every n-th request of the server, from the n-th; 1: all.
+    pub every: u64,
 }
 
 /// The part of an answer that is changed, where it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnswerPart {
+    Status,
     Header(HeaderName),
-    /// A member of the body's object.
-    Member(String),
+    /// A member of the body's object, by its path.
+    Member(Vec<String>),
+    /// The body as bytes.
+    Body,
+    /// The events of a stream.
+    Stream,
+    /// How long the message says it is, and is.
+    Framing,
 }
 
 /// How a part of an answer is changed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
-    /// A whole number is made larger by this.
+    /// A whole number is made larger by this, an RFC 3339 text later by so many seconds.
     Shift(i64),
+    /// Of a stream: its last event.
     Remove,
-    /// Written whether or not it was there.
-    Set(Value),
+    /// Written whether or not it was there. Of a stream: one more event before the last.
+    Set(Shape),
+    /// A header or member is there once more, with this value.
+    Repeat(Shape),
+    /// The body loses this many bytes at its end, and says so.
+    Cut(usize),
+    /// The body's characters have another encoding.
+    Encode(Encoding),
+    Frame(Framing),
+}
+
+/// A character encoding that JSON must not have (RFC 8259 §8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Latin1,
+    Utf16,
+}
+
+/// How a message breaks HTTP/1.1's framing (RFC 9112 §6). What is wrong with it only a client sees that looks at bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Content where there must be none: after HEAD, with 204 and 304.
+    Content,
+    /// Content-Length is larger than the body, and the connection ends.
+    Short,
+    /// More bytes follow than Content-Length says, and the connection ends.
+    Long,
 }
 
 /// JSON, or a header value, with places to fill in.

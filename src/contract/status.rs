@@ -1,8 +1,8 @@
 //! S01–S04, S08, S10: whether status and code are documented, and for whom.
 
-use crate::contract::check::{Blame, Case, Found, fits, quoted};
+use crate::contract::check::{Blame, Case, Found, quoted};
 use crate::contract::json::Json;
-use crate::contract::{Field, Level, Role, Row, Source, phrase};
+use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase};
 
 /// A success body longer than this is no error in disguise, and is not read.
 const LONGEST_DISGUISE: usize = 64 * 1024;
@@ -15,9 +15,13 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         success(case, found);
         return;
     }
+    if case.contract.is_silent_about(case.asked) {
+        return;
+    }
     let status = case.status();
     let undocumented = case.terms.undocumented;
-    if !case.contract.rows.iter().any(|row| row.status == status && fits(row, case.service)) {
+    let documented = case.contract.documents(case.asked, status);
+    if !documented {
         found.add_as("S01", undocumented, Level::Must, || status_blame(case));
     }
     let (Some(code), None) = (case.code, case.row) else { return };
@@ -26,12 +30,12 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         found.add_as("S02", undocumented, Level::Must, || code_blame(case, "a documented code".to_owned(), "undocumented", None));
         return;
     }
-    if rows.iter().all(|row| row.status != status) {
+    if rows.iter().all(|row| !row.statuses.holds(status)) {
         let source = rows.first().map(|row| row.source.clone());
-        let expected = || format!("{code} with status {}", listed(rows.iter().map(|row| row.status.to_string())));
+        let expected = || format!("{code} with status {}", listed(rows.iter().map(|row| row.statuses.to_string())));
         found.add("S03", Level::Must, || Blame { path: "status".to_owned(), ..code_blame(case, expected(), "other status", source) });
     }
-    if !rows.iter().any(|row| fits(row, case.service)) {
+    if !rows.iter().any(|row| case.asked.may_be(row)) {
         let source = rows.first().map(|row| row.source.clone());
         let owners = rows.iter().filter_map(|row| row.service).map(|ix| case.contract.services[ix.at()].id.clone());
         found.add("S04", Level::Must, || code_blame(case, format!("{code} from {} only", listed(owners)), "other service", source));
@@ -52,8 +56,7 @@ pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value:
 }
 
 fn success(case: &Case<'_, '_>, found: &mut Found) {
-    let known = &case.contract.other_statuses;
-    if case.status() >= 200 && !known.is_empty() && !known.contains(&case.status()) {
+    if case.status() >= 200 && !case.contract.documents_success(case.asked, case.status()) {
         found.add_as("S01", case.terms.undocumented, Level::Must, || status_blame(case));
     }
     if (200..300).contains(&case.status()) && is_error_body(case) {
@@ -80,16 +83,18 @@ fn is_error_body(case: &Case<'_, '_>) -> bool {
 }
 
 fn status_blame(case: &Case<'_, '_>) -> Blame {
-    let mut documented: Vec<u16> = if case.is_error() {
-        case.contract.rows.iter().filter(|row| fits(row, case.service)).map(|row| row.status).collect()
+    let mut documented: Vec<Statuses> = if case.is_error() {
+        case.contract.rows.iter().filter(|row| case.asked.may_be(row)).map(|row| row.statuses).collect()
     } else {
-        case.contract.other_statuses.clone()
+        case.contract.other_statuses.iter().map(|status| Statuses::Exact(*status)).collect()
     };
+    let listed = case.contract.operations_of(case.asked).flat_map(|operation| operation.statuses.iter().copied());
+    documented.extend(listed.filter(|statuses| (statuses.example() >= 400) == case.is_error()));
     documented.sort_unstable();
     documented.dedup();
     Blame {
         path: "status".to_owned(),
-        expected: format!("one of {}", documented.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")),
+        expected: format!("one of {}", documented.iter().map(Statuses::to_string).collect::<Vec<_>>().join(", ")),
         actual: case.status().to_string(),
         cause: "undocumented".to_owned(),
         source: None,

@@ -241,7 +241,7 @@ fn judge<R: Recorder>(
     let judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
         (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &facts, response),
         (Ending::Failed(failure), _) => Judged {
-            service: used.contract.service_of(facts.path),
+            service: used.contract.service_for(&facts),
             violations: used.contract.check_failure(&used.terms, &facts, failure),
             ..Judged::default()
         },

@@ -9,6 +9,7 @@ pub mod file;
 pub mod forecast;
 mod lower;
 mod nearest;
+pub mod probe;
 pub mod problem;
 pub mod server_file;
 pub mod source;
@@ -32,6 +33,7 @@ use crate::wire::SseRule;
 pub use crate::contract::server::Limits;
 pub use lower::LoadOptions;
 pub use nearest::nearest;
+pub use probe::ProbeSettings;
 pub use problem::Problems;
 
 /// Everything a run does.
@@ -51,6 +53,8 @@ pub struct Plan {
     pub faults: FaultRules,
     /// Whether the fault proxy is in the path: the plan has `[[fault]]` or `[proxy]`.
     pub proxy: Option<ProxySettings>,
+    /// `[probe]`: how documented errors are provoked, where the plan says so.
+    pub probe: Option<ProbeSettings>,
     pub policies: Vec<RetryPolicy>,
     pub gates: Vec<Gate>,
     pub validity: Validity,

@@ -53,7 +53,7 @@
 //!
 //! [server.preset.late-reset]              # `strict` is the server as it is
 //! about = "…"
-//! changes = [{ header = "X-RateLimit-Reset", shift = 3600, statuses = [429] }]    # or member; shift, remove, set
+//! changes = [{ header = "X-RateLimit-Reset", shift = 3600, statuses = [429] }]    # or member, part; shift, remove, set…
 //! ```
 
 mod act;
@@ -115,7 +115,7 @@ pub fn lower(table: Table<'_>, contract: &Contract) -> Option<Server> {
         page: page(&table),
         explain: lowering.explain(&table),
         triggers: table.tables("trigger").into_iter().filter_map(|trigger| lowering.trigger(trigger, &routes)).collect(),
-        presets: preset::presets(&table),
+        presets: lowering.presets(&table),
         errors: lowering.errors(&[&lowering.errors], None),
         tells_methods: lowering.errors.has(Mistake::Method),
         auth,

@@ -48,6 +48,11 @@ impl SourceText {
         &self.name
     }
 
+    /// The folder of the file, to which the files it names are relative; none for what is built in.
+    pub fn folder(&self) -> Option<&Path> {
+        (!self.name.ends_with("(built in)")).then(|| Path::new(&self.name).parent().unwrap_or(Path::new("")))
+    }
+
     /// The whole text.
     pub fn text(&self) -> &str {
         &self.text
@@ -63,6 +68,13 @@ impl SourceText {
         let start = self.line_starts[self.line_of(at) as usize - 1];
         let before = self.text.get(start..at.min(self.text.len())).unwrap_or("");
         u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The place of a line and a column in bytes, both from 1; the end of the text where it has no such line.
+    pub(super) fn place_at(&self, line: usize, column: usize) -> Range<usize> {
+        let start = self.line_starts.get(line.saturating_sub(1)).map_or(self.text.len(), |start| start + column.saturating_sub(1));
+        let at = (0..=start.min(self.text.len())).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0);
+        at..at
     }
 
     /// The bytes of a line, from 1, without its indentation and its line break; empty past the last line.

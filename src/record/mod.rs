@@ -6,7 +6,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::contract::Judged;
-use crate::id::{AttemptNumber, ExchangeId, PolicyIx, RuleIx, StageIx};
+use crate::contract::compared::During;
+use crate::contract::limiter::Trail;
+use crate::id::{AttemptNumber, ExchangeId, PolicyIx, ProbeIx, RowIx, RuleIx, StageIx};
 use crate::units::{Micros, Offset};
 pub use crate::wire::StreamFacts;
 use crate::wire::{Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -83,6 +85,38 @@ pub struct Answered<'a> {
     pub injected: Option<RuleIx>,
 }
 
+/// How an answer was brought about that no load asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum How {
+    /// By a request that is wrong on purpose.
+    Probe,
+    /// By a hook that put the target into a state in which the request fails.
+    Hook,
+}
+
+/// One answer to a probe, judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Probed<'a> {
+    pub probe: ProbeIx,
+    /// The probe's name in reports: the same in every run.
+    pub name: &'a str,
+    /// What was asked: method and path pattern.
+    pub operation: &'a str,
+    /// When the answer, or the failure, was there.
+    pub at: Offset,
+    pub how: How,
+    /// What else was going on: the same probe may be sent to an idle target and to a busy one.
+    pub during: During,
+    pub request: &'a RequestFacts<'a>,
+    /// Absent where the request failed and only the failure could be judged.
+    pub response: Option<&'a ResponseFacts<'a>>,
+    /// Absent where the plan names no contract.
+    pub judged: Option<&'a Judged<'a>>,
+    /// Whether this answer and others to the same probe may be compared: a probe that changes the target's state, or
+    /// is refused by a limiter on purpose, is not the same question twice.
+    pub repeatable: bool,
+}
+
 /// Who is told what happened. One per worker, merged at the end.
 pub trait Recorder {
     /// An arrival that was started, after this much delay.
@@ -97,6 +131,12 @@ pub trait Recorder {
     fn exchange(&mut self, exchange: &Exchange<'_>);
     /// A session that has ended: all its steps, or up to the first that was not ok.
     fn session(&mut self, stage: StageIx, scheduled_at: Offset, ended_at: Offset, ok: bool);
+    /// An answer to a probe, judged (or a failure, judged).
+    fn probed(&mut self, _probed: &Probed<'_>) {}
+    /// Somebody tries to bring this documented error about: if it is never seen, it is unreached.
+    fn tried(&mut self, _row: RowIx) {}
+    /// What a limiter answered to a burst, a trickle, or to somebody who waited.
+    fn limited(&mut self, _trail: &Trail) {}
     /// What to show while running.
     fn glance(&self) -> Glance;
 }

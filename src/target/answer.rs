@@ -1,4 +1,4 @@
-//! The answer on its way out: its body, the changes of a preset, and what shields the server from its own mistakes.
+//! The answer on its way out: its body, and what shields the server from its own mistakes.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -7,12 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
-use serde_json::Value as Json;
 
 use crate::clock::{Sleep, Timer};
-use crate::contract::server::{AnswerPart, Change, Edit};
 use crate::seed::{Distribution, Draw};
 
 /// The body of an answer.
@@ -79,53 +76,6 @@ impl Body for AnswerBody {
     }
 }
 
-/// Makes the changes of a preset to an answer.
-pub fn change(changes: &[Change], response: &mut Response<AnswerBody>) {
-    let status = response.status().as_u16();
-    for change in changes.iter().filter(|change| change.statuses.is_empty() || change.statuses.contains(&status)) {
-        match &change.part {
-            AnswerPart::Header(name) => change_header(response.headers_mut(), name, &change.edit),
-            AnswerPart::Member(name) => change_member(response.body_mut(), name, &change.edit),
-        }
-    }
-}
-
-fn change_header(headers: &mut HeaderMap, name: &http::HeaderName, edit: &Edit) {
-    let changed = match edit {
-        Edit::Shift(by) => {
-            headers.get(name).and_then(|value| value.to_str().ok()?.parse::<i64>().ok()).map(|number| number.saturating_add(*by).into())
-        }
-        Edit::Set(Json::String(text)) => HeaderValue::from_str(text).ok(),
-        Edit::Set(value) => HeaderValue::from_str(&value.to_string()).ok(),
-        Edit::Remove => {
-            headers.remove(name);
-            None
-        }
-    };
-    if let Some(value) = changed {
-        headers.insert(name, value);
-    }
-}
-
-fn change_member(body: &mut AnswerBody, name: &str, edit: &Edit) {
-    let AnswerBody::Whole(Some(bytes)) = body else { return };
-    let Ok(Json::Object(mut members)) = serde_json::from_slice::<Json>(bytes) else { return };
-    match edit {
-        Edit::Shift(by) => {
-            if let Some(number) = members.get(name).and_then(Json::as_i64) {
-                members.insert(name.to_owned(), Json::from(number.saturating_add(*by)));
-            }
-        }
-        Edit::Remove => {
-            members.remove(name);
-        }
-        Edit::Set(value) => {
-            members.insert(name.to_owned(), value.clone());
-        }
-    }
-    *body = AnswerBody::whole(Json::Object(members).to_string().into_bytes());
-}
-
 /// The output of a future, or `None` where it panicked.
 pub async fn unharmed<F: Future>(future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
@@ -139,36 +89,6 @@ pub async fn unharmed<F: Future>(future: F) -> Option<F::Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn response() -> Response<AnswerBody> {
-        let body = AnswerBody::whole(br#"{"a":1,"b":"x"}"#.to_vec());
-        Response::builder().status(429).header("x-reset", "100").header("x-other", "z").body(body).unwrap()
-    }
-
-    fn changed(part: AnswerPart, edit: Edit, statuses: &[u16]) -> (Option<String>, Json) {
-        let mut response = response();
-        change(&[Change { part, edit, statuses: statuses.to_vec() }], &mut response);
-        let header = response.headers().get("x-reset").map(|value| value.to_str().unwrap().to_owned());
-        let AnswerBody::Whole(Some(body)) = response.into_body() else { panic!("a body") };
-        (header, serde_json::from_slice(&body).unwrap())
-    }
-
-    #[test]
-    fn a_preset_changes_the_part_it_names_and_no_other() {
-        let header = || AnswerPart::Header("x-reset".parse().unwrap());
-        let member = |name: &str| AnswerPart::Member(name.to_owned());
-        let same = json!({ "a": 1, "b": "x" });
-        let kept = Some("100".to_owned());
-        assert_eq!(changed(header(), Edit::Shift(3600), &[]), (Some("3700".into()), same.clone()));
-        assert_eq!(changed(header(), Edit::Shift(3600), &[503]), (kept.clone(), same.clone()));
-        assert_eq!(changed(header(), Edit::Remove, &[429]), (None, same.clone()));
-        assert_eq!(changed(header(), Edit::Set(json!(7)), &[]), (Some("7".into()), same));
-        assert_eq!(changed(member("a"), Edit::Shift(-2), &[]), (kept.clone(), json!({ "a": -1, "b": "x" })));
-        assert_eq!(changed(member("b"), Edit::Shift(1), &[]), (kept.clone(), json!({ "a": 1, "b": "x" })));
-        assert_eq!(changed(member("b"), Edit::Remove, &[]), (kept.clone(), json!({ "a": 1 })));
-        assert_eq!(changed(member("c"), Edit::Set(json!(null)), &[]), (kept, json!({ "a": 1, "b": "x", "c": null })));
-    }
 
     #[test]
     fn a_panic_inside_a_future_is_its_end_and_nothing_more() {

@@ -65,6 +65,29 @@ pub enum Found<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// Nothing is known but the request's head and what the server keeps.
+    pub const fn bare(store: &'a Store, headers: &'a HeaderMap) -> Facts<'a> {
+        Facts {
+            store,
+            headers,
+            query: "",
+            body: None,
+            items: &[],
+            now_unix_s: 0,
+            status: 0,
+            user: None,
+            id: None,
+            item: None,
+            list: None,
+            cursor: None,
+            text: "",
+            word: None,
+            upload: None,
+            why: Why { field: None, issue: None, resource: None, id: None, role: None },
+            allowance: None,
+        }
+    }
+
     /// The value of a lookup, if there is one.
     pub fn find(&self, lookup: &Lookup) -> Option<Found<'a>> {
         match lookup {
@@ -238,23 +261,12 @@ mod tests {
     fn with<T>(body: &Json, test: impl FnOnce(&Facts<'_>) -> T) -> T {
         let (store, headers) = (Store::new(&[]), HeaderMap::new());
         test(&Facts {
-            store: &store,
-            headers: &headers,
             query: "a=1&name=one%20two",
             body: Some(body),
-            items: &[],
             now_unix_s: 1_766_491_500,
             status: 201,
             user: Some("ann"),
-            id: None,
-            item: None,
-            list: None,
-            cursor: None,
-            text: "",
-            word: None,
-            upload: None,
-            why: Why::default(),
-            allowance: None,
+            ..Facts::bare(&store, &headers)
         })
     }
 

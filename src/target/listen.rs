@@ -9,11 +9,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_local};
 
 use super::Api;
+use super::framing::Framed;
 use super::visit::answer;
 use crate::clock::Timer;
 use crate::units::Micros;
@@ -48,9 +50,19 @@ pub async fn listen(listener: TcpListener, api: Rc<Api>, timer: Timer, mut stop:
     Ok(())
 }
 
-async fn serve(stream: TcpStream, api: Rc<Api>, timer: Timer, mut stop: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, api: Rc<Api>, timer: Timer, stop: watch::Receiver<bool>) {
     // Without it an answer in two writes can wait for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
+    match api.breaks_framing() {
+        true => converse(Framed::new(stream), api, timer, stop).await,
+        false => converse(stream, api, timer, stop).await,
+    }
+}
+
+async fn converse<S>(stream: S, api: Rc<Api>, timer: Timer, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
     let service = service_fn(|request: Request<Incoming>| {
         let (api, timer) = (Rc::clone(&api), timer.clone());
         async move { Ok::<_, Infallible>(answer(&api, &timer, request).await) }

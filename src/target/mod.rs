@@ -18,10 +18,12 @@ mod body;
 pub mod bucket;
 mod facts;
 mod field;
+mod framing;
 mod limits;
 mod listen;
 mod refusal;
 mod router;
+mod spoil;
 mod store;
 mod visit;
 
@@ -40,7 +42,7 @@ use self::store::Store;
 use crate::clock::{Clock, Timer};
 use crate::contract::Contract;
 use crate::contract::server::Limits;
-use crate::contract::server::{Change, STRICT, Server};
+use crate::contract::server::{AnswerPart, Change, STRICT, Server};
 use crate::seed::Seed;
 
 /// What is served, and how.
@@ -163,5 +165,10 @@ impl Api {
             clock: settings.clock,
             state: RefCell::new(state),
         }
+    }
+
+    /// Whether its preset breaks the framing of answers.
+    fn breaks_framing(&self) -> bool {
+        self.changes.iter().any(|change| change.part == AnswerPart::Framing)
     }
 }

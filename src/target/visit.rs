@@ -6,14 +6,15 @@ use hyper::body::Incoming;
 use serde_json::Value as Json;
 
 use super::Api;
-use super::answer::{AnswerBody, change, unharmed};
+use super::answer::{AnswerBody, unharmed};
 use super::body::{self, Unread};
 use super::bucket::Standing;
-use super::facts::{Facts, Shown, Why};
+use super::facts::{Facts, Shown};
 use super::field::{flaws, query_flaws, referred};
 use super::limits::Slot;
 use super::refusal::{Refusal, Refused};
 use super::router::Way;
+use super::spoil::spoil;
 use super::store::{Item, Store};
 use crate::clock::Timer;
 use crate::contract::server::{Act, Cost, Mistake, PathItem, Route};
@@ -276,23 +277,14 @@ impl<'v> Visit<'v> {
     pub fn facts<'f>(&'f self, store: &'f Store, now_unix_s: i64) -> Facts<'f> {
         let user = self.user.zip(self.api.server.auth.as_ref()).map(|(user, auth)| auth.users[user].name.as_str());
         Facts {
-            store,
-            headers: &self.head.headers,
             query: self.head.uri.query().unwrap_or(""),
             body: self.body.as_ref(),
             items: &self.items,
             now_unix_s,
-            status: 0,
             user,
-            id: None,
-            item: None,
-            list: None,
-            cursor: None,
             text: self.route().map_or("", |route| route.text.as_str()),
-            word: None,
             upload: self.upload.as_ref().map(|(size, media_type)| (*size, media_type.as_str())),
-            why: Why::default(),
-            allowance: None,
+            ..Facts::bare(store, &self.head.headers)
         }
     }
 
@@ -311,7 +303,7 @@ impl<'v> Visit<'v> {
             }
         }
         if !api.changes.is_empty() {
-            change(&api.changes, &mut response);
+            spoil(&api.changes, self.head.uri.path(), self.number, &facts, &mut response);
         }
         response
     }

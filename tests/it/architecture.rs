@@ -20,6 +20,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("import", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("record", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("workload", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "plan"]),
+    ("probe", &["id", "secret", "seed", "severity", "units", "wire", "contract", "plan", "workload", "record"]),
     ("analysis", &["id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "gate", "plan", "record", "fault"]),
     ("report", &["id", "secret", "seed", "severity", "units", "wire", "contract", "gate", "record", "analysis"]),
     ("clock", &["units"]),
@@ -28,7 +29,10 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("target", &["id", "secret", "seed", "severity", "units", "wire", "contract", "clock"]),
     (
         "engine",
-        &["id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "plan", "workload", "record", "clock", "client"],
+        &[
+            "id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "plan", "probe", "workload", "record", "clock",
+            "client",
+        ],
     ),
     ("cli", &[]),
 ];

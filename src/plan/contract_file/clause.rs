@@ -1,9 +1,13 @@
 //! Clauses: what a member or a header must be, read in layers (what is inherited, then what is refined).
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use regex::{Regex, RegexBuilder};
 
-use super::{settled, source_of};
+use super::schema::Schemas;
+use super::source_of;
+use crate::contract::schema::Schema;
 use crate::contract::{Envelope, Field, Format, Header, Kind, Level, Reference, Role, Source, ValueRule};
 use crate::plan::file::{Table, Value, View};
 
@@ -46,6 +50,7 @@ pub(super) struct Clauses {
     closed: bool,
     fields: Vec<FieldClause>,
     headers: Vec<HeaderClause>,
+    schema: Option<Arc<Schema>>,
     source: Source,
 }
 
@@ -66,15 +71,16 @@ struct HeaderClause {
 
 impl Clauses {
     /// Adds an envelope's own clauses to the inherited ones.
-    pub(super) fn read(&mut self, table: &Table<'_>) {
+    pub(super) fn read(&mut self, table: &Table<'_>, schemas: &Schemas) {
         self.content_type = table.string("content_type").or(self.content_type.take());
         self.closed = table.boolean("closed").unwrap_or(self.closed);
         self.source = source_of(&table.place());
-        self.refine(table);
+        self.refine(table, schemas);
     }
 
-    /// Adds the `fields` and `headers` of a table.
-    pub(super) fn refine(&mut self, table: &Table<'_>) {
+    /// Adds the `fields` and `headers` of a table; a `schema` takes the place of the inherited one.
+    pub(super) fn refine(&mut self, table: &Table<'_>, schemas: &Schemas) {
+        self.schema = table.take("schema").and_then(|value| schemas.lower(&value)).or(self.schema.take());
         if let Some(fields) = table.table("fields") {
             read_fields(&mut self.fields, &fields);
         }
@@ -106,7 +112,17 @@ impl Clauses {
             header
         };
         let headers = self.headers.iter().map(raised).collect();
-        settled(name, self.content_type.as_deref().unwrap_or("application/json"), self.closed, fields, headers, self.source.clone())
+        let mut envelope = Envelope {
+            name: name.to_owned(),
+            content_type: self.content_type.clone().unwrap_or_else(|| "application/json".to_owned()),
+            fields,
+            headers,
+            schema: self.schema.clone(),
+            closed: self.closed,
+            source: self.source.clone(),
+        };
+        usual_roles(&mut envelope.fields);
+        envelope
     }
 }
 
@@ -116,6 +132,16 @@ impl FieldClause {
         field.level = raise(field.level, &self.expected_for, status, code);
         field.fields = self.inner.iter().map(|clause| clause.settle(status, code)).collect();
         field
+    }
+}
+
+/// A member named `code` or `message` has the role of that name, unless the file gives the role to another.
+fn usual_roles(fields: &mut [Field]) {
+    for (name, role) in [("code", Role::Code), ("message", Role::Message)] {
+        let taken = fields.iter().any(|field| field.role == Some(role) || field.fields.iter().any(|inner| inner.role == Some(role)));
+        if !taken && let Some(field) = fields.iter_mut().find(|field| field.name == name && field.role.is_none()) {
+            field.role = Some(role);
+        }
     }
 }
 
@@ -181,6 +207,7 @@ fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause>
             value.refuse::<()>(format!("`{}` has members but is no object or array", field.name), "add `type = \"object\"`");
         }
     }
+    consistent(value, &field.rule, field.sample.as_ref());
     table.finish();
     Some(clause)
 }
@@ -195,6 +222,7 @@ fn read_header(mut clause: HeaderClause, value: &Value<'_>) -> Option<HeaderClau
     presence(&table, &mut header.level, &mut header.rule, &mut clause.expected_for);
     read_rule(&table, &mut header.rule);
     header.rule.format = table.one_of("unit", &FORMATS).or(header.rule.format);
+    consistent(value, &header.rule, header.sample.clone().map(serde_json::Value::from).as_ref());
     table.finish();
     Some(clause)
 }
@@ -229,10 +257,11 @@ fn word(value: &Value<'_>) -> Option<String> {
 
 fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
     const ANY: std::ops::RangeInclusive<f64> = -1e18..=1e18;
-    rule.pattern = table.take("pattern").and_then(|value| pattern(&value)).or(rule.pattern.take());
+    rule.pattern = table.take("pattern").and_then(|value| compiled(&value)).or(rule.pattern.take());
     rule.min = table.number("min", ANY).or(rule.min);
     rule.max = table.number("max", ANY).or(rule.max);
     rule.min_len = table.whole("min_len", 0..=1_000_000).or(rule.min_len);
+    rule.max_len = table.whole("max_len", 0..=1_000_000).or(rule.max_len);
     rule.format = table.one_of("format", &FORMATS).or(rule.format);
     rule.unique = table.boolean("unique").unwrap_or(rule.unique);
     rule.near_date = table.parsed("near_date").or(rule.near_date);
@@ -242,14 +271,51 @@ fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
     rule.at_most = table.take("at_most").and_then(|value| reference(&value)).or(rule.at_most.take());
     rule.is_reason_phrase |= table.one_of("is", &[("reason-phrase", true)]).unwrap_or(false);
     for (key, words) in [("one_of", &mut rule.one_of), ("expected_values", &mut rule.expected_values)] {
-        let given: Vec<String> = table.list(key).iter().filter_map(word).collect();
-        if !given.is_empty() {
-            *words = given;
+        let Some(value) = table.take(key) else { continue };
+        let Some(given) = value.list() else { continue };
+        if given.is_empty() {
+            value.refuse::<()>(format!("`{key}` is empty: no value would do"), "name the values, or remove the key");
         }
+        *words = given.iter().filter_map(word).collect();
     }
 }
 
-fn pattern(value: &Value<'_>) -> Option<Regex> {
+/// What no value can keep, or the example does not.
+fn consistent(value: &Value<'_>, rule: &ValueRule, example: Option<&serde_json::Value>) {
+    if let (Some(min), Some(max)) = (rule.min, rule.max)
+        && min > max
+    {
+        value.refuse::<()>(format!("no number is at least {min} and at most {max}"), "correct `min` or `max`; one may be inherited");
+    }
+    if let (Some(min), Some(max)) = (rule.min_len, rule.max_len)
+        && min > max
+    {
+        value.refuse::<()>(
+            format!("no text has at least {min} and at most {max} characters"),
+            "correct `min_len` or `max_len`; one may be inherited",
+        );
+    }
+    let Some(example) = example else { return };
+    let text = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+    let number = example.as_f64().or_else(|| text.parse().ok());
+    let length = text.chars().count();
+    let misfit = match rule {
+        _ if example.is_array() || example.is_object() => None,
+        ValueRule { pattern: Some(pattern), .. } if !pattern.is_match(&text) => Some(format!("the pattern `{pattern}`")),
+        ValueRule { min: Some(min), .. } if number.is_some_and(|number| number < *min) => Some(format!("the least value {min}")),
+        ValueRule { max: Some(max), .. } if number.is_some_and(|number| number > *max) => Some(format!("the greatest value {max}")),
+        ValueRule { min_len: Some(min), .. } if example.is_string() && length < *min => Some(format!("the least length {min}")),
+        ValueRule { max_len: Some(max), .. } if example.is_string() && length > *max => Some(format!("the greatest length {max}")),
+        ValueRule { one_of, .. } if !one_of.is_empty() && !one_of.contains(&text) => Some("the listed values".to_owned()),
+        _ => None,
+    };
+    if let Some(rule) = misfit {
+        value.refuse::<()>(format!("the example of `{}` does not fit {rule}", value.key()), "correct the example, or the rule");
+    }
+}
+
+/// A regular expression of bounded size.
+pub(super) fn compiled(value: &Value<'_>) -> Option<Regex> {
     match RegexBuilder::new(&value.string()?).size_limit(LARGEST_PATTERN).build() {
         Ok(regex) => Some(regex),
         Err(error) => {
@@ -272,7 +338,7 @@ fn reference(value: &Value<'_>) -> Option<Reference> {
 }
 
 /// The value as JSON.
-fn json(value: &Value<'_>) -> Option<serde_json::Value> {
+pub(super) fn json(value: &Value<'_>) -> Option<serde_json::Value> {
     Some(match value.view() {
         View::String(text) => text.into(),
         View::Integer(whole) => i64::try_from(whole).ok()?.into(),

@@ -138,6 +138,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         contract: contract.sound(),
         faults: FaultRules { seed, rules },
         proxy,
+        probe: None,
         policies: policies.into_iter().map(|(_, policy)| policy).collect::<Option<_>>()?,
         gates: gates?,
         validity,

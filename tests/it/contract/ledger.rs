@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use brownout::contract::coverage::{State, Totals};
 use brownout::contract::evidence::LONGEST;
-use brownout::contract::findings::{Finding, MOST, Responder, SAMPLES, Sighting};
+use brownout::contract::findings::{Finding, MOST, Place, Responder, SAMPLES, Sighting};
 use brownout::contract::ledger::{IDS, Ledger};
 use brownout::contract::{Circumstances, Contract, Profile, Terms};
 use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
@@ -32,8 +32,7 @@ fn note(ledger: &mut Ledger, trial: &Trial<'_>, at: u64, injected: Option<RuleIx
     let judged = trial.contract.check(&terms, &request, &response);
     let sighting = Sighting {
         at: Offset::micros(at * 1_000_000),
-        stage: StageIx((at / 10) as u16),
-        operation: (ScenarioIx(0), StepIx((at % 3) as u16)),
+        place: Place::Load { stage: StageIx((at / 10) as u16), scenario: ScenarioIx(0), step: StepIx((at % 3) as u16) },
         open_faults: if at >= 20 { &[RuleIx(4)] } else { &[] },
         injected,
         request: &request,
@@ -69,7 +68,7 @@ fn many_answers_with_one_cause_are_one_finding() {
     assert_eq!((finding.first_at, finding.last_at), (Offset::START, Offset::micros(29_000_000)));
     assert_eq!((finding.stages.len(), finding.operations.len()), (3, 3));
     assert_eq!(finding.faults.iter().copied().collect::<Vec<_>>(), [RuleIx(4)]);
-    assert_eq!((finding.status, finding.code.as_deref(), finding.responder), (Some(429), Some("RATE_LIMIT_EXCEEDED"), Responder::Target));
+    assert_eq!((finding.status, finding.code.as_deref(), finding.responder), (Some(429), Some("RATE_LIMIT_EXCEEDED"), Responder::Origin));
     assert_eq!(finding.title(), "429 RATE_LIMIT_EXCEEDED: the reset header contradicts the body (X-RateLimit-Reset)");
     assert_eq!(finding.evidence.len(), SAMPLES);
     let sample = &finding.evidence[0];
@@ -241,8 +240,7 @@ fn two_hundred_thousand_violating_answers_are_a_few_findings_at_constant_memory(
             let judged = contract.check(&terms, &request, &response);
             let sighting = |at: u64| Sighting {
                 at: Offset::micros(at),
-                stage: StageIx(0),
-                operation: (ScenarioIx(0), StepIx(0)),
+                place: Place::Load { stage: StageIx(0), scenario: ScenarioIx(0), step: StepIx(0) },
                 open_faults: &[],
                 injected: None,
                 request: &request,

@@ -502,7 +502,7 @@ fn finding(id: &str, check: &str, severity: Severity, title: &str) -> FindingFac
         last_at_ms: 0,
         stages: vec!["steady".to_owned()],
         faults: vec![],
-        responder: "target".to_owned(),
+        responder: "origin".to_owned(),
         isolated_replay: None,
         evidence: vec![],
         how_to_fix: String::new(),

@@ -21,6 +21,8 @@ pub struct Served {
     pub contract: Arc<Contract>,
     pub target: RunningTarget,
     pub client: Client,
+    /// The token of the last request.
+    token: String,
 }
 
 /// What a plan or a user would write.
@@ -49,12 +51,13 @@ impl Served {
         let settings = TargetSettings { contract: Arc::clone(&contract), preset, limits, seed: Seed(7), clock: Clock::new() };
         let target = start(listener, settings).expect("it starts");
         let client = Client::connect(target.addr);
-        Served { contract, target, client }
+        Served { contract, target, client, token: String::new() }
     }
 
     /// Asks with a token; a body is JSON unless it is empty.
     pub fn ask(&mut self, method: &str, path: &str, token: &str, body: &str) -> Answer {
         let bearer = format!("Bearer {token}");
+        token.clone_into(&mut self.token);
         let mut headers = vec![("Content-Type", "application/json")];
         headers.extend((!token.is_empty()).then_some(("Authorization", bearer.as_str())));
         self.client.send(method, path, &headers, body.as_bytes())
@@ -63,7 +66,12 @@ impl Served {
     /// What is wrong with an answer under a profile, advice left out.
     pub fn violations(&self, method: &str, path: &str, answer: &Answer, profile: Profile) -> Vec<Violation> {
         let terms = Terms { profile, undocumented: Severity::High, secrets: Arc::new(Secrets::default()) };
-        let sent: HeaderMap = [(HeaderName::from_static("host"), "127.0.0.1".parse().expect("a value"))].into_iter().collect();
+        let bearer = format!("Bearer {}", self.token).parse().expect("a value");
+        let host = (HeaderName::from_static("host"), "127.0.0.1".parse().expect("a value"));
+        let mut sent: HeaderMap = [host].into_iter().collect();
+        if !self.token.is_empty() {
+            sent.insert(http::header::AUTHORIZATION, bearer);
+        }
         let method: Method = method.parse().expect("a method");
         let path = path.split('?').next().unwrap_or(path);
         let request = RequestFacts { method: &method, path, query: None, headers: &sent, body: b"" };

@@ -67,7 +67,7 @@ fn silent_limits_say_nothing_of_when_to_come_back() {
 #[test]
 fn presets_are_named_and_an_unknown_one_is_refused() {
     let contract = Arc::new(shipped());
-    assert_eq!(presets(&contract), ["strict", "broken-reset", "silent-limits"]);
+    assert_eq!(presets(&contract)[..3], ["strict", "broken-reset", "silent-limits"]);
     let mut bare = shipped();
     bare.server = None;
     assert!(presets(&bare).is_empty());
