@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod exit;
 mod folder;
+mod import;
 mod panics;
 mod progress;
 mod render;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
+        Command::Import(args::ImportCommand::Openapi(args)) => import::import(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,

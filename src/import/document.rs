@@ -16,8 +16,10 @@ use super::{Place, Problem, pointer};
 pub(super) const LARGEST: usize = 64 << 20;
 /// Values in a document at most: a document of 20 MB has about one million.
 const MOST_VALUES: usize = 4_000_000;
-/// How deep values may be nested; that is also where the JSON reader stops.
-const DEEPEST: usize = 128;
+/// Values that aliases of YAML may repeat: more is no document but a bomb.
+const MOST_REPEATED: usize = 200_000;
+/// How deep values may be nested; a level costs stack.
+const DEEPEST: usize = 64;
 
 /// Reads a document. JSON where its first character is `{` or `[`, else YAML.
 pub(super) fn read(file: &str, text: &[u8]) -> Result<Value, Problem> {
@@ -59,7 +61,6 @@ fn json(file: &str, text: &str, reading: &Reading) -> Result<Value, Problem> {
         let said = error.to_string();
         let what = said.split(" at line ").next().unwrap_or("").to_owned();
         let help = if reading.stopped.get() { "" } else { "a document is JSON or YAML text" };
-        let what = if what == "recursion limit exceeded" { format!("values are nested more than {DEEPEST} deep") } else { what };
         at_line(file, error.line(), error.column(), &what, help)
     })
 }
@@ -72,9 +73,10 @@ fn yaml(file: &str, text: &str, reading: &Reading) -> Result<Value, Problem> {
             max_depth: DEEPEST,
             max_documents: 1,
             max_total_scalar_bytes: 2 * LARGEST,
+            max_recorded_anchor_events: MOST_REPEATED,
         },
-        // A repeated key is told by the visitor, which knows where it stands.
-        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::PassThrough,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_REPEATED },
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         // `no`, `on` and `y` are texts, as in YAML 1.2.
         strict_booleans: true,
         leading_zero_numbers_as_strings: true,
@@ -88,14 +90,40 @@ fn yaml(file: &str, text: &str, reading: &Reading) -> Result<Value, Problem> {
         let line = at.map_or(1, |at| usize::try_from(at.line()).unwrap_or(1));
         let column = at.map_or(1, |at| usize::try_from(at.column()).unwrap_or(1));
         let said = error.without_snippet().to_string();
-        let what = super::words::first_line(said.split(" at line ").next().unwrap_or(""), 200);
+        let said = said.split(" at line ").next().unwrap_or("");
+        let (what, ours) = yaml_words(said);
+        reading.stopped.set(reading.stopped.get() || ours);
         at_line(file, line, column, &what, if reading.stopped.get() { "" } else { "a document is JSON or YAML text" })
     })
+}
+
+/// What the reader says, in our words where it was a limit of ours that stopped it.
+fn yaml_words(said: &str) -> (String, bool) {
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    match () {
+        () if says(&["recursion limit", "Depth"]) => (too_deep(), true),
+        () if says(&["Anchor", "anchor", "alias", "Alias"]) && says(&["budget", "limit"]) => {
+            (format!("aliases repeat more than {MOST_REPEATED} values"), true)
+        }
+        () if says(&["budget breached"]) => (format!("the document has more than {MOST_VALUES} values"), true),
+        () => match said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.split(", set ").next()) {
+            Some(name) => (twice(name), true),
+            None => (super::words::first_line(said, 200), false),
+        },
+    }
 }
 
 fn at_line(file: &str, line: usize, column: usize, what: &str, help: &str) -> Problem {
     let place = Place::Line { file: file.to_owned(), line: line.max(1), column: column.max(1) };
     Problem { what: what.to_owned(), place, help: help.to_owned() }
+}
+
+fn twice(name: &str) -> String {
+    format!("the member `{}` stands twice", super::words::first_line(name, 80))
+}
+
+fn too_deep() -> String {
+    format!("values are nested more than {DEEPEST} deep")
 }
 
 /// Line and column after these bytes.
@@ -166,7 +194,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
             return Err(self.reading.stop(&format!("the document has more than {MOST_VALUES} values")));
         }
         if self.depth > DEEPEST {
-            return Err(self.reading.stop(&format!("values are nested more than {DEEPEST} deep")));
+            return Err(self.reading.stop(&too_deep()));
         }
         deserializer.deserialize_any(self)
     }
@@ -248,8 +276,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut members = Map::new();
         while let Some(name) = access.next_key_seed(Name(self.reading))? {
             if members.contains_key(&name) {
-                let shown: String = name.chars().take(80).collect();
-                return Err(self.reading.stop(&format!("the member `{shown}` stands twice")));
+                return Err(self.reading.stop(&twice(&name)));
             }
             self.reading.enter(Step::Member(name.clone()));
             let value = access.next_value_seed(Node { reading: self.reading, depth: self.depth + 1 })?;
