@@ -165,6 +165,8 @@ pub struct ProbeFacts {
     pub how: String,
     /// How often it was sent.
     pub sent: u32,
+    /// When the answer was there, in milliseconds since the battery began; `null` where nothing was sent.
+    pub at_ms: Option<u64>,
     /// `expected` | `unexpected` | `accepted` | `tolerated` | `limited` | `no-answer` | `not-sent`
     pub outcome: String,
     pub status: Option<u16>,
