@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 /// Header fields whose whole value is a credential, in lower case.
 const CREDENTIAL_HEADERS: [&str; 7] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-auth-token"];
@@ -124,10 +126,13 @@ impl Secrets {
 }
 
 /// How a value is written into its surroundings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spelling {
     /// Percent-encoded but for what RFC 3986 §2.3 calls unreserved.
     Url,
+    /// Percent-encoded only where it could not stand on a request line.
+    UrlText,
     /// Inside a JSON string.
     Json,
     /// Without control characters.
@@ -143,6 +148,10 @@ impl Spelling {
             Spelling::Header => into.extend(value.chars().filter(|c| !c.is_ascii_control())),
             Spelling::Url => value.bytes().for_each(|byte| match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => into.push(char::from(byte)),
+                _ => into.push_str(&format!("%{byte:02X}")),
+            }),
+            Spelling::UrlText => value.bytes().for_each(|byte| match byte {
+                b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&byte) => into.push(char::from(byte)),
                 _ => into.push_str(&format!("%{byte:02X}")),
             }),
             Spelling::Json => {
