@@ -228,6 +228,23 @@ impl Workload {
         Request { path, headers, body }
     }
 
+    /// The headers that every request carries, `Host` among them, as this visit would send them.
+    pub fn usual_headers(&self, visit: &Visit, authority: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(host) = HeaderValue::from_str(authority) {
+            headers.insert(http::header::HOST, host);
+        }
+        for (name, template) in &self.plan.target.headers {
+            headers.insert(name, header_value(&self.fill(template, visit, StepIx(0), &Memory::default())));
+        }
+        headers
+    }
+
+    /// The path that the target's URL ends with, without a trailing slash.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn fill(&self, template: &Template, visit: &Visit, step: StepIx, memory: &Memory) -> Vec<u8> {
         let mut text = Vec::with_capacity(64);
         for piece in &template.pieces {

@@ -18,7 +18,7 @@ const LONGEST: usize = 16 << 20;
 /// What fills the places of a probe's texts.
 #[derive(Clone, Debug)]
 pub struct Filling<'f> {
-    pub run_id: &'f str,
+    pub run_id: std::borrow::Cow<'f, str>,
     /// Decides `${uuid}`: one for the whole probe.
     pub draw: Draw,
     /// What its preparations captured.
@@ -139,7 +139,7 @@ impl Filling<'_> {
     fn value(&self, name: &str) -> String {
         match name {
             "uuid" => uuid(self.draw),
-            "run.id" => self.run_id.to_owned(),
+            "run.id" => self.run_id.to_string(),
             _ => match name.strip_prefix("x:").and_then(|count| count.parse::<usize>().ok()) {
                 Some(count) => "x".repeat(count.min(LONGEST)),
                 None => self.captured.get(name).cloned().unwrap_or_default(),
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn captured_values_stay_values_wherever_they_are_put() {
-        let mut filling = Filling { run_id: "r", draw: Seed(1).draw("x"), captured: BTreeMap::new() };
+        let mut filling = Filling { run_id: "r".into(), draw: Seed(1).draw("x"), captured: BTreeMap::new() };
         let body = br#"{"data":[{"id":"a/b c\r\nX: 1"}]}"#;
         assert!(filling.keep("id", &Found::Json(vec!["data".into(), "0".into(), "id".into()]), &http::HeaderMap::new(), body));
         assert!(!filling.keep("no", &Found::Json(vec!["nothing".into()]), &http::HeaderMap::new(), body));
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn an_identity_that_the_plan_does_not_have_is_named() {
-        let filling = Filling { run_id: "r", draw: Seed(1).draw("x"), captured: BTreeMap::new() };
+        let filling = Filling { run_id: "r".into(), draw: Seed(1).draw("x"), captured: BTreeMap::new() };
         let ask = Ask { who: Who::Named("admin".into()), ..Ask::default() };
         assert_eq!(fill(&ask, &filling, &[], "", &ProbeSettings::default()), Err("admin".to_owned()));
     }

@@ -73,7 +73,13 @@ pub fn spoil(probe: &Probe, valid: &Valid, genuine: &Valid, settings: &ProbeSett
             wire.body = WireBody::Declared { length: settings.max_body.0, bytes: Vec::new() };
             wire.expect_continue = true;
         }
-        Mistake::TooLarge => wire.body = WireBody::Bytes(vec![b' '; usize::try_from(settings.max_body.0).unwrap_or(1 << 20)]),
+        Mistake::TooLarge => {
+            // White space after it makes JSON larger and not wrong in another way (RFC 8259 §2).
+            let size = usize::try_from(settings.max_body.0).unwrap_or(usize::MAX).max(valid.body.len());
+            let mut body = valid.body.clone();
+            body.resize(size, b' ');
+            wire.body = WireBody::Bytes(body);
+        }
         Mistake::LongQuery => {
             let joint = if wire.target.contains('?') { '&' } else { '?' };
             wire.target = format!("{}{joint}brownout={}", wire.target, "x".repeat(LONG));

@@ -103,7 +103,7 @@ pub fn verify(probe: &Probe, valid: &Valid, wire: &Wire, settings: &ProbeSetting
             let larger = matches!(&wire.body, WireBody::Declared { length, bytes } if *length >= LARGE && bytes.is_empty());
             said(larger && wire.expect_continue, "what is announced is no large body")
         }
-        Mistake::TooLarge => said(body.len() as u64 >= LARGE, "the body is not large"),
+        Mistake::TooLarge => said(body.len() as u64 >= LARGE && parsed().is_ok(), "the body is not large, or wrong in another way"),
         Mistake::LongQuery => said(wire.target.len() >= LONG && wire.target.contains('?'), "the query is not long"),
         Mistake::LongHeader => said(wire.headers.iter().any(|(_, value)| value.len() >= LONG), "no header is long"),
         Mistake::UnknownContentType => only(wire, "content-type", b"application/x-none"),

@@ -3,7 +3,7 @@
 //! Only what can be reached from the root is read. Schemas are compiled from a queue and found again by their place, so
 //! that recursive `$ref`s need neither recursion here nor expansion. Everything is bounded: a contract comes from outside.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -61,7 +61,8 @@ pub(super) fn compile(document: &Value, pointer: &str) -> Result<Tree, Vec<Schem
         cycle::check(&compiler.nodes, &mut compiler.problems);
     }
     let Compiler { nodes, patterns, problems, .. } = compiler;
-    if problems.is_empty() { Ok(Tree { nodes, patterns }) } else { Err(problems) }
+    let members = root_members(&nodes);
+    if problems.is_empty() { Ok(Tree { nodes, patterns, members }) } else { Err(problems) }
 }
 
 struct Compiler<'d> {
@@ -466,6 +467,17 @@ impl<'d> Compiler<'d> {
         self.problem(object.place(keyword), what);
         None
     }
+}
+
+/// The names that the root, and what it applies in place, give to members.
+fn root_members(nodes: &[Node]) -> BTreeSet<Box<str>> {
+    let (mut names, mut seen, mut queue) = (BTreeSet::new(), BTreeSet::new(), vec![NodeIx(0)]);
+    while let Some(ix) = queue.pop() {
+        let Some(node) = nodes.get(ix.0 as usize).filter(|_| seen.insert(ix)) else { continue };
+        names.extend(node.object.iter().flat_map(|rules| rules.properties.iter().map(|(name, _)| name.clone())));
+        queue.extend(node.logic.iter().flat_map(Logic::targets));
+    }
+    names
 }
 
 /// What a document shows for a value.

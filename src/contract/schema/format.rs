@@ -223,13 +223,15 @@ fn is_uuid(text: &str) -> bool {
     text.len() == 36 && text.bytes().enumerate().all(fits)
 }
 
-/// RFC 1123 §2.1: letters, digits and hyphens, 63 a label, 253 in all.
+/// RFC 1123 §2.1: letters, digits and hyphens, 63 a label, 253 in all. Two hyphens after two letters are for `xn--` alone
+/// (RFC 5891 §4.2.3.1); what such a label decodes to is not looked at.
 fn is_hostname(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
+            && (label.get(2..4) != Some("--") || label.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("xn")))
     };
     (1..=253).contains(&text.len()) && text.split('.').all(label)
 }

@@ -114,6 +114,11 @@ impl Schema {
         &self.source
     }
 
+    /// Whether the schema names a member of the value itself, whatever it says about it.
+    pub fn names_member(&self, name: &str) -> bool {
+        self.tree.members.contains(name)
+    }
+
     /// Whether a JSON text fits; `None` where it is no JSON, or too costly to say.
     pub fn accepts(&self, body: &[u8]) -> Option<bool> {
         let document = Document::read(body).ok()?;
@@ -123,7 +128,7 @@ impl Schema {
     }
 
     /// Holds a value to the schema, and tells a handful of its misfits at most. A value that fits costs no allocation.
-    pub(super) fn check(&self, value: Json<'_>, misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
+    pub fn check(&self, value: Json<'_>, misfit: &mut dyn FnMut(&Misfit<'_>)) -> Outcome {
         let mut run = Run::new(&self.tree);
         let fits = run.fits(ROOT, value);
         match run.unjudged {

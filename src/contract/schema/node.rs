@@ -1,5 +1,6 @@
 //! The compiled form: schemas by index, their keywords sorted by the type of value they speak about.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use regex::Regex;
@@ -21,6 +22,8 @@ pub(super) struct PatternIx(pub(super) u32);
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) patterns: Vec<Pattern>,
+    /// Names of `properties` that are said about the root itself.
+    pub(super) members: BTreeSet<Box<str>>,
 }
 
 impl Tree {

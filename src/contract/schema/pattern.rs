@@ -117,13 +117,23 @@ impl Translation<'_> {
             Some('k') if self.rest.peek() == Some(&'<') => return Err("a back-reference, which no engine runs in linear time".to_owned()),
             Some('c') => self.control()?,
             Some('u') => self.unicode()?,
-            Some(c @ ('n' | 'r' | 't' | 'v' | 'f' | 'x' | 'p' | 'P')) => format!("\\{c}"),
+            Some(c @ ('n' | 'r' | 't' | 'v' | 'f' | 'x')) => format!("\\{c}"),
+            Some(c @ ('p' | 'P')) => self.property(c)?,
             Some(c) if c.is_ascii_alphanumeric() => return Err(format!("not a regular expression: `\\{c}` is no escape of ECMA-262")),
             // Whatever stands for itself.
             Some(c) => regex::escape(c.encode_utf8(&mut [0; 4])),
         };
         self.out.push_str(&piece);
         Ok(())
+    }
+
+    /// `\p{Letter}`.
+    fn property(&mut self, letter: char) -> Result<String, String> {
+        let name: String = match self.rest.next() {
+            Some('{') => self.rest.by_ref().take_while(|c| *c != '}').collect(),
+            _ => return Err("not a regular expression: `\\p` wants the name of a property in braces".to_owned()),
+        };
+        Ok(format!("\\{letter}{{{name}}}"))
     }
 
     /// `\cJ`.
@@ -187,6 +197,8 @@ mod tests {
             (r"^\/\-\<\>\é$", "/-<>é", true),
             (r"\bfoo\b", "é foo.", true),
             (r"^\p{L}+$", "äß", true),
+            (r"^\p{Letter}\P{Letter}$", "é!", true),
+            (r"^[\p{Script=Greek}]+$", "αβ", true),
             (r"^(?<year>\d{4})$", "2026", true),
             ("es", "expression is found anywhere: yes", true),
             (r"^[\b]$", "\u{8}", true),
