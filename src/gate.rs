@@ -80,7 +80,10 @@ pub enum Metric {
     /// Violations of this severity or worse, in answers that were not injected.
     ContractViolations(Severity),
     ContractFindings(Severity),
+    /// Documented errors in scope that were seen.
     ContractCoverage,
+    /// Documented errors that were seen, exclusions in the denominator.
+    ContractCoverageAbsolute,
     ContractConformance,
     RetryAmplification,
     RetryEarly,
@@ -298,7 +301,7 @@ impl Metric {
             | Metric::RetrySuccess => &["scenario", "step", "stage", "fault", "touched_by"],
             Metric::DropRate => &["stage"],
             Metric::RecoveryTime => &["fault"],
-            Metric::ContractCoverage | Metric::ContractConformance | Metric::FaultFired(_) => &[],
+            Metric::ContractCoverage | Metric::ContractCoverageAbsolute | Metric::ContractConformance | Metric::FaultFired(_) => &[],
         }
     }
 
@@ -310,6 +313,7 @@ impl Metric {
             | Metric::DropRate
             | Metric::Goodput
             | Metric::ContractCoverage
+            | Metric::ContractCoverageAbsolute
             | Metric::ContractConformance
             | Metric::RetryEarly
             | Metric::RetrySuccess => Unit::Ratio,

@@ -47,6 +47,46 @@ impl Secrets {
         })
     }
 
+    /// Whether a secret is shown by this name: `$TOKEN`.
+    pub fn declares(&self, shown: &str) -> bool {
+        self.values.iter().any(|(_, name)| name == shown)
+    }
+
+    /// The names in a text that stand for secrets, each time they do.
+    pub fn placeholders(&self, text: &str) -> impl Iterator<Item = String> {
+        let found: Vec<String> =
+            text.match_indices('$').filter_map(|(at, _)| self.named(&text[at..])).map(|(_, shown)| shown.to_owned()).collect();
+        found.into_iter()
+    }
+
+    /// The text with every name of a secret replaced by its value again, spelled as its surroundings want it.
+    ///
+    /// The opposite of [`mask`](Secrets::mask), as far as there is one: whoever needs the very same text compares.
+    pub fn refill(&self, text: &str, spelling: Spelling) -> String {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            filled.push_str(&rest[..at]);
+            match self.named(&rest[at..]) {
+                Some((value, shown)) => {
+                    spelling.write(value, &mut filled);
+                    rest = &rest[at + shown.len()..];
+                }
+                None => {
+                    filled.push('$');
+                    rest = &rest[at + 1..];
+                }
+            }
+        }
+        filled + rest
+    }
+
+    /// The secret whose name a text begins with: the longest such name.
+    fn named(&self, text: &str) -> Option<(&str, &str)> {
+        let named = self.values.iter().filter(|(_, shown)| text.starts_with(shown.as_str()));
+        named.max_by_key(|(_, shown)| shown.len()).map(|(value, shown)| (value.as_str(), shown.as_str()))
+    }
+
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
         match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
@@ -74,6 +114,36 @@ impl Secrets {
                 Cow::Owned(format!("{} {}", self.mask(scheme), declared.map_or("$TOKEN", |(_, shown)| shown)))
             }
             None => Cow::Borrowed("$SECRET"),
+        }
+    }
+}
+
+/// How a value is written into its surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// Percent-encoded but for what RFC 3986 §2.3 calls unreserved.
+    Url,
+    /// Inside a JSON string.
+    Json,
+    /// Without control characters.
+    Header,
+    /// As it is.
+    Raw,
+}
+
+impl Spelling {
+    fn write(self, value: &str, into: &mut String) {
+        match self {
+            Spelling::Raw => into.push_str(value),
+            Spelling::Header => into.extend(value.chars().filter(|c| !c.is_ascii_control())),
+            Spelling::Url => value.bytes().for_each(|byte| match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => into.push(char::from(byte)),
+                _ => into.push_str(&format!("%{byte:02X}")),
+            }),
+            Spelling::Json => {
+                let quoted = serde_json::to_string(value).expect("a text is JSON");
+                into.push_str(&quoted[1..quoted.len() - 1]);
+            }
         }
     }
 }

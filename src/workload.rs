@@ -92,6 +92,13 @@ impl Memory {
         self.slots.iter_mut().for_each(|slot| *slot = None);
     }
 
+    /// The same memory with another value in one slot.
+    pub fn with(&self, slot: usize, value: String) -> Memory {
+        let mut memory = self.clone();
+        memory.keep(slot, value);
+        memory
+    }
+
     fn keep(&mut self, slot: usize, value: String) {
         if self.slots.len() <= slot {
             self.slots.resize(slot + 1, None);
@@ -99,7 +106,8 @@ impl Memory {
         self.slots[slot] = Some(value);
     }
 
-    fn get(&self, slot: usize) -> &str {
+    /// The value in a slot; empty where none was captured.
+    pub fn get(&self, slot: usize) -> &str {
         self.slots.get(slot).and_then(Option::as_deref).unwrap_or_default()
     }
 }
@@ -218,6 +226,23 @@ impl Workload {
             None => self.prefixed(&self.fill(&planned.path, visit, step, memory)),
         };
         Request { path, headers, body }
+    }
+
+    /// The headers that every request carries, `Host` among them, as this visit would send them.
+    pub fn usual_headers(&self, visit: &Visit, authority: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(host) = HeaderValue::from_str(authority) {
+            headers.insert(http::header::HOST, host);
+        }
+        for (name, template) in &self.plan.target.headers {
+            headers.insert(name, header_value(&self.fill(template, visit, StepIx(0), &Memory::default())));
+        }
+        headers
+    }
+
+    /// The path that the target's URL ends with, without a trailing slash.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
     }
 
     fn fill(&self, template: &Template, visit: &Visit, step: StepIx, memory: &Memory) -> Vec<u8> {

@@ -2,11 +2,11 @@
 
 use super::measures::Pending;
 use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
-use crate::contract::catalogue;
-use crate::contract::coverage::{Entry, State, Totals};
+use crate::contract::coverage::{self, Entry, State, Totals};
 use crate::contract::evidence::Evidence as Sample;
 use crate::contract::findings::{Finding, Place, Sighting, identity};
 use crate::contract::ledger::Ledger;
+use crate::contract::{Provoke, catalogue};
 use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
 use crate::plan::{ContractUse, Plan};
 use crate::record::{Answered, How, Probed};
@@ -32,7 +32,8 @@ impl Conformance {
     /// Takes one judged answer; `violated` is told what gates count of it: nothing of an injected one.
     pub fn answered(&mut self, plan: &Plan, answered: &Answered<'_>, mut violated: impl FnMut(Pending)) {
         let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, answered.judged) else { return };
-        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, answered.at) };
+        let by_fault = judged.row.is_some_and(|row| coverage::needs_faults(used.contract.row(row)));
+        let open = if judged.violations.is_empty() && !by_fault { Vec::new() } else { open_faults(plan, answered.at) };
         let sighting = Sighting {
             at: answered.at,
             place: Place::Load { stage: answered.stage, scenario: answered.exchange.scenario, step: answered.exchange.step },
@@ -97,6 +98,11 @@ impl Conformance {
         between
     }
 
+    /// The findings so far, the worst first.
+    pub fn findings(&self) -> Vec<&Finding> {
+        self.ledger.as_ref().map(|ledger| ledger.findings.sorted()).unwrap_or_default()
+    }
+
     /// What did not fit and was only counted: violations, undocumented answers, request ids.
     pub fn left_out(&self) -> [u64; 3] {
         self.ledger
@@ -120,7 +126,7 @@ fn open_faults(plan: &Plan, at: Offset) -> Vec<RuleIx> {
 fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
     let contract = &used.contract;
     let entries = ledger.coverage.entries(contract, &ledger.findings);
-    let Totals { in_scope, seen, conformant } = Totals::of(&entries);
+    let totals = Totals::of(&entries);
     let undocumented = ledger.coverage.undocumented().map(|(what, count)| UndocumentedFacts {
         status: what.status,
         code: what.code.as_deref().map(|code| used.terms.secrets.mask(code).into_owned()),
@@ -138,7 +144,13 @@ fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
         profile: used.terms.profile,
         sources: vec![contract.source.file.clone()],
         entries: entries.iter().map(|entry| entry_facts(used, entry)).collect(),
-        coverage: CoverageFacts { in_scope, seen, conformant, absolute_total: in_scope },
+        coverage: CoverageFacts {
+            in_scope: totals.in_scope,
+            seen: totals.seen,
+            conformant: totals.conformant,
+            absolute_total: totals.absolute_total,
+            absolute_seen: totals.absolute_seen,
+        },
         undocumented: undocumented.collect(),
         lints: lints.collect(),
         inspected: ledger.coverage.inspected(),
@@ -148,26 +160,35 @@ fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
 
 fn entry_facts(used: &ContractUse, entry: &Entry) -> EntryFacts {
     let row = used.contract.row(entry.row);
+    let hooked = || match &row.provoke {
+        Some(Provoke::Hook(Some(name))) => format!("only a hook can bring it about: {name}"),
+        _ => "only a hook in the target can bring it about".to_owned(),
+    };
+    let untried = || match &row.provoke {
+        Some(Provoke::Fault(Some(name))) => format!("no fault {name} of this plan brings it about"),
+        Some(Provoke::Fault(None)) => "no fault of this plan brings it about".to_owned(),
+        _ => "nothing in this plan brings it about".to_owned(),
+    };
     let (state, reason) = match entry.state {
         State::Conformant => (EntryState::Conformant, None),
         State::Violating => (EntryState::Violating, None),
-        State::Unreached => (EntryState::Unreached, Some("it was tried for and did not come")),
-        State::NotTried => (EntryState::NotTried, Some("nothing in this plan brings it about")),
-        State::NeedsHook => (EntryState::NeedsHook, Some("only a hook in the target can bring it about")),
-        State::SyntheticOnly => (EntryState::SyntheticOnly, Some("only the fault proxy answered it, which does not count")),
+        State::Unreached => (EntryState::Unreached, Some("it was tried for and did not come".to_owned())),
+        State::NotTried => (EntryState::NotTried, Some(untried())),
+        State::NeedsHook => (EntryState::NeedsHook, Some(hooked())),
+        State::SyntheticOnly => (EntryState::SyntheticOnly, Some("only the fault proxy answered it, which does not count".to_owned())),
+        State::Excluded => (EntryState::Excluded, coverage::why_excluded(row).map(|why| used.terms.secrets.mask(why).into_owned())),
     };
-    let seen = [("load", entry.target), ("fault", entry.injected)];
     EntryFacts {
         key: row.key.clone(),
         service: service(used, row.service),
         status: row.status,
         code: row.code.clone(),
         state,
-        how_seen: seen.into_iter().filter(|(_, count)| *count > 0).map(|(how, _)| how.to_owned()).collect(),
+        how_seen: entry.how_seen.iter().map(|cause| cause.word().to_owned()).collect(),
         count: entry.target,
         injected: entry.injected,
         findings: entry.findings,
-        reason: reason.map(str::to_owned),
+        reason,
         contract_ref: Some(row.source.clone()),
     }
 }
@@ -207,7 +228,13 @@ fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingF
 }
 
 fn evidence(sample: &Sample) -> Evidence {
-    Evidence { at_ms: sample.at.as_millis(), request: sample.request.clone(), response: sample.response.clone(), curl: sample.curl.clone() }
+    Evidence {
+        at_ms: sample.at.as_millis(),
+        request: sample.request.clone(),
+        response: sample.response.clone(),
+        curl: sample.curl.clone(),
+        replay: Some(sample.resend.clone()),
+    }
 }
 
 fn service(used: &ContractUse, ix: Option<ServiceIx>) -> Option<String> {

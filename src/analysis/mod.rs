@@ -28,6 +28,8 @@ use serde::{Deserialize, Serialize};
 pub use self::accounting::identity_problems;
 pub use self::finish::RunFacts;
 pub use self::tally::Tally;
+use crate::contract::replay::Replayed;
+use crate::contract::resend::Resend;
 use crate::contract::{Profile, Source};
 use crate::gate::{Decision, Unit};
 use crate::severity::Severity;
@@ -423,10 +425,16 @@ pub enum EntryState {
 /// n of N.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoverageFacts {
+    /// Documented errors that are not excluded.
     pub in_scope: u64,
+    /// Of them, answered by the target.
     pub seen: u64,
+    /// Of them, always in order.
     pub conformant: u64,
+    /// Documented errors, excluded ones included.
     pub absolute_total: u64,
+    /// Of them, answered by the target.
+    pub absolute_seen: u64,
 }
 
 /// Something answered that the document does not list.
@@ -471,7 +479,8 @@ pub struct FindingFacts {
     pub faults: Vec<String>,
     /// `origin` | `gateway` | `injector` | `transport`
     pub responder: String,
-    pub isolated_replay: Option<String>,
+    /// What came of sending its request again, alone, after the run; `null` where it was not.
+    pub isolated_replay: Option<Replayed>,
     /// At most three.
     pub evidence: Vec<Evidence>,
     pub how_to_fix: String,
@@ -487,6 +496,9 @@ pub struct Evidence {
     pub request: String,
     pub response: String,
     pub curl: String,
+    /// The request for `brownout replay`; `null` in reports of older versions.
+    #[serde(default)]
+    pub replay: Option<Resend>,
 }
 
 /// Whether the numbers can be believed.

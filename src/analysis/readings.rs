@@ -44,7 +44,7 @@ pub fn read(measure: &Measure, around: &Surroundings<'_>, draw: Draw) -> Reading
         Metric::RetryMaxAttempts => Ok(value(measure, measure.most as f64)),
         Metric::ContractViolations(_) => Ok(value(measure, hits as f64)),
         Metric::ContractFindings(_) => Ok(value(measure, measure.findings.len() as f64)),
-        Metric::ContractCoverage | Metric::ContractConformance => coverage(measure, around),
+        Metric::ContractCoverage | Metric::ContractCoverageAbsolute | Metric::ContractConformance => coverage(measure, around),
         Metric::RecoveryTime => recovery_time(measure, around),
         Metric::FaultFired(rule) => fault_fired(measure, around, rule),
     }
@@ -128,6 +128,7 @@ fn coverage(measure: &Measure, around: &Surroundings<'_>) -> Reading {
     let facts = around.contract.ok_or("the plan names no contract")?.coverage;
     let (part, whole) = match measure.metric {
         Metric::ContractConformance => (facts.conformant, facts.seen),
+        Metric::ContractCoverageAbsolute => (facts.absolute_seen, facts.absolute_total),
         _ => (facts.seen, facts.in_scope),
     };
     Ok(Measured { n: whole, ..value(measure, if whole == 0 { 0.0 } else { part as f64 / whole as f64 }) })

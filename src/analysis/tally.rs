@@ -18,6 +18,7 @@ use super::retries::RetryTally;
 use super::series::{Series, base_interval};
 use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
+use crate::contract::findings::Finding;
 use crate::id::{ExchangeId, RowIx, StageIx};
 use crate::plan::{Place, Plan};
 use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Probed, Recorder};
@@ -120,6 +121,11 @@ impl Tally {
     /// Whether any attempt was answered: a run with arrivals and without an answer has met no target.
     pub const fn any_answer(&self) -> bool {
         self.answered > 0
+    }
+
+    /// The findings so far, the worst first.
+    pub fn findings(&self) -> Vec<&Finding> {
+        self.conformance.findings()
     }
 
     /// Whether the schedule held any arrivals.

@@ -31,6 +31,8 @@ pub struct Rig {
     pub workers: u32,
     pub board: Option<Arc<Board>>,
     pub transports: Transports,
+    /// Straight to the target, past the proxy.
+    pub direct: Connector,
     proxy: Option<RunningProxy>,
     target: Option<RunningTarget>,
 }
@@ -100,6 +102,7 @@ impl Rig {
             workers,
             board: None,
             transports: transports(plan, connector.clone()),
+            direct: connector.clone(),
             proxy: None,
             target,
         };

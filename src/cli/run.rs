@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::analysis::{Analysis, RunFacts, Status, Tally};
 use crate::clock::Clock;
+use crate::contract::replay::Replayed;
+use crate::engine::replay::{self, Replayer};
 use crate::engine::{self, Ran, Setup};
 use crate::plan::{self, Place, Plan};
 use crate::record::ProxyTally;
@@ -111,6 +113,8 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     };
     let mut ended_by = watch(&running, rig.clock, &plan.gates, signals, Progress::new(plan, args.quiet)).await;
     let ran = running.join();
+    let (ran, tally) = heard(ran, tally());
+    let replays = look_again(plan, &rig, &tally, ended_by, signals).await;
     // The proxy has the last word about requests that were cut off on their way to it.
     let proxy = rig.lower_proxy();
     rig.lower_target();
@@ -119,15 +123,37 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
         ended_by = EndedBy::Internal;
     }
     let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
-    let (analysis, any_answer) = analyse(plan, &rig, ran, proxy, ended_by, tally());
+    let (mut analysis, any_answer) = analyse(plan, &rig, ran, proxy, ended_by, tally);
+    for finding in &mut analysis.findings {
+        finding.isolated_replay = replays.get(&finding.id).cloned();
+    }
     Outcome { analysis, any_answer, ended_by, base_url, path: rig.path.clone(), started_unix_us, arrivals_digest, decisions_digest }
+}
+
+/// What the workers heard, in one tally.
+fn heard(mut ran: Ran<Tally>, mut tally: Tally) -> (Ran<Tally>, Tally) {
+    for other in ran.recorders.drain(..) {
+        tally.merge(other);
+    }
+    (ran, tally)
+}
+
+/// Sends the request of each finding once more, without load, while the target is still there.
+async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, signals: &mut Signals) -> BTreeMap<String, Replayed> {
+    let findings = tally.findings();
+    let Some(used) = plan.contract.as_ref().filter(|_| !findings.is_empty()) else { return BTreeMap::new() };
+    if ended_by != EndedBy::Schedule {
+        return replay::skipped(&findings);
+    }
+    let replayer = Replayer::new(&rig.direct, rig.clock, plan.target.timeouts);
+    tokio::select! {
+        seen = replayer.look_at_all(used, &findings) => seen,
+        _ = signals.next() => replay::skipped(&findings),
+    }
 }
 
 /// The analysis, and whether any attempt was answered.
 fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> (Analysis, bool) {
-    for other in ran.recorders {
-        tally.merge(other);
-    }
     for loose in ran.loose {
         loose.record(rig.board.as_deref(), &mut tally);
     }

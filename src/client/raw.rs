@@ -7,13 +7,17 @@
 //!
 //! It has no pool, follows no redirect, repeats nothing, decompresses nothing, and speaks HTTP/1.1 only.
 
+pub mod answer;
+mod head;
 mod request;
+mod talk;
 
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use self::answer::{Answer, End, Understood};
+use self::talk::Talk;
 use super::connect::Connector;
 use crate::clock::Clock;
 use crate::units::{Micros, Offset};
@@ -114,6 +118,8 @@ pub struct RawReply {
     pub ending: Ending,
     /// Whether any byte of the request was written.
     pub sent: bool,
+    /// Whether all of it was; the target may have answered before.
+    pub request_complete: bool,
     /// The head of the final answer, where one came.
     pub head: Option<RawHead>,
     /// The content of the message, or its beginning.
@@ -156,69 +162,63 @@ impl RawClient {
     }
 
     /// Sends a request on a connection of its own and reads the answer.
+    ///
+    /// Writing and reading go on at the same time: a target may refuse a large body before it has read it.
     pub async fn send(&self, request: &RawRequest<'_>) -> RawReply {
         let started_at = self.clock.now();
-        let mut reply = RawReply {
-            stamps: Stamps { started_at, ..Stamps::default() },
-            ending: Ending::Unfinished,
-            sent: false,
-            head: None,
-            body: Vec::new(),
-            body_bytes: 0,
-            body_complete: false,
-            surplus: 0,
-            interim: Vec::new(),
-            oddities: Vec::new(),
-        };
-        let connected = self.connector.connect(&mut reply.stamps.connect);
-        let mut stream = match tokio::time::timeout(self.timeouts.connect.as_duration(), connected).await {
+        let mut stamps = Stamps { started_at, ..Stamps::default() };
+        let connected = self.connector.connect(&mut stamps.connect);
+        let within = self.timeouts.connect.min(self.timeouts.total);
+        let stream = match tokio::time::timeout(within.as_duration(), connected).await {
             Ok(Ok(connected)) => connected.stream,
-            Ok(Err(failure)) => return reply.failed(failure, self.clock.now()),
-            Err(_) => return reply.failed(Failure::TimedOut(Phase::Connect), self.clock.now()),
+            Ok(Err(failure)) => return self.unsent(stamps, failure),
+            Err(_) => return self.unsent(stamps, Failure::TimedOut(Phase::Connect)),
         };
-        reply.stamps.ready_at = Some(self.clock.now());
-        let mut bytes = request::head(request);
-        bytes.extend_from_slice(&request::body(request.body));
-        if stream.write_all(&bytes).await.is_err() {
-            return reply.failed(Failure::Reset, self.clock.now());
-        }
-        reply.sent = true;
-        let mut answer = Vec::new();
-        let _ = tokio::time::timeout(self.timeouts.linger.as_duration() * 4, async {
-            while let Ok(1..) = stream.read_buf(&mut answer).await {}
-        })
-        .await;
-        let Some(at) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-            return reply.failed(Failure::Closed, self.clock.now());
-        };
-        let text = String::from_utf8_lossy(&answer[..at]).into_owned();
-        let mut lines = text.split("\r\n");
-        let status = lines.next().and_then(|line| line.get(9..12)?.parse().ok()).unwrap_or(0);
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-            if let (Ok(name), Ok(value)) = (name.parse::<http::HeaderName>(), value.trim().parse()) {
-                headers.append(name, value);
-            }
-        }
-        let now = self.clock.now();
-        reply.body = answer[at + 4..].to_vec();
-        reply.body_bytes = reply.body.len() as u64;
-        reply.body_complete = true;
-        reply.stamps.first_byte_at = Some(now);
-        reply.stamps.ended_at = now;
-        reply.ending = Ending::Answered(status);
-        let received_at_unix_us = self.clock.unix_us(now);
-        reply.head =
-            Some(RawHead { status, version: http::Version::HTTP_11, reason: String::new(), headers, at: now, received_at_unix_us });
-        reply
+        stamps.ready_at = Some(self.clock.now());
+        let talk = Talk { clock: self.clock, timeouts: self.timeouts, limits: self.limits, started_at };
+        talk.carry_on(stream, request, stamps).await
+    }
+
+    fn unsent(&self, stamps: Stamps, failure: Failure) -> RawReply {
+        let nothing = Answer::new("", 0).finish(End::Closed);
+        let stamps = Stamps { ended_at: self.clock.now(), ..stamps };
+        let reply = RawReply::of(nothing, stamps, &self.clock, Request::Unsent);
+        RawReply { ending: Ending::Failed(failure), ..reply }
     }
 }
 
+/// How far a request got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Unsent,
+    Begun,
+    Complete,
+}
+
 impl RawReply {
-    fn failed(mut self, failure: Failure, now: Offset) -> RawReply {
-        self.stamps.ended_at = now;
-        self.ending = Ending::Failed(failure);
-        self
+    fn of(understood: Understood, stamps: Stamps, clock: &Clock, request: Request) -> RawReply {
+        let at = stamps.first_byte_at.unwrap_or(stamps.ended_at);
+        let head = understood.status_line.map(|(status, version, reason)| RawHead {
+            status,
+            version,
+            reason,
+            headers: understood.headers,
+            at,
+            received_at_unix_us: clock.unix_us(at),
+        });
+        RawReply {
+            stamps,
+            ending: understood.ending,
+            sent: request != Request::Unsent,
+            request_complete: request == Request::Complete,
+            head,
+            body: understood.body,
+            body_bytes: understood.body_bytes,
+            body_complete: understood.body_complete,
+            surplus: understood.surplus,
+            interim: understood.interim,
+            oddities: understood.oddities,
+        }
     }
 
     /// What contract checks look at; `None` without a head. Ask `ending` first: of a cut body there is a head, too.

@@ -1,16 +1,19 @@
-//! B01–B05 and B08: whether the body is what it says it is, and has the members that its row asks for.
+//! B01–B08 and B12: whether the body is what it says it is, and has the members that its row asks for.
 
 use http::Method;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
-use crate::contract::check::{Blame, Case, Found, header_text, quoted, shown};
-use crate::contract::json::{Json, NotJson};
-use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, status};
+use crate::contract::check::{Blame, Case, Found, quoted, shown};
+use crate::contract::head::{Head, Known};
+use crate::contract::json::{Document, Encoding, Json, NotJson};
+use crate::contract::schema::{Outcome, Schema};
+use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, relation, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
 
 /// Items of an array that are looked at.
 const ITEMS: usize = 100;
+/// Bytes of an error, at most.
+const LARGEST: u64 = 16 * 1024;
 /// Media types of pages.
 const MARKUP: [&str; 4] = ["text/html", "application/xhtml+xml", "application/xml", "text/xml"];
 
@@ -37,7 +40,13 @@ impl<'p> Path<'p> {
 }
 
 /// Reads the body of an error answer; what keeps it from being JSON is written down.
-pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &ResponseFacts<'a>, found: &mut Found) -> Option<Json<'a>> {
+pub(super) fn read<'a>(
+    contract: &Contract,
+    method: &Method,
+    response: &ResponseFacts<'a>,
+    head: &Head<'_>,
+    found: &mut Found,
+) -> Option<Document<'a>> {
     if *method == Method::HEAD {
         return None;
     }
@@ -45,19 +54,21 @@ pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &Response
         found.add("B01", Level::Must, || blame("a body that explains the error", "no body".to_owned(), "empty"));
         return None;
     }
-    let encoding = header_text(response.headers, &CONTENT_ENCODING).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
+    too_large(response, found);
+    let encoding = head.text(Known::ContentEncoding).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
     if let Some(coding) = encoding {
-        found.add_as("B02", Severity::Info, Level::Must, || {
-            blame("a body without a content coding", quoted(&coding), "encoded: not judged")
-        });
+        found
+            .add_as("B02", Severity::Info, Level::Must, || blame("a body without a content coding", quoted(coding), "encoded: not judged"));
         return None;
     }
-    let declared = header_text(response.headers, &CONTENT_TYPE);
-    let declared = declared.as_deref().map(essence);
-    let json = if response.body_complete { Json::read(response.body).map_err(Some) } else { Err(None) };
+    let declared = head.text(Known::ContentType).map(essence);
+    let json = if response.body_complete { Document::read(response.body).map_err(Some) } else { Err(None) };
     content_type(contract, declared, response.body, json.is_ok(), found);
     match json {
-        Ok(json) => Some(json),
+        Ok(document) => {
+            facts(&document, found);
+            Some(document)
+        }
         // Said by B05 already: it is not a broken piece of JSON but something else.
         Err(_) if found.has("B05") => None,
         Err(why) => {
@@ -70,13 +81,61 @@ pub(super) fn read<'a>(contract: &Contract, method: &Method, response: &Response
 /// Looks at the members of the body.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     let Some(json) = case.body else { return };
-    if !matches!(json, Json::Object(_)) {
+    // Where there are no fields, the schema alone says what it must be.
+    let by_fields = !case.fields.is_empty() || case.schema.is_none();
+    if by_fields && !matches!(json, Json::Object(_)) {
         found.add("B03", Level::Must, || blame("an object", json.kind().to_owned(), "type"));
         return;
     }
-    members(case.status(), case.fields, json, &Path::ROOT, found);
-    let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
-    unknown_members(case.contract.unknown_fields, closed, case.fields, json, found);
+    members(case, case.fields, json, &Path::ROOT, found);
+    if by_fields {
+        let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
+        unknown_members(case.contract.unknown_fields, closed, case, json, found);
+    }
+    if let Some(schema) = case.schema {
+        by_schema(schema, json, found);
+    }
+}
+
+/// B03 by a JSON Schema: one violation for each keyword and place.
+fn by_schema(schema: &Schema, json: Json<'_>, found: &mut Found) {
+    let outcome = schema.check(json, &mut |misfit| {
+        found.add("B03", Level::Must, || Blame {
+            path: misfit.instance_path.to_string(),
+            expected: misfit.expected.to_owned(),
+            actual: misfit.actual.to_owned(),
+            cause: if misfit.schema_path.is_empty() { "schema" } else { misfit.schema_path }.to_owned(),
+            source: Some(schema.source().clone()),
+        });
+    });
+    let why = match outcome {
+        Outcome::Fits | Outcome::Misfits => return,
+        Outcome::TooCostly => "not judged: too costly",
+        Outcome::TooLarge => "not judged: too many entries",
+    };
+    found.add_as("B03", Severity::Info, Level::Must, || Blame {
+        source: Some(schema.source().clone()),
+        ..blame("a body that can be held to its schema", why.to_owned(), why)
+    });
+}
+
+/// B12. Of a body that was not kept whole B02 says so.
+fn too_large(response: &ResponseFacts<'_>, found: &mut Found) {
+    if response.body_bytes > LARGEST && response.body_complete {
+        let actual = || format!("{} bytes", response.body_bytes);
+        found.add("B12", Level::Must, || Blame { path: "body".to_owned(), ..blame("at most 16 KiB", actual(), "too large") });
+    }
+}
+
+/// B06 and B07: what a reader that makes do with the body would not notice.
+fn facts(document: &Document<'_>, found: &mut Found) {
+    let encoding = document.encoding();
+    if encoding != Encoding::Utf8 {
+        found.add("B06", Level::Must, || blame("UTF-8 without a byte order mark", encoding.words().to_owned(), encoding.words()));
+    }
+    if let Some(name) = document.duplicate() {
+        found.add("B07", Level::Must, || blame("every member once", format!("{} twice in one object", quoted(name)), "a member twice"));
+    }
 }
 
 fn unreadable(why: Option<NotJson>, response: &ResponseFacts<'_>) -> Blame {
@@ -123,10 +182,10 @@ fn essence(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
 }
 
-fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &Path<'_>, found: &mut Found) {
+fn members(case: &Case<'_, '_>, fields: &[Field], object: Json<'_>, path: &Path<'_>, found: &mut Found) {
     for field in fields {
         match object.get(&field.name) {
-            Some(value) => member(status, field, value, &path.member(&field.name), found),
+            Some(value) => member(case, field, value, &path.member(&field.name), found),
             None => found.add(identity::missing_check(field.role), field.level, || Blame {
                 path: path.member(&field.name).words(),
                 expected: words(field),
@@ -138,7 +197,7 @@ fn members(status: u16, fields: &[Field], object: &Json<'_>, path: &Path<'_>, fo
     }
 }
 
-fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: &mut Found) {
+fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, found: &mut Found) {
     let at = || path.words();
     if !is_kind(field.kind, value) {
         found.add("B03", Level::Must, || fault(field, at(), kind_word(field.kind).to_owned(), value, "type"));
@@ -146,19 +205,23 @@ fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: 
     }
     value_rule(field, value, &at, found);
     if field.rule.is_reason_phrase {
-        status::phrase(status, field, &at, value, found);
+        status::phrase(case.status(), field, &at, value, found);
+    }
+    let related = field.rule.equals.is_some() || field.rule.at_most.is_some();
+    if related && !relation::has_equation(field.role) {
+        let wrong = &mut |cause: &'static str, expected| found.add("B03", Level::Must, || fault(field, at(), expected, value, cause));
+        relation::comparable(value).into_iter().for_each(|text| relation::check(case, &field.rule, &text, wrong));
     }
     match value {
-        Json::Object(_) if !field.fields.is_empty() => members(status, &field.fields, value, path, found),
+        Json::Object(_) if !field.fields.is_empty() => members(case, &field.fields, value, path, found),
         Json::Array(items) => {
             if items.len() < field.min_items {
                 found.add("B03", Level::Must, || fault(field, at(), format!("at least {} items", field.min_items), value, "too few items"));
             }
-            let inner = if field.fields.is_empty() { &[] } else { &items[..items.len().min(ITEMS)] };
-            for item in inner {
+            for item in items.iter().take(if field.fields.is_empty() { 0 } else { ITEMS }) {
                 let path = Path { item: true, ..*path };
                 match item {
-                    Json::Object(_) => members(status, &field.fields, item, &path, found),
+                    Json::Object(_) => members(case, &field.fields, item, &path, found),
                     _ => found.add("B03", Level::Must, || fault(field, path.words(), "an object".to_owned(), item, "item type")),
                 }
             }
@@ -168,18 +231,18 @@ fn member(status: u16, field: &Field, value: &Json<'_>, path: &Path<'_>, found: 
 }
 
 /// Bounds, patterns and formats of one value.
-fn value_rule(field: &Field, value: &Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
+fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
     let rule = &field.rule;
     if let Json::Number(number) = value {
-        if rule.min.is_some_and(|min| *number < min) {
+        if rule.min.is_some_and(|min| number < min) {
             found.add("B03", Level::Must, || fault(field, at(), format!("at least {}", rule.min.unwrap_or(0.0)), value, "minimum"));
         }
-        if rule.max.is_some_and(|max| *number > max) {
+        if rule.max.is_some_and(|max| number > max) {
             found.add("B03", Level::Must, || fault(field, at(), format!("at most {}", rule.max.unwrap_or(0.0)), value, "maximum"));
         }
     }
     let text = match value {
-        Json::Text(text) => text.as_ref(),
+        Json::Text(text) => text,
         Json::Number(number) if !(rule.one_of.is_empty() && rule.expected_values.is_empty()) => &number.to_string(),
         _ => return,
     };
@@ -215,7 +278,7 @@ fn lengths(rule: &ValueRule) -> String {
 }
 
 /// B08: members the contract does not name; asked for only where the contract says so.
-fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json: &Json<'_>, found: &mut Found) {
+fn unknown_members(unknown: UnknownFields, closed: bool, case: &Case<'_, '_>, json: Json<'_>, found: &mut Found) {
     let severity = match unknown {
         _ if closed => Severity::Medium,
         UnknownFields::Allowed => return,
@@ -223,7 +286,9 @@ fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json:
         UnknownFields::Violation => Severity::Medium,
     };
     let Json::Object(members) = json else { return };
-    if let Some((name, _)) = members.iter().find(|(name, _)| !fields.iter().any(|field| field.name == **name)) {
+    let known =
+        |name: &str| case.fields.iter().any(|field| field.name == name) || case.schema.is_some_and(|schema| schema.names_member(name));
+    if let Some((name, _)) = members.iter().find(|(name, _)| !known(name)) {
         found.add_as("B08", severity, Level::Must, || Blame {
             path: "$.*".to_owned(),
             ..blame("only members that the contract names", quoted(name), "unknown member")
@@ -231,7 +296,7 @@ fn unknown_members(unknown: UnknownFields, closed: bool, fields: &[Field], json:
     }
 }
 
-fn is_kind(kind: Kind, value: &Json<'_>) -> bool {
+fn is_kind(kind: Kind, value: Json<'_>) -> bool {
     match kind {
         Kind::String => matches!(value, Json::Text(_)),
         // 60.0 is an integer: JSON Schema 2020-12 §6.1.1.
@@ -287,7 +352,7 @@ fn words(field: &Field) -> String {
     }
 }
 
-fn fault(field: &Field, path: String, expected: String, value: &Json<'_>, cause: &str) -> Blame {
+fn fault(field: &Field, path: String, expected: String, value: Json<'_>, cause: &str) -> Blame {
     Blame { path, expected, actual: shown(value), cause: cause.to_owned(), source: Some(field.source.clone()) }
 }
 

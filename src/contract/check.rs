@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
-use http::header::DATE;
 use http::{HeaderMap, HeaderName};
 
-use crate::contract::json::Json;
+use crate::contract::head::Head;
+use crate::contract::json::{Document, Json};
 use crate::contract::rows::Asked;
+use crate::contract::schema::Schema;
+use crate::contract::shape::Shape;
 use crate::contract::{
-    Contract, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, catalogue, header, identity, instant, leak,
-    protocol, ratelimit, status,
+    Contract, Envelope, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, cache, catalogue, header, identity,
+    leak, placeholder, protocol, ratelimit, standard, status, vocabulary,
 };
 use crate::id::RowIx;
 use crate::severity::Severity;
@@ -24,13 +26,13 @@ impl Contract {
     /// Holds one answer to the contract. Success answers are inspected, too: their status, their framing, the headers
     /// every answer has, and whether they are errors in disguise (S08).
     pub fn check<'a>(&self, terms: &Terms, request: &RequestFacts<'_>, response: &ResponseFacts<'a>) -> Judged<'a> {
-        self.judge(terms, request, response, self.asked(request, response), Moment::of(response))
+        self.judge(terms, request, response, self.asked(request, response), Clock::Ours)
     }
 
-    /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length).
-    pub fn check_failure(&self, terms: &Terms, _request: &RequestFacts<'_>, failure: Failure) -> Vec<Violation> {
+    /// What is wrong where there is no complete answer (P03: a body shorter than its Content-Length; P08: nothing at all).
+    pub fn check_failure(&self, terms: &Terms, request: &RequestFacts<'_>, failure: Failure) -> Vec<Violation> {
         let mut found = Found::new(terms.profile);
-        protocol::failure(failure, &mut found);
+        protocol::failure(self, self.asked_of(request), failure, &mut found);
         found.violations
     }
 
@@ -41,35 +43,54 @@ impl Contract {
         request: &RequestFacts<'_>,
         response: &ResponseFacts<'a>,
         asked: Asked<'_>,
-        now: Option<Moment>,
+        clock: Clock,
     ) -> Judged<'a> {
         let mut found = Found::new(terms.profile);
-        protocol::answer(request.method, response, &mut found);
-        let json = if response.status < 400 { None } else { body::read(self, request.method, response, &mut found) };
-        let code = json.as_ref().and_then(|json| self.code_in(json));
-        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code.as_deref()) };
+        let head = Head::of(response.headers);
+        let now = if clock == Clock::Ours { Some(Moment::of(&head, response)) } else { None };
+        protocol::answer(request.method, response, &head, &mut found);
+        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, &mut found) };
+        let json = document.as_ref().map(Document::value);
+        let code = json.and_then(|json| self.code_in(json));
+        let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
         let case = Case {
             contract: self,
             terms,
-            request_headers: request.headers,
+            request,
             response,
+            head: &head,
             asked,
             row,
-            code: code.as_deref(),
+            code,
             fields,
             headers,
-            body: json.as_ref(),
+            schema: self.schema_of(asked, response.status, row),
+            body: json,
             now,
         };
         status::check(&case, &mut found);
         body::check(&case, &mut found);
+        placeholder::check(&case, &mut found);
         header::check(&case, &mut found);
+        standard::check(&case, &mut found);
+        cache::check(&case, &mut found);
+        protocol::check(&case, &mut found);
         ratelimit::check(&case, &mut found);
+        vocabulary::check(&case, &mut found);
         identity::check(&case, &mut found);
         leak::check(&case, &mut found);
         let request_id = identity::unique_id(&case);
-        Judged { service: asked.service, gateway: asked.gateway, row, code, request_id, violations: found.violations }
+        let lasting = |text: Option<&str>| document.as_ref().zip(text).map(|(document, text)| document.lasting(text));
+        Judged {
+            service: asked.service,
+            gateway: asked.gateway,
+            row,
+            code: lasting(code),
+            request_id: lasting(request_id),
+            shape: json.map(Shape::of),
+            violations: found.violations,
+        }
     }
 
     /// What an answer is held to: the fields of its row, else of its service's envelope, else of the first one; the headers
@@ -83,23 +104,33 @@ impl Contract {
         if status < 400 {
             return (&[], &self.every_answer);
         }
-        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
-        let base = own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()));
+        let base = self.base_envelope(asked);
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
         let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
 
+    /// The schema an error is held to: its row's, else that of the service's envelope, or of the first one.
+    fn schema_of(&self, asked: Asked<'_>, status: u16, row: Option<RowIx>) -> Option<&Schema> {
+        let base = || self.base_envelope(asked).filter(|_| status >= 400);
+        row.map(|row| &self.row(row).envelope).or_else(base)?.schema.as_deref()
+    }
+
+    /// What an error is held to that no row lists.
+    fn base_envelope(&self, asked: Asked<'_>) -> Option<&Envelope> {
+        let own = asked.responder().and_then(|service| self.services[service.at()].envelope);
+        own.map_or(self.envelopes.first(), |own| self.envelopes.get(own.at()))
+    }
+
     /// The error code of a body: the text at the place where any envelope has it.
-    fn code_in<'a>(&self, body: &Json<'a>) -> Option<Cow<'a, str>> {
-        let text = |json: &Json<'a>| json.text().cloned();
+    fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
         self.envelopes.iter().find_map(|envelope| {
             envelope.fields.iter().find_map(|field| match field.role {
-                Some(crate::contract::Role::Code) => text(body.get(&field.name)?),
+                Some(crate::contract::Role::Code) => body.get(&field.name)?.text(),
                 _ => {
                     let inner = field.fields.iter().find(|inner| inner.role == Some(crate::contract::Role::Code))?;
-                    text(body.get(&field.name)?.get(&inner.name)?)
+                    body.get(&field.name)?.get(&inner.name)?.text()
                 }
             })
         })
@@ -110,16 +141,18 @@ impl Contract {
 pub(super) struct Case<'c, 'a> {
     pub(super) contract: &'c Contract,
     pub(super) terms: &'c Terms,
-    pub(super) request_headers: &'c HeaderMap,
+    pub(super) request: &'c RequestFacts<'c>,
     pub(super) response: &'c ResponseFacts<'a>,
+    pub(super) head: &'c Head<'c>,
     /// Whose answer it is.
     pub(super) asked: Asked<'c>,
     pub(super) row: Option<RowIx>,
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],
     pub(super) headers: &'c [Header],
+    pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
-    pub(super) body: Option<&'c Json<'a>>,
+    pub(super) body: Option<Json<'c>>,
     pub(super) now: Option<Moment>,
 }
 
@@ -132,6 +165,11 @@ impl Case<'_, '_> {
     /// Whether it is an error answer.
     pub(super) fn is_error(&self) -> bool {
         self.response.status >= 400
+    }
+
+    /// The value of a header that has one; of several fields the first.
+    pub(super) fn first(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
+        self.response.headers.get(name).map(|value| text_of(value.as_bytes()))
     }
 
     /// The value of a header; several fields of one name are one list, as RFC 9110 §5.3 has it.
@@ -161,21 +199,23 @@ pub(super) struct Moment {
     pub(super) slack_us: i64,
 }
 
+/// Whether the time of an answer is known without its Date header.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    /// It was received, and we know when.
+    Ours,
+    /// It stands in a document.
+    None,
+}
+
 impl Moment {
     /// The Date header; where there is none, our clock half a round trip before the head arrived.
-    pub(super) fn of(response: &ResponseFacts<'_>) -> Option<Moment> {
-        let dated = Moment::dated(response.headers);
-        dated.or_else(|| {
+    fn of(head: &Head<'_>, response: &ResponseFacts<'_>) -> Moment {
+        head.date_us.map(|us| Moment { us, slack_us: SECOND_US }).unwrap_or_else(|| {
             let half = i64::try_from(response.round_trip.0 / 2).unwrap_or(i64::MAX / 4);
             let us = response.received_at_unix_us.saturating_sub(half);
-            Some(Moment { us, slack_us: SECOND_US.saturating_add(half) })
+            Moment { us, slack_us: SECOND_US.saturating_add(half) }
         })
-    }
-
-    /// The Date header.
-    pub(super) fn dated(headers: &HeaderMap) -> Option<Moment> {
-        let us = instant::http_date(headers.get(DATE)?.to_str().ok()?)?;
-        Some(Moment { us, slack_us: SECOND_US })
     }
 }
 
@@ -192,11 +232,11 @@ pub(super) struct Blame {
 /// What was found wrong with one answer.
 pub(super) struct Found {
     profile: Profile,
-    violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
 }
 
 impl Found {
-    fn new(profile: Profile) -> Found {
+    pub(super) fn new(profile: Profile) -> Found {
         Found { profile, violations: Vec::new() }
     }
 
@@ -221,6 +261,11 @@ impl Found {
         if !self.violations.iter().any(known) {
             self.violations.push(Violation { check, severity, instance_path: path, expected, actual, cause, contract_ref: source });
         }
+    }
+
+    /// Whether something is wrong at a place already: one cause is one finding.
+    pub(super) fn is_blamed(&self, path: &str) -> bool {
+        self.violations.iter().any(|violation| violation.instance_path == path)
     }
 
     /// Whether a check has found something.
@@ -251,7 +296,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// A JSON value as messages show it.
-pub(super) fn shown(json: &Json<'_>) -> String {
+pub(super) fn shown(json: Json<'_>) -> String {
     match json {
         Json::Text(text) => quoted(text),
         Json::Number(number) => number.to_string(),

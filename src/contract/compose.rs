@@ -4,8 +4,8 @@
 //! circumstances give them. What belongs to a role is computed, so that all values of one answer agree; the rest is
 //! what the document shows, and what it does not show is invented from its type.
 
-use http::header::{CONTENT_TYPE, DATE};
-use http::{HeaderMap, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 use crate::contract::{Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, instant, phrase};
@@ -159,7 +159,22 @@ impl<'v> Values<'v> {
                 headers.insert(header.name.clone(), text_value(self.header(header, body)));
             }
         }
+        self.manners(&mut headers);
         headers
+    }
+
+    /// What HTTP asks for where the contract is silent: an error is neither kept nor sniffed, and a 401 says how to sign in.
+    fn manners(&self, headers: &mut HeaderMap) {
+        let mut usual = |name: HeaderName, value: &'static str| {
+            if !self.row.envelope.headers.iter().any(|header| header.name == name) {
+                headers.entry(name).or_insert(HeaderValue::from_static(value));
+            }
+        };
+        usual(CACHE_CONTROL, "no-store");
+        usual(X_CONTENT_TYPE_OPTIONS, "nosniff");
+        if self.row.status == 401 {
+            usual(WWW_AUTHENTICATE, "Bearer");
+        }
     }
 
     fn header(&self, header: &Header, body: &Map<String, Value>) -> String {

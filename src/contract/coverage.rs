@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::contract::findings::{Findings, Sighting, shown_code};
+use crate::contract::findings::{Findings, Place, Sighting, shown_code};
 use crate::contract::rows::Asked;
-use crate::contract::{Contract, Provoke};
+use crate::contract::{Contract, Provoke, Row, Statuses};
 use crate::id::{RowIx, ServiceIx};
 use crate::severity::Severity;
 
@@ -28,30 +28,62 @@ pub enum State {
     NeedsHook,
     /// Only our own proxy answered it: that does not count.
     SyntheticOnly,
+    /// Out of scope, for a reason: the contract's own, or that a `default` stands for no error in particular.
+    Excluded,
+}
+
+/// What brought an answer about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    Load,
+    Probe,
+    /// A fault: one behind the target, or our own proxy in its place.
+    Fault,
+    Hook,
+}
+
+impl Cause {
+    /// A stable word for reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Cause::Load => "load",
+            Cause::Probe => "probe",
+            Cause::Fault => "fault",
+            Cause::Hook => "hook",
+        }
+    }
 }
 
 /// One documented error, as it was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub row: RowIx,
     pub state: State,
+    /// What it was seen by, our own proxy's answers included.
+    pub how_seen: Vec<Cause>,
     /// Answers of the target.
     pub target: u64,
     /// Answers of our own proxy.
     pub injected: u64,
     /// Of medium severity or worse.
     pub findings: u64,
+    /// Whether it can be covered at all: a `default` stands for no error in particular.
+    pub coverable: bool,
 }
 
-/// n of N.
+/// n of N, twice: in scope, and of all that is documented, so that exclusions cannot flatter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Documented errors.
+    /// Documented errors that are not excluded.
     pub in_scope: u64,
     /// Of them, answered by the target.
     pub seen: u64,
     /// Of them, always in order.
     pub conformant: u64,
+    /// Documented errors, excluded ones included.
+    pub absolute_total: u64,
+    /// Of them, answered by the target.
+    pub absolute_seen: u64,
 }
 
 impl Totals {
@@ -59,15 +91,22 @@ impl Totals {
     pub fn of(entries: &[Entry]) -> Totals {
         let count = |counted: fn(&&Entry) -> bool| entries.iter().filter(counted).count() as u64;
         Totals {
-            in_scope: entries.len() as u64,
-            seen: count(|entry| entry.target > 0),
+            in_scope: count(|entry| entry.state != State::Excluded),
+            seen: count(|entry| matches!(entry.state, State::Conformant | State::Violating)),
             conformant: count(|entry| entry.state == State::Conformant),
+            absolute_total: entries.len() as u64,
+            absolute_seen: count(|entry| entry.target > 0 && entry.coverable),
         }
     }
 
-    /// seen / in scope; `None` where nothing is documented.
+    /// seen / in scope; `None` where nothing is in scope.
     pub fn coverage(&self) -> Option<f64> {
         (self.in_scope > 0).then(|| self.seen as f64 / self.in_scope as f64)
+    }
+
+    /// Seen / documented, exclusions included; `None` where nothing is documented.
+    pub fn absolute(&self) -> Option<f64> {
+        (self.absolute_total > 0).then(|| self.absolute_seen as f64 / self.absolute_total as f64)
     }
 
     /// conformant / seen; `None` where nothing was seen.
@@ -87,10 +126,25 @@ pub struct Undocumented {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
-    target: u64,
+    load: u64,
+    probe: u64,
+    fault: u64,
+    hook: u64,
     injected: u64,
     violating: u64,
     tried: bool,
+}
+
+impl Seen {
+    fn target(&self) -> u64 {
+        self.load + self.probe + self.fault + self.hook
+    }
+
+    fn causes(&self) -> impl Iterator<Item = Cause> {
+        let all =
+            [(Cause::Load, self.load), (Cause::Probe, self.probe), (Cause::Fault, self.fault + self.injected), (Cause::Hook, self.hook)];
+        all.into_iter().filter_map(|(cause, count)| (count > 0).then_some(cause))
+    }
 }
 
 /// What was seen of the documented errors; of constant size.
@@ -121,10 +175,15 @@ impl Coverage {
         let judged = sighting.judged;
         let injected = sighting.injected.is_some();
         *(if injected { &mut self.inspected_injected } else { &mut self.inspected }) += 1;
-        if let Some(seen) = judged.row.and_then(|row| self.rows.get_mut(row.at())) {
+        if let Some((row, seen)) = judged.row.and_then(|row| Some((row, self.rows.get_mut(row.at())?))) {
             let violating = judged.violations.iter().any(|violation| violation.severity >= VIOLATING);
-            seen.injected += u64::from(injected);
-            seen.target += u64::from(!injected);
+            match (injected, cause_of(contract.row(row), sighting)) {
+                (true, _) => seen.injected += 1,
+                (false, Cause::Load) => seen.load += 1,
+                (false, Cause::Probe) => seen.probe += 1,
+                (false, Cause::Fault) => seen.fault += 1,
+                (false, Cause::Hook) => seen.hook += 1,
+            }
             seen.violating += u64::from(!injected && violating);
         } else if !injected && is_undocumented(contract, asked(sighting), response.status, judged.code.is_some()) {
             let code = judged.code.as_deref().map(|code| shown_code(None, code));
@@ -142,18 +201,26 @@ impl Coverage {
     /// Every row in file order.
     pub fn entries(&self, contract: &Contract, findings: &Findings) -> Vec<Entry> {
         let entry = |(ix, seen): (usize, &Seen)| {
-            let row = RowIx::from(ix);
-            let hook = matches!(contract.row(row).provoke, Some(Provoke::Hook(_)));
-            let findings = findings.of_row(row, VIOLATING);
-            let state = match seen {
-                Seen { target: 1.., violating: 0, .. } if findings == 0 => State::Conformant,
-                Seen { target: 1.., .. } => State::Violating,
-                Seen { injected: 1.., .. } => State::SyntheticOnly,
-                Seen { tried: true, .. } => State::Unreached,
-                _ if hook => State::NeedsHook,
-                _ => State::NotTried,
+            let ix = RowIx::from(ix);
+            let row = contract.row(ix);
+            let findings = findings.of_row(ix, VIOLATING);
+            let target = seen.target();
+            let state = if why_excluded(row).is_some() {
+                State::Excluded
+            } else if target > 0 {
+                if seen.violating == 0 && findings == 0 { State::Conformant } else { State::Violating }
+            } else if seen.injected > 0 {
+                State::SyntheticOnly
+            } else if seen.tried {
+                State::Unreached
+            } else if matches!(row.provoke, Some(Provoke::Hook(_))) {
+                State::NeedsHook
+            } else {
+                State::NotTried
             };
-            Entry { row, state, target: seen.target, injected: seen.injected, findings }
+            let how_seen = seen.causes().collect();
+            let coverable = row.statuses != Statuses::Default;
+            Entry { row: ix, state, how_seen, target, injected: seen.injected, findings, coverable }
         };
         self.rows.iter().enumerate().map(entry).collect()
     }
@@ -181,7 +248,10 @@ impl Coverage {
     /// Joins what another worker saw.
     pub fn merge(&mut self, other: Coverage) {
         for (mine, theirs) in self.rows.iter_mut().zip(other.rows) {
-            mine.target += theirs.target;
+            mine.load += theirs.load;
+            mine.probe += theirs.probe;
+            mine.fault += theirs.fault;
+            mine.hook += theirs.hook;
             mine.injected += theirs.injected;
             mine.violating += theirs.violating;
             mine.tried |= theirs.tried;
@@ -209,6 +279,27 @@ impl Coverage {
 fn asked<'s>(sighting: &Sighting<'s>) -> Asked<'s> {
     let request = Some((sighting.request.method, sighting.request.path));
     Asked { service: sighting.judged.service, gateway: sighting.judged.gateway, request }
+}
+
+/// Why a documented error is out of scope, where it is.
+pub fn why_excluded(row: &Row) -> Option<&str> {
+    let default = (row.statuses == Statuses::Default).then_some("a default documents errors in general, and none that could be covered");
+    row.excluded.as_deref().or(default)
+}
+
+/// What brought the target's answer about: under a fault only where the contract says that a fault brings it about.
+fn cause_of(row: &Row, sighting: &Sighting<'_>) -> Cause {
+    match sighting.place {
+        Place::Probe(_) => Cause::Probe,
+        Place::Hook(_) => Cause::Hook,
+        Place::Load { .. } if !sighting.open_faults.is_empty() && needs_faults(row) => Cause::Fault,
+        Place::Load { .. } => Cause::Load,
+    }
+}
+
+/// Whether it matters for a row which faults were open when it was answered.
+pub fn needs_faults(row: &Row) -> bool {
+    matches!(row.provoke, Some(Provoke::Fault(_)))
 }
 
 /// An error whose status is documented and whose code could not be read is broken, not undocumented.

@@ -3,11 +3,11 @@
 //! Whatever a target sends ends up in reports, tickets and terminals: secrets are replaced before anything is cut, control
 //! characters are made visible, and a curl line can be pasted into a shell without running what a target made up.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::HeaderMap;
 
+use crate::contract::resend::{Resend, place};
 use crate::contract::{Violation, leak};
 use crate::secret::Secrets;
 use crate::units::Offset;
@@ -30,6 +30,8 @@ pub struct Evidence {
     pub response: String,
     /// A command that sends the request again; secrets are shell variables.
     pub curl: String,
+    /// The request for `brownout replay`, secrets by their names.
+    pub resend: Resend,
 }
 
 impl Evidence {
@@ -53,12 +55,14 @@ impl Evidence {
         };
         let size = request.body.len() as u64;
         let request_text = mask.message(&line, request.headers, request.body, size);
-        Evidence { at, request: request_text, response, curl: mask.curl(base_url, request) }
+        let authority = base_url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
+        let resend = Resend::of(request, authority, secrets);
+        Evidence { at, request: request_text, response, curl: mask.curl(base_url, request), resend }
     }
 
     /// The bytes it takes.
     pub(super) fn size(&self) -> usize {
-        self.request.len() + self.response.len() + self.curl.len()
+        self.request.len() + self.response.len() + self.curl.len() + self.resend.size()
     }
 }
 
@@ -132,14 +136,6 @@ impl Mask<'_> {
         let comment = line.find("   #").map(|at| line.split_off(at)).unwrap_or_default();
         let _ = write!(line, " {}{comment}", argument(&format!("{base_url}{}", self.0.mask(&place(request)))));
         line
-    }
-}
-
-/// Path and query as they stood on the request line.
-fn place<'r>(request: &RequestFacts<'r>) -> Cow<'r, str> {
-    match request.query {
-        Some(query) => Cow::Owned(format!("{}?{query}", request.path)),
-        None => Cow::Borrowed(request.path),
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::evidence::{Evidence, masked};
+use crate::contract::resend::Sent;
 use crate::contract::{Contract, Judged, Source, Violation, catalogue};
 use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StageIx, StepIx};
 use crate::secret::Secrets;
@@ -22,6 +23,8 @@ pub const MOST: usize = 1_000;
 pub const SAMPLES: usize = 3;
 /// Bytes of samples kept in all.
 const SAMPLE_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of whole requests kept in all.
+const REPLAY_BYTES: usize = 4 * 1024 * 1024;
 /// Places kept of one finding: operations, stages, faults.
 const PLACES: usize = 64;
 
@@ -65,6 +68,14 @@ pub enum Responder {
 }
 
 impl Responder {
+    /// The word in fingerprints: frozen, and older than the word in reports.
+    const fn printed(self) -> &'static str {
+        match self {
+            Responder::Origin => "target",
+            other => other.word(),
+        }
+    }
+
     /// A stable word for reports.
     pub const fn word(self) -> &'static str {
         match self {
@@ -107,6 +118,8 @@ pub struct Finding {
     pub faults: BTreeSet<RuleIx>,
     /// At most three, each violation equally likely.
     pub evidence: Vec<Evidence>,
+    /// The request of the first violation, to be sent again at the end of the run; `None` where it was too large to keep.
+    pub replayable: Option<Box<Sent>>,
 }
 
 impl Finding {
@@ -137,6 +150,7 @@ pub struct Findings {
     secrets: Arc<Secrets>,
     by_print: BTreeMap<u64, Finding>,
     sample_bytes: usize,
+    replay_bytes: usize,
     /// Violations by severity, injected answers apart.
     violations: [u64; 5],
     injected_violations: u64,
@@ -152,6 +166,7 @@ impl Findings {
             secrets,
             by_print: BTreeMap::new(),
             sample_bytes: 0,
+            replay_bytes: 0,
             violations: [0; 5],
             injected_violations: 0,
             overflow: 0,
@@ -178,7 +193,10 @@ impl Findings {
                 self.overflow += 1;
                 return;
             }
-            let finding = self.begin(print, sighting, violation, responder);
+            let mut finding = self.begin(print, sighting, violation, responder);
+            let sent = Sent::of(sighting.request).filter(|sent| self.replay_bytes + sent.size() <= REPLAY_BYTES);
+            self.replay_bytes += sent.as_ref().map_or(0, Sent::size);
+            finding.replayable = sent.map(Box::new);
             self.by_print.insert(print, finding);
         }
         self.add(print, sighting, violation);
@@ -309,6 +327,7 @@ fn join(mine: &mut Finding, theirs: Finding, print: u64) {
         mine.evidence.extend(next);
     }
     mine.count = total;
+    mine.replayable = mine.replayable.take().or(theirs.replayable);
     mine.severity = mine.severity.max(theirs.severity);
     mine.first_at = mine.first_at.min(theirs.first_at);
     mine.last_at = mine.last_at.max(theirs.last_at);
@@ -361,6 +380,7 @@ fn blank(print: u64, violation: &Violation, responder: Responder, at: Offset) ->
         probes: BTreeSet::new(),
         faults: BTreeSet::new(),
         evidence: Vec::new(),
+        replayable: None,
     }
 }
 
@@ -388,7 +408,7 @@ impl<'a> Status<'a> {
 fn fingerprint(of: &Status<'_>, violation: &Violation, responder: Responder) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let mut eat = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    for part in [violation.check, of.service, &violation.instance_path, &violation.cause, responder.word()] {
+    for part in [violation.check, of.service, &violation.instance_path, &violation.cause, responder.printed()] {
         part.bytes().chain([0]).for_each(&mut eat);
     }
     of.status.to_be_bytes().into_iter().for_each(&mut eat);

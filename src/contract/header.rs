@@ -2,14 +2,17 @@
 
 use crate::contract::body::{format_word, is_format};
 use crate::contract::check::{Blame, Case, Found, quoted};
+use crate::contract::head::Known;
 use crate::contract::json::Json;
-use crate::contract::{Field, Format, Header, Kind, Level, Reference, Role, instant};
+use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, standard};
 use crate::severity::Severity;
 
 /// Looks at every header the contract names, alone.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     for header in case.headers {
-        match case.header(&header.name) {
+        // Of a repeated field with one value, H03 says that it is repeated: the first is looked at.
+        let said = if standard::is_single(header) { case.first(&header.name) } else { case.header(&header.name) };
+        match said {
             None => missing(case, header, found),
             Some(text) => {
                 let text = text.trim();
@@ -27,7 +30,8 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 fn missing(case: &Case<'_, '_>, header: &Header, found: &mut Found) {
     let absent = || blame(header, "to be there".to_owned(), "no such header".to_owned(), "missing");
     if header.role != Some(Role::RetryAfter) {
-        found.add("H01", header.level, absent);
+        let check = standard::absence_check(Known::of(header.name.as_str()), case.status());
+        found.add(check, header.level, absent);
         return;
     }
     let severity = match case.status() {
@@ -106,51 +110,13 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     if !rule.expected_values.is_empty() && !rule.expected_values.iter().any(|word| word == text) {
         wrong("shown values", Level::Expected, format!("one of {}", rule.expected_values.join(", ")));
     }
-    if header.role.is_none() {
-        relations(case, header, text, &mut wrong);
-    }
-}
-
-/// `equals` and `at_most` of a header without a role; a value that is not there is not compared.
-fn relations(case: &Case<'_, '_>, header: &Header, text: &str, wrong: &mut impl FnMut(&'static str, Level, String)) {
-    if let Some((reference, other)) = header.rule.equals.as_ref().and_then(|reference| Some((reference, referred(case, reference)?))) {
-        let near = |tolerance: f64| {
-            let (Ok(a), Ok(b)) = (text.parse::<f64>(), other.parse::<f64>()) else { return false };
-            (a - b).abs() <= tolerance
-        };
-        if text != other && !near(header.rule.tolerance.map_or(0.0, |tolerance| tolerance.as_secs_f64())) {
-            wrong("differs", Level::Must, format!("the value of {}, {}", path_of(reference), quoted(&other)));
-        }
-    }
-    if let Some((reference, other)) = header.rule.at_most.as_ref().and_then(|reference| Some((reference, referred(case, reference)?)))
-        && let (Ok(a), Ok(b)) = (text.parse::<f64>(), other.parse::<f64>())
-        && a > b
-    {
-        wrong("more", Level::Must, format!("at most the value of {}, {}", path_of(reference), quoted(&other)));
-    }
-}
-
-fn referred(case: &Case<'_, '_>, reference: &Reference) -> Option<String> {
-    match reference {
-        Reference::Header(name) => case.header(&name.parse().ok()?).map(|text| text.trim().to_owned()),
-        Reference::Body(path) => match case.body?.at(path)? {
-            Json::Text(text) => Some(text.to_string()),
-            Json::Number(number) => Some(number.to_string()),
-            Json::Bool(truth) => Some(truth.to_string()),
-            _ => None,
-        },
-    }
-}
-
-fn path_of(reference: &Reference) -> String {
-    match reference {
-        Reference::Header(name) => name.clone(),
-        Reference::Body(path) => format!("$.{}", path.join(".")),
+    if !relation::has_equation(header.role) {
+        relation::check(case, rule, text, &mut |cause, expected| wrong(cause, Level::Must, expected));
     }
 }
 
 /// What the body says in a field: nothing where it is absent or not of the field's type.
-pub(super) fn said<'c, 'a>(case: &Case<'c, 'a>, field: &Field) -> Option<&'c Json<'a>> {
+pub(super) fn said<'c>(case: &Case<'c, '_>, field: &Field) -> Option<Json<'c>> {
     let value = case.body?.get(&field.name)?;
     match (field.kind, value) {
         (Kind::String, Json::Text(text)) => (field.rule.format.is_none_or(|format| is_format(format, text))).then_some(value),

@@ -1,12 +1,16 @@
-//! I01, I02, I04, T01, T02: which request an answer belongs to, and when it was made.
+//! I01, I02, I04, I05, T01–T03: which request an answer belongs to, and when it was made.
 
-use std::borrow::Cow;
+use http::HeaderName;
 
-use crate::contract::check::{Blame, Case, Found, Moment, header_text, quoted};
+use crate::contract::check::{Blame, Case, Found, SECOND_US, header_text, quoted, text_of};
+use crate::contract::head::Known;
 use crate::contract::header::said;
 use crate::contract::json::Json;
-use crate::contract::{Field, Level, Role, instant};
+use crate::contract::{Field, Level, Role, Source, instant};
 use crate::units::Micros;
+
+/// What the Date of an answer may be off by, in microseconds.
+const SKEW_US: i64 = 5 * SECOND_US;
 
 /// The check that an absent member fails.
 pub(super) fn missing_check(role: Option<Role>) -> &'static str {
@@ -26,23 +30,25 @@ pub(super) fn format_check(role: Option<Role>) -> &'static str {
 /// Looks at what header and body say of the same thing.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     request_ids_agree(case, found);
+    request_id_echoed(case, found);
     timestamp_is_now(case, found);
+    date_is_now(case, found);
 }
 
 /// The request id of the body, where no other answer may have it; an echo of the request's own id is no duplicate.
-pub(super) fn unique_id<'a>(case: &Case<'_, 'a>) -> Option<Cow<'a, str>> {
+pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
     let field = case.fields.iter().find(|field| field.role == Some(Role::RequestId) && field.rule.unique)?;
     let Json::Text(id) = case.body?.get(&field.name)? else { return None };
     let echoed = case.headers.iter().filter(|header| header.role == Some(Role::RequestId));
-    let mut sent = echoed.filter_map(|header| header_text(case.request_headers, &header.name));
-    (!sent.any(|own| own == *id)).then(|| id.clone())
+    let mut sent = echoed.filter_map(|header| header_text(case.request.headers, &header.name));
+    (!sent.any(|own| own == id)).then_some(id)
 }
 
 /// I04.
 fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
     let Some((field, Json::Text(body))) = field_of(case, Role::RequestId) else { return };
     let Some(header) = case.headers.iter().find(|header| header.role == Some(Role::RequestId)) else { return };
-    let Some(text) = case.header(&header.name).filter(|text| text.trim() != body.as_ref()) else { return };
+    let Some(text) = case.first(&header.name).filter(|text| text.trim() != body) else { return };
     found.add("I04", Level::Must, || Blame {
         path: format!("header:{}", header.shown),
         expected: format!("{}, as $.{} says", quoted(body), field.name),
@@ -52,24 +58,75 @@ fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
     });
 }
 
+/// I05, where the contract says echo and the request had an id to echo.
+fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
+    let header = case.headers.iter().find(|header| header.role == Some(Role::RequestId));
+    let field = case.fields.iter().find(|field| field.role == Some(Role::RequestId) && field.rule.echo);
+    let echoing = header.filter(|header| header.rule.echo);
+    if echoing.is_none() && field.is_none() {
+        return;
+    }
+    let usual = HeaderName::from_static("x-request-id");
+    let Some(sent) = case.request.headers.get(header.map_or(&usual, |header| &header.name)) else { return };
+    let sent = text_of(sent.as_bytes());
+    let mut told = |path: String, said: &str, source: &Source| {
+        if said.trim() != sent.trim() {
+            found.add("I05", Level::Must, || Blame {
+                path,
+                expected: format!("{}, as the request says", quoted(&sent)),
+                actual: quoted(said),
+                cause: "another id".to_owned(),
+                source: Some(source.clone()),
+            });
+        }
+    };
+    if let Some((header, said)) = echoing.and_then(|header| Some((header, case.first(&header.name)?))) {
+        told(format!("header:{}", header.shown), &said, &header.source);
+    } else if let Some((field, Json::Text(said))) = field.and_then(|field| Some((field, said(case, field)?))) {
+        told(format!("$.{}", field.name), said, &field.source);
+    }
+}
+
+/// T03, of a Date that is there. Whatever the way took, an answer is made between the request and the answer's arrival;
+/// one from a cache, its Age before. Source: RFC 9110 §6.6.1, RFC 9111 §5.1.
+fn date_is_now(case: &Case<'_, '_>, found: &mut Found) {
+    let Some(text) = case.head.text(Known::Date).filter(|_| case.is_error() && case.now.is_some()) else { return };
+    let age = case.head.text(Known::Age).and_then(|age| age.parse::<i64>().ok()).unwrap_or(0).saturating_mul(SECOND_US);
+    let arrived = case.response.received_at_unix_us;
+    let way = i64::try_from(case.response.round_trip.0).unwrap_or(i64::MAX / 4);
+    let cause = match case.head.date_us.map(|us| us.saturating_add(age)) {
+        None => "no HTTP-date",
+        Some(us) if us > arrived.saturating_add(SKEW_US) => "ahead of our clock",
+        Some(us) if us < arrived.saturating_sub(way).saturating_sub(SKEW_US) => "behind our clock",
+        Some(_) => return,
+    };
+    found.add("T03", Level::Must, || Blame {
+        path: "header:Date".to_owned(),
+        expected: format!("within 5 s of {}", instant::to_http_date(arrived.div_euclid(SECOND_US))),
+        actual: quoted(text),
+        cause: cause.to_owned(),
+        source: None,
+    });
+}
+
 /// T02: only against the Date header, for two clocks of one server must agree and ours need not.
 fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
     let Some((field, Json::Text(text))) = field_of(case, Role::Timestamp) else { return };
-    let Some((at, date)) = instant::rfc3339(text).zip(Moment::dated(case.response.headers)) else { return };
+    let Some((at, date)) = instant::rfc3339(text).zip(case.head.date_us) else { return };
     let allowed = field.rule.near_date.unwrap_or(Micros::from_secs(5));
-    let off = at.saturating_sub(date.us).unsigned_abs();
+    let off = at.saturating_sub(date).unsigned_abs();
     if off > allowed.0 {
         found.add("T02", Level::Must, || Blame {
             path: format!("$.{}", field.name),
             expected: format!("within {allowed} of the Date header"),
             actual: format!("{}, {} from it", quoted(text), Micros(off)),
-            cause: if at < date.us { "before Date" } else { "after Date" }.to_owned(),
+            cause: if at < date { "before Date" } else { "after Date" }.to_owned(),
             source: Some(field.source.clone()),
         });
     }
 }
 
-fn field_of<'c, 'a>(case: &Case<'c, 'a>, role: Role) -> Option<(&'c Field, &'c Json<'a>)> {
+fn field_of<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
     let field = case.fields.iter().find(|field| field.role == Some(role))?;
     Some((field, said(case, field)?))
 }

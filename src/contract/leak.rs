@@ -91,7 +91,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 }
 
 /// The body as text, its JSON strings unescaped where there are escapes.
-fn text_of<'t>(body: &'t [u8], json: Option<&Json<'_>>) -> Cow<'t, str> {
+fn text_of<'t>(body: &'t [u8], json: Option<Json<'_>>) -> Cow<'t, str> {
     match json {
         Some(json) if body.contains(&b'\\') => {
             let mut text = String::with_capacity(body.len());
@@ -102,7 +102,7 @@ fn text_of<'t>(body: &'t [u8], json: Option<&Json<'_>>) -> Cow<'t, str> {
     }
 }
 
-fn strings(json: &Json<'_>, into: &mut String) {
+fn strings(json: Json<'_>, into: &mut String) {
     match json {
         Json::Text(text) => {
             into.push_str(text);
@@ -119,7 +119,7 @@ fn strings(json: &Json<'_>, into: &mut String) {
 }
 
 /// L01: two lines of a stack trace with a word of trouble, or three without.
-fn stack_trace(text: &str, json: Option<&Json<'_>>, found: &mut Found) {
+fn stack_trace(text: &str, json: Option<Json<'_>>, found: &mut Found) {
     let mut taken_apart = String::new();
     if let Some(json) = json {
         recombined(json, &mut taken_apart);
@@ -134,7 +134,7 @@ fn stack_trace(text: &str, json: Option<&Json<'_>>, found: &mut Found) {
 }
 
 /// Frames taken apart, `{"file": "a.py", "line": 3}`, put together again as `a.py:3`.
-fn recombined(json: &Json<'_>, into: &mut String) {
+fn recombined(json: Json<'_>, into: &mut String) {
     match json {
         Json::Array(items) => items.iter().for_each(|item| recombined(item, into)),
         Json::Object(members) => {
@@ -156,7 +156,7 @@ fn secret(case: &Case<'_, '_>, text: &str, suspect: bool, found: &mut Found) {
     let theirs = |name: &HeaderName| !name.as_str().starts_with(OWN_HEADERS);
     let in_header = |secret: &str| headers.iter().any(|(name, value)| theirs(name) && contains(value.as_bytes(), secret.as_bytes()));
     let own = |secret: &&str| secret.len() >= SHORTEST && (text.contains(*secret) || in_header(secret));
-    let sent = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| case.request_headers.get(name)?.to_str().ok());
+    let sent = [AUTHORIZATION, COOKIE].into_iter().filter_map(|name| case.request.headers.get(name)?.to_str().ok());
     let mut sent = sent.map(|value| value.split_once(' ').map_or(value, |(_, credential)| credential.trim()));
     if case.terms.secrets.values().find(own).is_some() || sent.any(|value| own(&value)) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));

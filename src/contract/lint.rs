@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 
+use crate::contract::check::Clock;
 use crate::contract::rows::Asked;
 use crate::contract::{Contract, Example, Profile, Source, Terms, Violation};
 use crate::id::RowIx;
@@ -44,7 +45,7 @@ impl Contract {
             round_trip: Micros::ZERO,
         };
         let service = example.row.and_then(|row| self.row(row).service);
-        let judged = self.judge(&terms, &request, &response, Asked { service, ..Asked::default() }, None);
+        let judged = self.judge(&terms, &request, &response, Asked { service, ..Asked::default() }, Clock::None);
         let shown = |violation: &&Violation| violation.severity > Severity::Info && !is_absent_header(violation);
         judged.violations.iter().filter(shown).map(|violation| self.lint_of(example, violation)).collect()
     }

@@ -13,7 +13,9 @@
 //! This module does no I/O and reads no clock.
 
 mod body;
+mod cache;
 pub mod catalogue;
+mod challenge;
 mod check;
 pub mod compared;
 mod compose;
@@ -21,24 +23,33 @@ pub mod coverage;
 pub mod envelopes;
 pub mod evidence;
 pub mod findings;
+mod head;
 mod header;
 mod identity;
 mod instant;
-mod json;
+pub mod json;
 mod leak;
 pub mod ledger;
 pub mod limiter;
 pub mod lint;
 mod phrase;
+mod placeholder;
 pub mod probed;
 mod protocol;
 pub mod provoke;
 mod ratelimit;
+mod relation;
+pub mod replay;
+pub mod resend;
 mod rows;
 pub mod schema;
 mod scope;
 pub mod server;
+pub mod shape;
+mod standard;
 mod status;
+pub mod stream;
+mod vocabulary;
 pub(crate) mod waiver;
 
 use std::borrow::Cow;
@@ -51,6 +62,7 @@ pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, Whe
 pub use self::waiver::Waiver;
 
 use self::provoke::ProbeSpec;
+use self::shape::Shape;
 use crate::id::{EnvelopeIx, RowIx, ServiceIx};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -300,6 +312,8 @@ pub struct ValueRule {
     /// The value must equal the reason phrase of the status (both spellings of 413 and 422 count).
     pub is_reason_phrase: bool,
     pub unique: bool,
+    /// Request ids: the answer must have the id of its request, where the request had one (I05).
+    pub echo: bool,
     /// A timestamp within this distance of the Date header.
     pub near_date: Option<Micros>,
     /// Limits: the window they are counted over.
@@ -368,7 +382,7 @@ pub struct Terms {
     pub secrets: Arc<Secrets>,
 }
 
-/// One answer, judged. An answer in order holds no allocation.
+/// One answer, judged. An answer in order takes no allocation.
 #[derive(Clone, Debug, Default)]
 pub struct Judged<'a> {
     pub service: Option<ServiceIx>,
@@ -380,6 +394,8 @@ pub struct Judged<'a> {
     pub code: Option<Cow<'a, str>>,
     /// The request id of its body, where the contract calls it unique and it is not an echo of the request's own.
     pub request_id: Option<Cow<'a, str>>,
+    /// What an error answer is made of, where its body is JSON.
+    pub shape: Option<Shape>,
     pub violations: Vec<Violation>,
 }
 

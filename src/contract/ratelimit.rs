@@ -10,6 +10,19 @@ use crate::contract::header::said;
 use crate::contract::json::Json;
 use crate::contract::{Format, Level, Role, Source, instant};
 
+/// The units that resets come in.
+pub(super) const UNITS: [(&str, Format); 5] = [
+    ("Unix time in seconds", Format::EpochSeconds),
+    ("Unix time in milliseconds", Format::EpochMillis),
+    ("seconds from now", Format::DeltaSeconds),
+    ("an ISO 8601 date", Format::Rfc3339),
+    ("an HTTP-date", Format::HttpDate),
+];
+/// A reset later than this is another unit, or a clock gone wrong, whatever the window.
+const FAR_US: i64 = 366 * 86_400 * SECOND_US;
+/// How far off a reset may be for a unit to be the one that was meant, where no window is declared.
+const USUAL_US: i64 = 86_400 * SECOND_US;
+
 /// Looks at the limits of an answer.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     let rates = Rates::of(case);
@@ -166,16 +179,14 @@ fn resets_agree(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) -> bo
 
 /// The unit in which a reset header would agree with the body.
 fn unit_that_fits(text: &str, wanted_us: i64, tolerance_us: i64, now: Option<Moment>) -> Option<&'static str> {
-    [
-        ("Unix time in seconds", Format::EpochSeconds),
-        ("Unix time in milliseconds", Format::EpochMillis),
-        ("seconds from now", Format::DeltaSeconds),
-        ("an ISO 8601 date", Format::Rfc3339),
-        ("an HTTP-date", Format::HttpDate),
-    ]
-    .into_iter()
-    .find(|&(_, format)| moment(text, format, now).is_some_and(|us| us.saturating_sub(wanted_us).saturating_abs() <= tolerance_us))
-    .map(|(unit, _)| unit)
+    let fits = |us: i64| us.saturating_sub(wanted_us).saturating_abs() <= tolerance_us;
+    UNITS.iter().find(|&&(_, format)| moment(text, format, now).is_some_and(fits)).map(|&(unit, _)| unit)
+}
+
+/// The unit in which a reset header alone would be a moment soon to come.
+fn plausible_unit(text: &str, now: Moment, within_us: i64) -> Option<&'static str> {
+    let fits = |us: i64| (-now.slack_us..=within_us.saturating_add(now.slack_us)).contains(&us.saturating_sub(now.us));
+    UNITS.iter().find(|&&(_, format)| moment(text, format, Some(now)).is_some_and(fits)).map(|&(unit, _)| unit)
 }
 
 /// R08: limit and remaining, in header and body.
@@ -218,9 +229,14 @@ fn remaining(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
     }
 }
 
-/// R05 and R09.
+/// R05 and R09. A reset that is no moment at all says nothing about a wait.
 fn reset_in_time(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
     let Some(reset) = rates.reset.either() else { return };
+    if let Some(now) = case.now
+        && !is_plausible(case, rates, reset, now, found)
+    {
+        return;
+    }
     let used_up = case.status() == 429 || rates.remaining.either().is_some_and(|left| left.value == 0.0);
     if let Some(wait) = rates.wait.either().filter(|_| used_up)
         && let Some((until, slack)) = until(wait.value, case.now)
@@ -234,25 +250,37 @@ fn reset_in_time(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
             source: Some(wait.source.clone()),
         });
     }
-    let Some(now) = case.now else { return };
+}
+
+/// R09. Says whether the reset is a moment in its declared unit at all.
+fn is_plausible(case: &Case<'_, '_>, rates: &Rates<'_>, reset: &Said<'_, i64>, now: Moment, found: &mut Found) -> bool {
     let off = reset.value.saturating_sub(now.us);
-    let implausible = |expected: String, actual: String, cause: &str| Blame {
-        path: reset.path.words(),
-        expected,
-        actual,
-        cause: cause.to_owned(),
-        source: Some(reset.source.clone()),
-    };
-    if off < -now.slack_us {
-        let actual = || format!("{} s ago", seconds(off.saturating_neg()));
-        found.add("R09", Level::Must, || implausible("a moment to come".to_owned(), actual(), "in the past"));
-    } else if let Some(window) = rates.window_us.filter(|&window| off > window.saturating_add(now.slack_us)) {
+    let (past, far) = (off < -now.slack_us, off > FAR_US);
+    let beyond = rates.window_us.filter(|&window| off > window.saturating_add(now.slack_us));
+    if !past && !far {
         // The window of a limit is what sibling documents claim.
-        let actual = || format!("in {} s", seconds(off));
-        found.add("R09", Level::Companion, || {
-            implausible(format!("within the window of {} s", seconds(window)), actual(), "beyond the window")
-        });
+        if let Some(window) = beyond {
+            found.add("R09", Level::Companion, || Blame {
+                path: reset.path.words(),
+                expected: format!("within the window of {} s", seconds(window)),
+                actual: format!("in {} s", seconds(off)),
+                cause: "beyond the window".to_owned(),
+                source: Some(reset.source.clone()),
+            });
+        }
+        return true;
     }
+    let text = if rates.reset.header.is_some() { reset_text(case) } else { None };
+    let fitting = text.and_then(|text| plausible_unit(&text, now, rates.window_us.unwrap_or(USUAL_US)));
+    let when = if past { format!("{} s ago", seconds(off.saturating_neg())) } else { format!("in {} s", seconds(off)) };
+    found.add("R09", Level::Must, || Blame {
+        path: reset.path.words(),
+        expected: if past { "a moment to come" } else { "a moment within a year" }.to_owned(),
+        actual: fitting.map_or_else(|| when.clone(), |unit| format!("{when}; it would fit as {unit}")),
+        cause: fitting.map_or_else(|| if past { "in the past" } else { "years ahead" }.to_owned(), |unit| format!("fits as {unit}")),
+        source: Some(reset.source.clone()),
+    });
+    false
 }
 
 /// The wait from now, and how far off it may be.
@@ -273,21 +301,21 @@ fn until(wait: Wait, now: Option<Moment>) -> Option<(i64, i64)> {
 
 fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
     let header = case.headers.iter().find(|header| header.role == Some(role))?;
-    let text = case.header(&header.name)?;
+    let text = case.first(&header.name)?;
     let value = read(text.trim(), header.rule.format)?;
     let tolerance_us = header.rule.tolerance.map_or(SECOND_US, |tolerance| i64::try_from(tolerance.0).unwrap_or(i64::MAX));
     Some(Said { value, path: Place::Header(&header.shown), source: &header.source, tolerance_us })
 }
 
-fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
+fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
     let field = case.fields.iter().find(|field| field.role == Some(role))?;
     let value = read(said(case, field)?, field.rule.format)?;
     Some(Said { value, path: Place::Member(&field.name), source: &field.source, tolerance_us: SECOND_US })
 }
 
-fn whole(json: &Json<'_>, _: Option<Format>) -> Option<f64> {
+fn whole(json: Json<'_>, _: Option<Format>) -> Option<f64> {
     match json {
-        Json::Number(number) => Some(*number),
+        Json::Number(number) => Some(number),
         Json::Text(text) => text.parse::<i64>().ok().map(|whole| whole as f64),
         _ => None,
     }
@@ -300,7 +328,7 @@ fn wait(text: &str) -> Option<Wait> {
     instant::http_date(text).map(Wait::Until)
 }
 
-fn body_wait(json: &Json<'_>, _: Option<Format>) -> Option<Wait> {
+fn body_wait(json: Json<'_>, _: Option<Format>) -> Option<Wait> {
     match json {
         // A cast from float to integer saturates.
         Json::Number(number) => Some(Wait::For((number * 1e6) as i64)),
@@ -310,7 +338,7 @@ fn body_wait(json: &Json<'_>, _: Option<Format>) -> Option<Wait> {
 }
 
 /// A moment written in a format.
-fn moment(text: &str, format: Format, now: Option<Moment>) -> Option<i64> {
+pub(super) fn moment(text: &str, format: Format, now: Option<Moment>) -> Option<i64> {
     let whole = || text.parse::<i64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     match format {
         Format::Rfc3339 => instant::rfc3339(text),
@@ -321,17 +349,17 @@ fn moment(text: &str, format: Format, now: Option<Moment>) -> Option<i64> {
     }
 }
 
-fn body_moment(json: &Json<'_>, format: Option<Format>, now: Option<Moment>) -> Option<i64> {
+fn body_moment(json: Json<'_>, format: Option<Format>, now: Option<Moment>) -> Option<i64> {
     match json {
         Json::Text(text) => moment(text, format.unwrap_or(Format::Rfc3339), now),
-        Json::Number(number) if *number >= 0.0 => moment(&format!("{number:.0}"), format.unwrap_or(Format::EpochSeconds), now),
+        Json::Number(number) if number >= 0.0 => moment(&format!("{number:.0}"), format.unwrap_or(Format::EpochSeconds), now),
         _ => None,
     }
 }
 
 fn reset_text(case: &Case<'_, '_>) -> Option<String> {
     let header = case.headers.iter().find(|header| header.role == Some(Role::Reset))?;
-    case.header(&header.name).map(|text| text.trim().to_owned())
+    case.first(&header.name).map(|text| text.trim().to_owned())
 }
 
 fn window(case: &Case<'_, '_>) -> Option<i64> {

@@ -39,6 +39,15 @@ impl Contract {
         best.map(|(_, ix)| ServiceIx::from(ix))
     }
 
+    /// The documented operations a path belongs to: of those whose pattern fits it, the ones with the longest literal
+    /// prefix (`/v1/models/featured` before `/v1/models/{id}`). None where the contract lists no operations.
+    pub fn operations_at<'c>(&'c self, path: &'c str) -> impl Iterator<Item = &'c DocumentedOperation> + 'c {
+        let prefix = |one: &DocumentedOperation| one.operation.path.literal_prefix();
+        let fitting = self.operations.iter().filter(move |one| one.operation.path.matches(path));
+        let longest = fitting.clone().map(prefix).max();
+        fitting.filter(move |one| Some(prefix(one)) == longest)
+    }
+
     /// The service that a request is for, by its Host header and its path.
     pub fn service_for(&self, request: &RequestFacts<'_>) -> Option<ServiceIx> {
         // Most contracts tell services by their paths alone.
@@ -47,13 +56,14 @@ impl Contract {
         self.service_at(host, request.path)
     }
 
-    /// Whose rows an answer to this request is looked up in.
+    /// Whose rows an answer to a request is looked up in, before the answer is known.
+    pub(super) fn asked_of<'r>(&self, request: &RequestFacts<'r>) -> Asked<'r> {
+        Asked { service: self.service_for(request), gateway: None, request: Some((request.method, request.path)) }
+    }
+
+    /// Whose rows an answer is looked up in: some answers tell who made them.
     pub(super) fn asked<'r>(&self, request: &RequestFacts<'r>, response: &ResponseFacts<'_>) -> Asked<'r> {
-        // Most contracts tell services by their paths alone.
-        let by_host = self.services.iter().any(|service| !service.hosts.is_empty());
-        let host = if by_host { request.headers.get(HOST_FIELD).and_then(|host| host.to_str().ok()) } else { None };
-        let mut asked =
-            Asked { service: self.service_at(host, request.path), gateway: None, request: Some((request.method, request.path)) };
+        let mut asked = self.asked_of(request);
         for (ix, service) in self.services.iter().enumerate() {
             if service.when.as_ref().is_some_and(|when| when.holds(response.headers)) {
                 let own = if service.gateway { &mut asked.gateway } else { &mut asked.service };
@@ -114,11 +124,10 @@ impl Contract {
 
     /// The documented operations that a request is one of; none for a request that is not known.
     pub(super) fn operations_of<'c>(&'c self, asked: Asked<'c>) -> impl Iterator<Item = &'c DocumentedOperation> {
-        let fits = move |known: &&DocumentedOperation| {
-            let of_service = known.service.is_none() || asked.service.is_none() || known.service == asked.service;
-            of_service && asked.request.is_some_and(|(method, path)| known.operation.matches(method, path))
-        };
-        self.operations.iter().filter(fits)
+        let of_service = move |one: &&DocumentedOperation| one.service.is_none() || asked.service.is_none() || one.service == asked.service;
+        asked.request.into_iter().flat_map(move |(method, path)| {
+            self.operations_at(path).filter(of_service).filter(move |one| one.operation.matches(method, path))
+        })
     }
 
     fn operation_lists(&self, asked: Asked<'_>, status: u16) -> bool {

@@ -1,7 +1,7 @@
-//! S01–S04, S08, S10: whether status and code are documented, and for whom.
+//! S01–S04, S07–S10: whether status and code are documented, and for whom.
 
 use crate::contract::check::{Blame, Case, Found, quoted};
-use crate::contract::json::Json;
+use crate::contract::json::{Document, Json};
 use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase};
 
 /// A success body longer than this is no error in disguise, and is not read.
@@ -11,10 +11,12 @@ const NAMED: usize = 6;
 
 /// Looks at status and code.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
+    unregistered(case, found);
     if !case.is_error() {
         success(case, found);
         return;
     }
+    number_in_body(case, found);
     if case.contract.is_silent_about(case.asked) {
         return;
     }
@@ -43,7 +45,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 /// S10: the name of the status in the body.
-pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value: &Json<'_>, found: &mut Found) {
+pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value: Json<'_>, found: &mut Found) {
     let phrases = phrase::phrases(status);
     let Some(text) = value.text().filter(|text| !phrases.is_empty() && !phrase::names(status, text)) else { return };
     found.add("S10", field.rule.level, || Blame {
@@ -52,6 +54,63 @@ pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value:
         actual: quoted(text),
         cause: "not the reason phrase".to_owned(),
         source: Some(field.source.clone()),
+    });
+}
+
+/// S07: neither registered nor listed. A class or a default that holds it lists nothing in particular.
+fn unregistered(case: &Case<'_, '_>, found: &mut Found) {
+    let status = case.status();
+    if !phrase::phrases(status).is_empty() {
+        return;
+    }
+    let exact = Statuses::Exact(status);
+    let contract = case.contract;
+    let listed = contract.rows.iter().any(|row| row.statuses == exact)
+        || contract.other_statuses.contains(&status)
+        || contract.operations.iter().any(|operation| operation.statuses.contains(&exact));
+    if !listed {
+        found.add("S07", Level::Must, || Blame {
+            path: "status".to_owned(),
+            expected: "a registered status".to_owned(),
+            actual: status.to_string(),
+            cause: "unregistered".to_owned(),
+            source: None,
+        });
+    }
+}
+
+/// S09, where errors usually name their status. A number that is no status is a number of another kind.
+fn number_in_body(case: &Case<'_, '_>, found: &mut Found) {
+    const TOP: [&str; 4] = ["status", "statusCode", "status_code", "httpStatus"];
+    const INSIDE_ERROR: [&str; 4] = ["status", "code", "statusCode", "status_code"];
+    let Some(Json::Object(members)) = case.body else { return };
+    for (name, value) in members.iter() {
+        if TOP.contains(&name) {
+            same_number(case, value, &|| format!("$.{name}"), found);
+        } else if let ("error", Json::Object(inner)) = (name, value) {
+            let named = inner.iter().filter(|(name, _)| INSIDE_ERROR.contains(name));
+            named.for_each(|(name, value)| same_number(case, value, &|| format!("$.error.{name}"), found));
+        } else if let ("errors", Json::Array(items)) = (name, value) {
+            // JSON:API: a status in digits for each error. Several errors may have several.
+            let only = items.iter().next().filter(|_| items.len() == 1).and_then(|item| item.get("status"));
+            only.into_iter().for_each(|value| same_number(case, value, &|| "$.errors[].status".to_owned(), found));
+        }
+    }
+}
+
+fn same_number(case: &Case<'_, '_>, value: Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
+    let number = match value {
+        Json::Number(number) => Some(number),
+        Json::Text(text) if text.len() == 3 => text.parse().ok(),
+        _ => None,
+    };
+    let Some(number) = number.filter(|number| (100.0..600.0).contains(number) && *number != f64::from(case.status())) else { return };
+    found.add("S09", Level::Must, || Blame {
+        path: at(),
+        expected: format!("{}, the status", case.status()),
+        actual: number.to_string(),
+        cause: "another status".to_owned(),
+        source: None,
     });
 }
 
@@ -77,8 +136,9 @@ fn is_error_body(case: &Case<'_, '_>) -> bool {
     let Some(code) = base.fields.iter().find(|field| field.role == Some(Role::Code)) else { return false };
     // Most successes do not have the word in them: they are not parsed.
     let named = body.len() <= LONGEST_DISGUISE && std::str::from_utf8(body).is_ok_and(|text| text.contains(code.name.as_str()));
-    let Some(json) = named.then(|| Json::read(body).ok()).flatten() else { return false };
-    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == **code));
+    let Some(document) = named.then(|| Document::read(body).ok()).flatten() else { return false };
+    let json = document.value();
+    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == code));
     documented && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
 }
 

@@ -11,6 +11,8 @@
 mod exchange;
 mod lane;
 mod pacer;
+pub mod probing;
+pub mod replay;
 mod session;
 mod worker;
 

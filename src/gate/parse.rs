@@ -34,7 +34,7 @@ pub fn metric_names() -> Vec<String> {
     latencies.chain(OTHERS.iter().map(|(name, argument)| format!("{name}{argument}"))).collect()
 }
 
-const OTHERS: [(&str, &str); 14] = [
+const OTHERS: [(&str, &str); 15] = [
     ("error.rate", ""),
     ("drop.rate", ""),
     ("goodput", ""),
@@ -42,6 +42,7 @@ const OTHERS: [(&str, &str); 14] = [
     ("contract.violations", "(SEVERITY)"),
     ("contract.findings", "(SEVERITY)"),
     ("contract.coverage", ""),
+    ("contract.coverage_absolute", ""),
     ("contract.conformance", ""),
     ("retry.amplification", ""),
     ("retry.early", ""),
@@ -81,6 +82,7 @@ fn metric_named(name: &str, argument: Option<&str>, resolve_fault: &dyn Fn(&str)
         "goodput" => Metric::Goodput,
         "throughput" => Metric::Throughput,
         "contract.coverage" => Metric::ContractCoverage,
+        "contract.coverage_absolute" => Metric::ContractCoverageAbsolute,
         "contract.conformance" => Metric::ContractConformance,
         "retry.amplification" => Metric::RetryAmplification,
         "retry.early" => Metric::RetryEarly,
@@ -223,7 +225,7 @@ mod tests {
             let values = ["1s", "1", "1/s"];
             assert!(values.iter().any(|value| read(&format!("{name} < {value}")).is_ok()), "{name}");
         }
-        assert_eq!(metric_names().len(), 5 * 7 + 14);
+        assert_eq!(metric_names().len(), 5 * 7 + 15);
     }
 
     #[test]

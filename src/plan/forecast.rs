@@ -286,7 +286,7 @@ impl Cells<'_> {
             Metric::RetrySuccess => with_faults(cells.map(|cell| repeated(cell, false)).sum()),
             Metric::RecoveryTime => Some(rules.len() as f64 * 10.0),
             Metric::FaultFired(rule) => Some(self.all().map(|cell| self.eligible(&rules[rule.at()], cell)).sum()),
-            Metric::ContractCoverage | Metric::ContractConformance => None,
+            Metric::ContractCoverage | Metric::ContractCoverageAbsolute | Metric::ContractConformance => None,
             _ => Some(cells.map(of_cell).sum()),
         }
     }

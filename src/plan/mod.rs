@@ -79,6 +79,8 @@ pub struct Target {
     /// Sent with every request.
     pub headers: Vec<(HeaderName, Template)>,
     pub tls: TlsSettings,
+    /// Whether requests that write may be sent: the plan says so, or the target is on this machine.
+    pub writes: bool,
     /// Connect here instead of to the URL's host and port.
     pub connect_to: Option<String>,
 }

@@ -32,7 +32,7 @@ pub struct ProbeSettings {
     /// Operations (`scenario/step`) that need no credentials.
     pub public: Vec<String>,
     /// Kinds of mistake that are not to be made.
-    pub skip: Vec<String>,
+    pub skip: Vec<Mistake>,
     pub identities: Vec<Identity>,
     pub hooks: Vec<Hook>,
     /// What brings about which documented error at this target, in place of what the contract says.
@@ -102,4 +102,75 @@ impl Default for ProbeSettings {
             fields: Vec::new(),
         }
     }
+}
+
+macro_rules! mistakes {
+    ($count:literal: $($(#[$doc:meta])* $name:ident $word:literal $what:literal,)*) => {
+        /// What is wrong with a request.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mistake {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mistake {
+            /// All of them, in the order in which they are made.
+            pub const ALL: [Mistake; $count] = [$(Mistake::$name,)*];
+
+            /// The word of plans and reports.
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Mistake::$name => $word,)*
+                }
+            }
+
+            /// What it is, for people.
+            pub const fn what(self) -> &'static str {
+                match self {
+                    $(Mistake::$name => $what,)*
+                }
+            }
+        }
+    };
+}
+
+mistakes! { 36:
+    TruncatedJson "truncated-json" "JSON that ends in the middle",
+    WrongRoot "wrong-root" "a JSON text where an object or array belongs",
+    WrongType "wrong-type" "a member of another JSON type",
+    MissingField "missing-field" "a required member left out",
+    BadEnum "bad-enum" "a value that is none of those allowed",
+    OutOfRange "out-of-range" "a number outside its range",
+    TooLong "too-long" "a text longer than allowed",
+    NulByte "nul-byte" "a NUL byte inside a JSON string",
+    InvalidUtf8 "invalid-utf8" "bytes that are not UTF-8 inside a JSON string",
+    DuplicateKey "duplicate-key" "a member that is there twice",
+    EmptyBody "empty-body" "no body where JSON is announced",
+    NoCredentials "no-credentials" "no credentials",
+    WrongScheme "wrong-scheme" "credentials of another scheme",
+    GarbageToken "garbage-token" "a token that is none",
+    ExpiredToken "expired-token" "a token that has expired",
+    UnsignedToken "unsigned-token" "a JWT with `alg: none`",
+    ForeignIdentity "foreign-identity" "somebody else's resource",
+    UnknownId "unknown-id" "a well-formed id of nothing",
+    UnknownRoute "unknown-route" "a path that nobody serves",
+    WrongMethod "wrong-method" "a method that this path does not have",
+    UnknownMethod "unknown-method" "a method that does not exist",
+    NotAcceptable "not-acceptable" "only a media type that does not exist is accepted",
+    StalePrecondition "stale-precondition" "If-Match with a stale tag",
+    CreatedTwice "created-twice" "the same thing created twice",
+    AnnouncedTooLarge "announced-too-large" "an oversized body, announced and not sent",
+    TooLarge "too-large" "bodies of doubled size, up to the cap",
+    LongQuery "long-query" "a query of 16 KiB",
+    LongHeader "long-header" "a header of 16 KiB",
+    UnknownContentType "unknown-content-type" "a body of a type that does not exist",
+    MissingContentType "missing-content-type" "a body whose type is not said",
+    UnknownEncoding "unknown-encoding" "a body of an unknown content coding",
+    AbsurdRange "absurd-range" "a range behind the end",
+    UnknownExpectation "unknown-expectation" "an expectation that nobody knows",
+    /// The request itself is in order: a hook makes it fail.
+    Hooked "hooked" "a valid request while a hook is on",
+    /// What a row's own `probe` says.
+    Documented "documented" "what the contract or the plan spells out",
+    /// Again and again, until it is refused.
+    Burst "burst" "the same request until it is refused",
 }

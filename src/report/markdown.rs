@@ -114,7 +114,12 @@ fn glance(report: &Report) -> String {
     ];
     if let Some(contract) = &report.contract {
         let coverage = contract.coverage;
-        parts.push(format!("**{}/{}** documented errors seen, **{}** conformant", coverage.seen, coverage.in_scope, coverage.conformant));
+        let absolute = match (coverage.absolute_seen, coverage.absolute_total) {
+            same if same == (coverage.seen, coverage.in_scope) => String::new(),
+            (seen, total) => format!(" (absolute **{seen}/{total}**)"),
+        };
+        let seen = format!("**{}/{}** documented errors seen{absolute}", coverage.seen, coverage.in_scope);
+        parts.push(format!("{seen}, **{}** conformant", coverage.conformant));
     }
     format!("{}\n", parts.join(" · "))
 }
@@ -130,6 +135,9 @@ fn one_finding(finding: &FindingFacts) -> String {
     let (count, when) = (wording::answers(finding.count), wording::met_when(finding));
     out.push_str(&format!("expected {}; got {}  \n", safe(&finding.expected, SENTENCE), safe(&finding.actual, SENTENCE)));
     out.push_str(&format!("{count} of {place}, {when}  \n"));
+    if let Some(replay) = &finding.isolated_replay {
+        out.push_str(&format!("Idle replay: {}  \n", safe(&wording::idle_replay(replay), SENTENCE)));
+    }
     if !finding.how_to_fix.is_empty() {
         out.push_str(&format!("{}  \n", safe(&finding.how_to_fix, SENTENCE)));
     }
@@ -150,8 +158,25 @@ fn contract(report: &Report) -> Vec<String> {
         let (service, code, sign) = (safe(wording::service(entry), NAME), safe(&entry.code, NAME), wording::state(entry.state));
         format!("| {service} | {} | {code} | {} {} | {} |\n", entry.status, sign.icon, sign.word, number::count(entry.count))
     }));
+    pieces.push(missing(contract));
     pieces.push(undocumented(contract));
     pieces
+}
+
+/// What was not seen, and why.
+fn missing(contract: &ContractFacts) -> String {
+    const SHOWN: usize = 60;
+    let missing = wording::missing(contract);
+    let lines = missing.iter().take(SHOWN).map(|entry| {
+        let (service, code) = (safe(wording::service(entry), NAME), safe(&entry.code, NAME));
+        let why = entry.reason.as_deref().map(|reason| format!(": {}", safe(reason, SENTENCE))).unwrap_or_default();
+        format!("- {}: {} {code} ({service}){why}\n", wording::state(entry.state).word, entry.status)
+    });
+    let more = match missing.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!("- … and {n} more that were not seen\n"),
+    };
+    format!("\n{}{more}", lines.collect::<String>())
 }
 
 fn undocumented(contract: &ContractFacts) -> String {

@@ -114,6 +114,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(contract) = contract(report) {
         facts.push(("contract", contract));
     }
+    if let Some(missing) = missing(report) {
+        facts.push(("not seen", missing));
+    }
     for (_, finding) in wording::findings_by_weight(report).into_iter().take(1) {
         let title = line(&finding.title, 160);
         facts.push(("worst", format!("{} {} · {title} · {}", line(&finding.check, 8), finding.severity, wording::answers(finding.count))));
@@ -162,12 +165,27 @@ fn faults(report: &Report) -> String {
 
 fn contract(report: &Report) -> Option<String> {
     let coverage = report.contract.as_ref()?.coverage;
-    let seen = format!("{} of {} documented errors seen", number::count(coverage.seen), number::count(coverage.in_scope));
+    let seen = wording::covered(coverage);
     let findings = match report.findings.len() as u64 {
         0 => "no findings".to_owned(),
         n => wording::counted(n, "finding"),
     };
     Some(format!("{seen}, {} of them conformant · {findings}", number::count(coverage.conformant)))
+}
+
+/// What was not seen, and why: the first few.
+fn missing(report: &Report) -> Option<String> {
+    const SHOWN: usize = 4;
+    let missing = wording::missing(report.contract.as_ref()?);
+    let words = missing.iter().take(SHOWN).map(|entry| {
+        let code = line(&entry.code, 40);
+        format!("{} {code} ({})", entry.status, wording::state(entry.state).word)
+    });
+    let mut words: Vec<String> = words.collect();
+    if missing.len() > SHOWN {
+        words.push(format!("{} more", missing.len() - SHOWN));
+    }
+    (!words.is_empty()).then(|| words.join(" · "))
 }
 
 /// Colours, or none.

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::{EndedBy, Report};
-use crate::analysis::{EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
 /// Names longer than this are cut.
@@ -83,6 +84,23 @@ pub const fn state(state: EntryState) -> Sign {
 /// Whether the target itself was seen to answer with this error.
 pub const fn seen(state: EntryState) -> bool {
     matches!(state, EntryState::Conformant | EntryState::Violating)
+}
+
+/// How much of what is documented was seen: `24 of 26 documented errors seen, absolute 24 of 28`; the absolute figure
+/// only where something is excluded.
+pub fn covered(found: CoverageFacts) -> String {
+    let seen = format!("{} of {} documented errors seen", number::count(found.seen), number::count(found.in_scope));
+    match (found.absolute_seen, found.absolute_total) == (found.seen, found.in_scope) {
+        true => seen,
+        false => format!("{seen}, absolute {} of {}", number::count(found.absolute_seen), number::count(found.absolute_total)),
+    }
+}
+
+/// The documented errors that the target was not seen to answer with, excluded ones last.
+pub fn missing(contract: &ContractFacts) -> Vec<&EntryFacts> {
+    let mut missing: Vec<&EntryFacts> = contract.entries.iter().filter(|entry| !seen(entry.state)).collect();
+    missing.sort_by_key(|entry| entry.state == EntryState::Excluded);
+    missing
 }
 
 /// What the verdict rests on, where it is not the gates: why a run is incomplete, in a sentence.
@@ -168,6 +186,16 @@ pub fn met_when(finding: &FindingFacts) -> String {
         (first, last) if first == last => format!("at {}", number::moment(first)),
         (first, last) => format!("first {}, last {}", number::moment(first), number::moment(last)),
     }
+}
+
+/// What came of sending a finding's request again, alone: `reproduced, the same finding in an answer of 500 INTERNAL_ERROR`.
+pub fn idle_replay(replay: &Replayed) -> String {
+    let word = match replay.outcome {
+        Outcome::Reproduced => "reproduced",
+        Outcome::NotReproduced => "not reproduced",
+        Outcome::CannotTell => "cannot tell",
+    };
+    format!("{word}, {}", replay.reason)
 }
 
 /// `1 answer`, `12 answers`.

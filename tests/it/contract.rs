@@ -6,4 +6,5 @@ mod file;
 mod hostile;
 mod ledger;
 mod lint;
+mod schema;
 mod shipped;

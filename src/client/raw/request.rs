@@ -37,16 +37,6 @@ fn framing(body: RawBody<'_>) -> Option<(&'static str, String)> {
     }
 }
 
-/// The body as it goes on the wire.
-pub(super) fn body(body: RawBody<'_>) -> Vec<u8> {
-    match body {
-        RawBody::None => Vec::new(),
-        RawBody::Bytes(bytes) | RawBody::Unframed(bytes) | RawBody::Declared { bytes, .. } | RawBody::Slow { bytes, .. } => bytes.to_vec(),
-        RawBody::Chunked([]) => b"0\r\n\r\n".to_vec(),
-        RawBody::Chunked(bytes) => [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat(),
-    }
-}
-
 fn names(headers: &[RawHeader<'_>], name: &str) -> bool {
     headers.iter().any(|(given, _)| given.trim().eq_ignore_ascii_case(name))
 }

@@ -264,6 +264,7 @@ fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
     rule.max_len = table.whole("max_len", 0..=1_000_000).or(rule.max_len);
     rule.format = table.one_of("format", &FORMATS).or(rule.format);
     rule.unique = table.boolean("unique").unwrap_or(rule.unique);
+    rule.echo = table.boolean("echo").unwrap_or(rule.echo);
     rule.near_date = table.parsed("near_date").or(rule.near_date);
     rule.window = table.parsed("window").or(rule.window);
     rule.tolerance = table.parsed("tolerance").or(rule.tolerance);

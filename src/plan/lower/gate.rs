@@ -124,7 +124,11 @@ fn requirement(value: &Value<'_>, around: &Surroundings<'_>) -> Option<(Metric, 
 fn possible(value: &Value<'_>, metric: Metric, around: &Surroundings<'_>) -> bool {
     let of_contract = matches!(
         metric,
-        Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::ContractCoverage | Metric::ContractConformance
+        Metric::ContractViolations(_)
+            | Metric::ContractFindings(_)
+            | Metric::ContractCoverage
+            | Metric::ContractCoverageAbsolute
+            | Metric::ContractConformance
     );
     if of_contract && matches!(around.contract, ContractLowered::Absent) {
         value

@@ -10,6 +10,7 @@ mod data;
 mod fault;
 mod gate;
 mod load;
+mod probe;
 mod report;
 mod retry;
 mod scenario;
@@ -112,6 +113,8 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let validity = report::validity(root.table("validity"));
     let report = report::report(root.table("report"));
     let proxy = proxy(root.table("proxy"));
+    let implied = target.as_ref().map_or(probe::Implied { writes: true, floods: true }, target::Lowered::implied);
+    let probe = probe::lower(root.table("probe"), &names, &contract, &vars, folder, implied);
     root.not_yet("client");
     root.not_yet("extends");
 
@@ -138,7 +141,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         contract: contract.sound(),
         faults: FaultRules { seed, rules },
         proxy,
-        probe: None,
+        probe,
         policies: policies.into_iter().map(|(_, policy)| policy).collect::<Option<_>>()?,
         gates: gates?,
         validity,
@@ -159,6 +162,9 @@ fn hide_credentials(plan: &mut Plan) {
         if let [Piece::Text(text)] = &template.pieces[..] {
             literal.declare("secret", Secrets::credential(name.as_str(), &String::from_utf8_lossy(text)));
         }
+    }
+    for (name, text) in plan.probe.iter().flat_map(|probe| &probe.identities).flat_map(|identity| &identity.headers) {
+        literal.declare("secret", Secrets::credential(name.as_str(), text));
     }
     plan.normalised = literal.mask(&plan.normalised).into_owned();
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use http::{HeaderName, Method};
 use url::Url;
 
+use super::probe::Implied;
 use super::template::Scope;
 use super::{LoadOptions, contract, scenario};
 use crate::contract::server::STRICT;
@@ -30,6 +31,15 @@ pub struct Lowered {
     writes: bool,
     /// Where the target is named.
     place: Place,
+}
+
+impl Lowered {
+    /// What the target consents to by being where it is: on this machine it may be written to, and an embedded one is
+    /// ours alone.
+    pub fn implied(&self) -> Implied {
+        let embedded = matches!(&self.target, Some(Target { place: At::Embedded(_), .. }));
+        Implied { writes: self.local, floods: embedded }
+    }
 }
 
 /// Reads `[target]`; `None` where it is missing.
@@ -70,6 +80,7 @@ pub fn lower(table: Option<Table<'_>>, scope: &Scope<'_>, folder: &Path, options
         timeouts,
         headers,
         tls,
+        writes: writes || local,
         connect_to,
     });
     Some(Lowered { target, local, writes, place: place_of_table })

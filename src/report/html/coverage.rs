@@ -34,7 +34,7 @@ pub fn render(html: &mut Html, report: &Report) {
 
 fn intro(contract: &ContractFacts) -> String {
     let found = contract.coverage;
-    let seen = format!("{} of {} documented errors seen, {} conformant.", found.seen, found.in_scope, found.conformant);
+    let seen = format!("{}, {} conformant.", wording::covered(found), number::count(found.conformant));
     let inspected = number::count(contract.inspected);
     let own = match contract.inspected_injected {
         0 => String::new(),
@@ -122,6 +122,7 @@ fn named(html: &mut Html, contract: &ContractFacts) {
     let missing = those(|state| !wording::seen(state) && state != EntryState::Excluded);
     list(html, "Violating", &violating);
     list(html, "Not seen from the target", &missing);
+    list(html, "Excluded", &those(|state| state == EntryState::Excluded));
     if missing.is_empty() {
         html.tag("p").text("Every documented error in scope was seen.");
     }

@@ -126,7 +126,7 @@ fn when(html: &mut Html, at: usize, finding: &FindingFacts) {
         false => html.text(&format!(" · while {} was open", listed(&finding.faults))),
     }
     if let Some(replay) = &finding.isolated_replay {
-        html.text(&format!(" · sent again alone: {}", line(replay, NAME)));
+        html.text(&format!(" · Idle replay: {}", line(&wording::idle_replay(replay), SENTENCE)));
     }
 }
 

@@ -35,7 +35,7 @@ meening = "x"
 "#,
     ),
     (
-        "a row twice, and what this version does not know",
+        "a row twice, and a specification",
         r#"
 name = "x"
 [import]
@@ -46,14 +46,138 @@ code = "A"
 [[error]]
 status = 404
 code = "A"
+[[error]]
+status = 404
+code = "A"
 operation = "POST /v1"
 [error.example]
 file = "a.http"
-[[waiver]]
-check = "H04"
 "#,
     ),
-    ("a class of statuses", "name = \"x\"\n[[error]]\nstatus = \"5xx\"\ncode = \"A\"\n"),
+    (
+        "statuses, codes, operations and ways to provoke",
+        r#"
+name = "x"
+[[error]]
+status = "6xx"
+operation = "get /v1"
+[[error]]
+status = "404"
+code = "*"
+[[error]]
+status = 4.5
+code = ""
+excluded = " "
+deviation = ""
+[[error]]
+status = "defualt"
+operation = "/v1"
+provoke = { fault = "a", hook = "b" }
+[[error]]
+status = 404
+provoke = { hook = "" }
+[[error]]
+status = "4xx"
+provoke = {}
+example.body = "{}"
+[[error]]
+status = "5xx"
+provoke = "hok"
+example = { status = 404, body = "{}" }
+[[operation]]
+request = "GET v1"
+statuses = [200, "3yx", 99]
+[[operation]]
+service = "nobody"
+"#,
+    ),
+    (
+        "services, hosts and gateways",
+        r#"
+name = "x"
+[service."a/b"]
+match = {}
+[service.empty]
+match = { path = [], host = ["https://example.com", "*.ok.example"] }
+[service.gate]
+gateway = true
+match = { path = "/**" }
+[service.kong]
+gateway = true
+when = { header = "V i a", matches = "(" }
+envelope = "kong"
+[service.plain]
+when = { heder = "Via" }
+"#,
+    ),
+    (
+        "schemas",
+        r##"
+name = "x"
+[envelope.a]
+extends = "rfc9475"
+schema = '''
+{
+  "type": "object",,
+}
+'''
+[envelope.b]
+schema = "https://example.com/error.json"
+[envelope.c]
+schema = "no/such/file.json"
+[envelope.d]
+schema = 4
+[[error]]
+status = 404
+schema = "no/such/file.json"
+"##,
+    ),
+    (
+        "waivers and streams",
+        r#"
+name = "x"
+[stream]
+must_not_match = ["ok", "("]
+must_match = "x"
+[[waiver]]
+check = "H0"
+[[waiver]]
+check = "www-authenticate"
+entry = "401"
+finding = "the second"
+reason = " "
+expires = "soon"
+[[waiver]]
+check = "H04"
+reason = "API-123"
+expires = 2026-02-28T00:00:00Z
+[[waiver]]
+check = "H04"
+entry = "*/*/401/*"
+reason = "API-123"
+expires = "2026-02-30"
+until = "x"
+"#,
+    ),
+    (
+        "rules that nothing can keep",
+        r#"
+name = "x"
+[envelope.a.fields]
+count = { type = "integer", min = 9, max = 1 }
+text = { min_len = 9, max_len = 1 }
+word = { one_of = [] }
+id = { pattern = "^req_", example = "id_1" }
+age = { type = "integer", min = 18, example = 3 }
+kind = { one_of = ["a", "b"], example = "c" }
+[envelope.a.headers]
+Retry-After = { type = "integer", max = 60, example = "61" }
+[envelope.b]
+extends = "a"
+fields.text = { min_len = 0, max_len = 5 }
+fields.count = { max = 20, example = 3 }
+"#,
+    ),
     ("no TOML", "name = \n[[error]\n"),
     ("nothing at all", ""),
 ];
