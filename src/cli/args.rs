@@ -26,6 +26,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Render report.json again, in any format
     Report(ReportArgs),
+    /// Explain a check: what it demands, why, the source, and how to mend what it finds
+    Explain(ExplainArgs),
 }
 
 /// Options that change what a plan says.
@@ -106,6 +108,14 @@ pub struct ReportArgs {
     /// What to write; everything unless you say otherwise, `text` prints the verdict (may be repeated)
     #[arg(long, value_enum)]
     pub format: Vec<Rendering>,
+}
+
+/// `brownout explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
 }
 
 /// A form of the report.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod folder;
 mod panics;
 mod progress;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
+        Command::Explain(args) => explain::explain(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,
