@@ -55,7 +55,7 @@ fn warn(plan: &Plan) {
             let lines: Vec<String> = of_check[SHOWN..].iter().take(20).map(|lint| lint.contract_ref.line.to_string()).collect();
             let lines = format!("{}{}", lines.join(", "), if more > lines.len() { ", …" } else { "" });
             let what = format!("{more} more of {} [{}], at lines {lines}", named(of_check[0].check), of_check[0].check);
-            warnings.add(Problem::nowhere(what).warning());
+            warnings.add(at(&of_check[SHOWN].contract_ref, text.as_ref(), what).warning());
         }
     }
     for waiver in contract.waivers.iter().filter(|waiver| waiver.is_over(now_us)) {
