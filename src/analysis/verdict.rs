@@ -71,7 +71,10 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
         decision,
         reason,
         severity: match gate.metric {
-            Metric::ContractViolations(severity) | Metric::ContractFindings(severity) => Some(severity),
+            Metric::ContractViolations(severity)
+            | Metric::ContractFindings(severity)
+            | Metric::ContractNewViolations(severity)
+            | Metric::ContractNewFindings(severity) => Some(severity),
             _ => None,
         },
     }

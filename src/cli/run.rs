@@ -1,7 +1,7 @@
 //! `brownout run`: the main job. Its functions, read in order, are the table of contents of the program.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::analysis::{Analysis, RunFacts, Status, Tally};
@@ -24,13 +24,20 @@ use super::{Exit, load, panics, surroundings, terminal};
 
 /// Runs a plan: text → plan → what happened → analysis → report → exit code.
 pub fn run(args: &RunArgs) -> Exit {
-    let plan = match load(&args.plan, &args.change) {
-        Ok(plan) => Arc::new(plan),
+    let mut plan = match load(&args.plan, &args.change) {
+        Ok(plan) => plan,
         Err(problems) => {
             terminal::say(problems.render(terminal::colour_err()).trim_end());
             return Exit::Usage;
         }
     };
+    if let Some(path) = &args.baseline
+        && let Err(why) = take_baseline(&mut plan, path)
+    {
+        terminal::say(&format!("error: {why}"));
+        return Exit::Usage;
+    }
+    let plan = Arc::new(plan);
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
     let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
@@ -51,6 +58,16 @@ pub fn run(args: &RunArgs) -> Exit {
     };
     let report = report_of(&plan, &id, args, clock, outcome);
     finish(&report, &plan, &folder, args)
+}
+
+/// Takes the findings of an earlier report for known ones.
+fn take_baseline(plan: &mut Plan, path: &Path) -> Result<(), String> {
+    let Some(used) = &mut plan.contract else {
+        return Err("--baseline needs a contract, and the plan names none: without one there are no findings".to_owned());
+    };
+    let baseline = plan::read_baseline(path).map_err(|why| format!("the baseline `{}`: {why}", path.display()))?;
+    used.baseline = Some(Arc::new(baseline));
+    Ok(())
 }
 
 fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {
