@@ -6,7 +6,8 @@ use super::measures::Pending;
 use super::scope::touched_by;
 use super::standing::{Standing, Standings, compared};
 use super::{
-    ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, ShapeFacts, UndocumentedFacts, limiters,
+    ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, ShapeFacts, UndocumentedFacts, WaiverFacts,
+    limiters,
 };
 use crate::contract::compared::{During, Question};
 use crate::contract::coverage::{self, Entry, State, Totals};
@@ -186,14 +187,13 @@ impl Conformance {
     }
 
     /// The report's tables.
-    pub fn facts(&self, plan: &Plan) -> (Option<ContractFacts>, Vec<FindingFacts>) {
-        let (Some(used), Some(ledger)) = (&plan.contract, &self.ledger) else { return (None, Vec::new()) };
+    pub fn facts(&self, plan: &Plan) -> (Option<ContractFacts>, Vec<FindingFacts>, Vec<WaiverFacts>) {
+        let (Some(used), Some(ledger)) = (&plan.contract, &self.ledger) else { return (None, Vec::new(), Vec::new()) };
         let sorted = ledger.findings.sorted();
         let standing: Vec<(&Finding, Standing)> =
             sorted.into_iter().map(|finding| (finding, self.standings.of_finding(used, finding))).collect();
         let findings = standing.iter().map(|(finding, standing)| self.finding_facts(plan, used, finding, *standing)).collect();
         let mut contract = contract_facts(used, ledger);
-        contract.waivers = self.standings.waivers(used, &standing);
         contract.baseline = compared(used, &standing, |service, status, code| {
             let same = |entry: &&EntryFacts| entry.status == status && code.is_none_or(|code| entry.code == code);
             contract
@@ -202,7 +202,7 @@ impl Conformance {
                 .filter(same)
                 .any(|entry| entry.count > 0 && (service.is_none() || entry.service.is_none() || entry.service.as_deref() == service))
         });
-        (Some(contract), findings)
+        (Some(contract), findings, self.standings.waivers(used, &standing))
     }
 }
 
@@ -258,7 +258,6 @@ fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
         lints: lints.collect(),
         shapes: shapes(used, ledger),
         limiters: ledger.limits.measured(contract).iter().map(limiters::facts).collect(),
-        waivers: Vec::new(),
         baseline: None,
         inspected: ledger.coverage.inspected(),
         inspected_injected: ledger.coverage.inspected_injected(),

@@ -49,6 +49,8 @@ pub struct Analysis {
     pub retries: Retries,
     pub contract: Option<ContractFacts>,
     pub findings: Vec<FindingFacts>,
+    /// The contract's waivers, expired ones included, which do not apply.
+    pub suppressions: Vec<WaiverFacts>,
     pub data_quality: DataQuality,
 }
 
@@ -392,9 +394,6 @@ pub struct ContractFacts {
     /// Rate limiters that were met.
     #[serde(default)]
     pub limiters: Vec<LimiterFacts>,
-    /// Known findings that the contract waives; expired ones, too, which do not apply.
-    #[serde(default)]
-    pub waivers: Vec<WaiverFacts>,
     /// What became of an earlier report's findings; `null` without a baseline.
     #[serde(default)]
     pub baseline: Option<BaselineFacts>,
