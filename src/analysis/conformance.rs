@@ -15,6 +15,7 @@ use crate::contract::evidence::Evidence as Sample;
 use crate::contract::findings::{Finding, Place, Responder, Sighting, identity};
 use crate::contract::ledger::Ledger;
 use crate::contract::limiter::Trail;
+use crate::contract::resend::Resend;
 use crate::contract::{Provoke, catalogue};
 use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
 use crate::plan::{ContractUse, Plan, Shape, Stage};
@@ -98,7 +99,8 @@ impl Conformance {
     /// Takes one answer to a probe; `violated` is told what gates count of it.
     pub fn probed(&mut self, plan: &Plan, probed: &Probed<'_>, mut violated: impl FnMut(Pending)) {
         let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, probed.judged) else { return };
-        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
+        let idle = probed.during == During::Idle;
+        let open = if idle || judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
         let sighting = Sighting {
             at: probed.at,
             place: match probed.how {
@@ -310,10 +312,6 @@ impl Conformance {
             (None, Some(_)) if of_target => Some(if standing.known { "known" } else { "new" }),
             (None, _) => None,
         };
-        let operation = |(scenario, step): &(ScenarioIx, StepIx)| {
-            let step = plan.scenarios.get(scenario.at())?.steps.get(step.at())?;
-            Some(step.operation.clone())
-        };
         FindingFacts {
             id: finding.id.clone(),
             check: finding.check.to_owned(),
@@ -330,7 +328,7 @@ impl Conformance {
             operations: finding
                 .operations
                 .iter()
-                .filter_map(operation)
+                .filter_map(|at| operation(plan, at))
                 .chain(asked().map(|asked| asked.operation.clone()))
                 .collect::<BTreeSet<_>>()
                 .into_iter()
@@ -342,7 +340,7 @@ impl Conformance {
             faults: finding.faults.iter().filter_map(|ix| Some(plan.faults.rules.get(ix.at())?.name.clone())).collect(),
             responder: finding.responder.word().to_owned(),
             isolated_replay: None,
-            evidence: finding.evidence.iter().map(evidence).collect(),
+            evidence: finding.evidence.iter().map(|sample| evidence(plan, sample)).collect(),
             how_to_fix: check.map_or_else(String::new, |check| check.how_to_fix.to_owned()),
             sources: check.map(|check| check.source.to_owned()).into_iter().collect(),
             baseline: baseline.map(str::to_owned),
@@ -362,14 +360,23 @@ fn shapes(used: &ContractUse, ledger: &Ledger) -> Vec<ShapeFacts> {
     facts.collect()
 }
 
-fn evidence(sample: &Sample) -> Evidence {
+fn evidence(plan: &Plan, sample: &Sample) -> Evidence {
+    let operation = match sample.place {
+        Some(Place::Load { scenario, step, .. }) => operation(plan, &(scenario, step)),
+        _ => None,
+    };
     Evidence {
         at_ms: sample.at.as_millis(),
         request: sample.request.clone(),
         response: sample.response.clone(),
         curl: sample.curl.clone(),
-        replay: Some(sample.resend.clone()),
+        replay: Some(Resend { operation, ..sample.resend.clone() }),
     }
+}
+
+fn operation(plan: &Plan, (scenario, step): &(ScenarioIx, StepIx)) -> Option<String> {
+    let step = plan.scenarios.get(scenario.at())?.steps.get(step.at())?;
+    Some(step.operation.clone())
 }
 
 fn service(used: &ContractUse, ix: Option<ServiceIx>) -> Option<String> {

@@ -434,6 +434,7 @@ impl Findings {
         };
         if slot < SAMPLES && self.sample_bytes < SAMPLE_BYTES {
             let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, violation, &self.secrets);
+            let sample = Evidence { place: Some(sighting.place), ..sample };
             self.sample_bytes += sample.size();
             if slot < finding.evidence.len() {
                 self.sample_bytes -= finding.evidence[slot].size();

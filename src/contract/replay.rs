@@ -61,15 +61,12 @@ pub struct Wanted<'a> {
     pub status: Option<u16>,
     /// As a finding shows it.
     pub code: Option<&'a str>,
-    /// Whether a probe or hook brought it about, and no request of the plan's load.
-    pub probed: bool,
 }
 
 impl<'a> Wanted<'a> {
     /// A finding of this run.
     pub fn of(finding: &'a Finding) -> Wanted<'a> {
-        let probed = finding.operations.is_empty() && !finding.probes.is_empty();
-        Wanted { id: &finding.id, check: finding.check, status: finding.status, code: finding.code.as_deref(), probed }
+        Wanted { id: &finding.id, check: finding.check, status: finding.status, code: finding.code.as_deref() }
     }
 }
 
@@ -153,7 +150,9 @@ fn in_order(answer: &Answer<'_>, how: &str) -> Replayed {
 fn another(wanted: &Wanted<'_>, answer: &Answer<'_>) -> Replayed {
     let about = [wanted.status.map(|status| status.to_string()), wanted.code.map(str::to_owned)];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let limited = answer.response.is_some_and(|response| response.status == 429);
     let hint = match wanted.status {
+        _ if limited => "; the target is still limiting",
         Some(429) => "; it may take a burst to bring that about",
         Some(500..) => "; it may take load or a fault to bring that about",
         _ => "; the request may depend on what was there before",

@@ -7,6 +7,7 @@ mod folders;
 mod quiet;
 mod rendering;
 mod repeat;
+mod replay;
 mod secrets;
 mod serve;
 mod signals;

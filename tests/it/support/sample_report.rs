@@ -530,6 +530,7 @@ fn findings(own_429: u64) -> Vec<FindingFacts> {
                 request: "PUT /v1/media HTTP/1.1\nauthorization: Bearer ***\n".to_owned(),
                 response: "HTTP/1.1 405 Method Not Allowed\nallow: GET, POST\ncontent-length: 0\n".to_owned(),
                 curl: "curl -i -X PUT \"$BASE_URL/v1/media\" -H \"Authorization: Bearer $TOKEN\"".to_owned(),
+                replay: None,
             }],
             ..finding("9c1d", "S01", Severity::Medium, "405 is answered but not documented")
         },
@@ -553,6 +554,7 @@ fn findings(own_429: u64) -> Vec<FindingFacts> {
                 request: "POST /v1/chat/completions HTTP/1.1\nauthorization: Bearer ***\ncontent-type: application/json\n\n{\"model\":\"jan-v1\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}".to_owned(),
                 response: "HTTP/1.1 429 Too Many Requests\ncontent-type: application/json\nretry-after: 1\nx-ratelimit-limit: 100\nx-ratelimit-remaining: 0\nx-ratelimit-reset: 1795374190\n\n{\"error\":\"Too Many Requests\",\"code\":\"RATE_LIMIT_EXCEEDED\",\"message\":\"Rate limit used up\",\"limit\":100,\"remaining\":0,\"reset_at\":\"2026-11-22T18:43:10Z\",\"retry_after\":1}".to_owned(),
                 curl: "curl -i -X POST \"$BASE_URL/v1/chat/completions\" -H \"Authorization: Bearer $TOKEN\" -H \"Content-Type: application/json\" -d '{\"model\":\"jan-v1\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'".to_owned(),
+                replay: None,
             }],
             ..finding("4f1e", "R04", Severity::High, "The reset header contradicts the body")
         },
