@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// Write into a folder that holds a report already
     #[arg(long)]
     pub force: bool,
+    /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
