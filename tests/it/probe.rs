@@ -23,6 +23,9 @@ const CONTRACT: &str = r#"
 name = "Things"
 other_statuses = [200, 201]
 
+[envelope.standard.fields]
+code = { type = "string", required = true }
+
 [[error]]
 status = 404
 code   = "NO_THING"
@@ -62,6 +65,11 @@ const HOOK: &str = "[probe.hook.rest]\non = { request = \"POST /rest\" }\noff = 
 
 fn script(acts: Vec<Act>) -> Vec<Act> {
     [vec![Act::ReadRequest], acts, vec![Act::Close]].concat()
+}
+
+/// The connection by which the command looks whether there is anybody.
+fn looked() -> Vec<Act> {
+    vec![Act::WaitForClose]
 }
 
 fn ok() -> Vec<Act> {
@@ -166,7 +174,7 @@ fn probes_that_change_something_or_use_up_a_limit_need_consent() {
 #[test]
 fn a_hook_is_switched_off_again_after_an_interrupt_too() {
     let patient = script(vec![Act::Wait(Duration::from_secs(20))]);
-    let upstream = Upstream::play(vec![ok(), patient, ok()]);
+    let upstream = Upstream::play(vec![looked(), ok(), patient, ok()]);
     let folder = plan_at(&upstream, &format!("{}\n{HOOK}", all_but(&[Mistake::Hooked])));
     let mut started = folder.brownout(["probe", "plan.toml", "--out", "run"]).start();
     started.wait_until("the hooked request", |_| upstream.requests().len() == 2);
@@ -186,7 +194,7 @@ fn an_error_behind_a_hook_is_seen_by_hook_and_a_hook_that_stays_on_is_said() {
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nContent-Length: 18\r\n\r\n{\"code\":\"RESTING\"}",
     )]);
     let refused = script(vec![answer("500 Internal Server Error", "")]);
-    let upstream = Upstream::play(vec![ok(), resting, refused]);
+    let upstream = Upstream::play(vec![looked(), ok(), resting, refused]);
     let folder = plan_at(&upstream, &format!("{}\n{HOOK}", all_but(&[Mistake::Hooked])));
     folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(0);
     let report = folder.report();
@@ -233,7 +241,7 @@ fn a_target_that_says_nothing_is_waited_for_in_bounds() {
 #[test]
 fn an_answer_without_end_is_let_go() {
     let endless = vec![Act::ReadRequest, Act::write("HTTP/1.1 404 Not Found\r\n\r\n"), Act::WriteForever(vec![b'x'; 65_536])];
-    let upstream = Upstream::play(vec![ok(), endless]);
+    let upstream = Upstream::play(vec![looked(), ok(), endless]);
     let folder = plan_at(&upstream, &format!("timeout = \"1s\"\n{}\n", all_but(&[Mistake::UnknownRoute])));
     folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
     let report = folder.report();
