@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use memchr::{memchr3, memmem};
 use regex::bytes::Regex;
 
+use serde::{Deserialize, Serialize};
+
 /// Header fields whose whole value is a credential, in lower case.
 const CREDENTIAL_HEADERS: [&str; 7] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-auth-token"];
@@ -151,10 +153,13 @@ impl Secrets {
 }
 
 /// How a value is written into its surroundings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spelling {
     /// Percent-encoded but for what RFC 3986 §2.3 calls unreserved.
     Url,
+    /// Percent-encoded only where it could not stand on a request line.
+    UrlText,
     /// Inside a JSON string.
     Json,
     /// Without control characters.
@@ -170,6 +175,10 @@ impl Spelling {
             Spelling::Header => into.extend(value.chars().filter(|c| !c.is_ascii_control())),
             Spelling::Url => value.bytes().for_each(|byte| match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => into.push(char::from(byte)),
+                _ => into.push_str(&format!("%{byte:02X}")),
+            }),
+            Spelling::UrlText => value.bytes().for_each(|byte| match byte {
+                b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&byte) => into.push(char::from(byte)),
                 _ => into.push_str(&format!("%{byte:02X}")),
             }),
             Spelling::Json => {

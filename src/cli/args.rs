@@ -30,6 +30,18 @@ pub enum Command {
     Report(ReportArgs),
     /// Send the request of a finding once more: fixed, or still failing?
     Replay(ReplayArgs),
+    /// Explain a check: what it demands, why, the source, and how to mend what it finds
+    Explain(ExplainArgs),
+    /// Make a contract to be reviewed out of an API description
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+/// `brownout import`
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Import Swagger 2.0, OpenAPI 3.0 or 3.1, JSON or YAML; nothing is fetched
+    Openapi(ImportArgs),
 }
 
 /// Options that change what a plan says.
@@ -59,6 +71,9 @@ pub struct RunArgs {
     /// Write into a folder that holds a report already
     #[arg(long)]
     pub force: bool,
+    /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
@@ -125,6 +140,40 @@ pub struct ReplayArgs {
     pub plan: Option<PathBuf>,
     #[command(flatten)]
     pub change: PlanArgs,
+}
+
+/// `brownout import openapi`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The OpenAPI document
+    pub spec: PathBuf,
+    /// Where to write the contract; to standard output unless you say otherwise
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Overwrite the file
+    #[arg(long)]
+    pub force: bool,
+    /// The form of the report on what the document leaves open
+    #[arg(long, value_enum, default_value = "text")]
+    pub report: ReportForm,
+    /// Read the files that the document refers to, as far as they lie in its folder
+    #[arg(long)]
+    pub follow_files: bool,
+}
+
+/// A form of the report on a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    Text,
+    Json,
+}
+
+/// `brownout explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
 }
 
 /// A form of the report.

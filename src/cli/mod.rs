@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod folder;
+mod import;
 mod panics;
 mod probe;
 mod progress;
@@ -43,6 +45,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
         Command::Replay(args) => replay::replay(args),
+        Command::Import(args::ImportCommand::Openapi(args)) => import::import(args),
+        Command::Explain(args) => explain::explain(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,

@@ -80,7 +80,7 @@ pub fn is_candidate(finding: &Finding) -> bool {
 pub struct Answer<'a> {
     pub request: &'a RequestFacts<'a>,
     pub ending: Ending,
-    /// The head and body, where there is a complete answer.
+    /// The head and what came of the body, even if that broke off.
     pub response: Option<&'a ResponseFacts<'a>>,
     pub judged: &'a Judged<'a>,
 }
@@ -111,7 +111,8 @@ pub fn judge(contract: &Contract, wanted: &Wanted<'_>, answer: &Answer<'_>) -> R
     if answer.judged.violations.iter().any(|violation| is_wanted(contract, wanted, answer, violation)) {
         return Replayed { outcome: Outcome::Reproduced, reason: format!("{}, and it is the same again", came(answer)) };
     }
-    match (answer.response, wanted.status) {
+    let whole = answer.response.filter(|_| matches!(answer.ending, Ending::Answered(_)));
+    match (whole, wanted.status) {
         (None, _) => Replayed::cannot_tell(unanswered(answer.ending)),
         (Some(_), None) => in_order(answer, "this time there was a whole answer"),
         (Some(response), Some(status)) => {
@@ -162,7 +163,7 @@ fn another(wanted: &Wanted<'_>, answer: &Answer<'_>) -> Replayed {
 
 /// What came, in words.
 fn came(answer: &Answer<'_>) -> String {
-    let Some(response) = answer.response else { return unanswered(answer.ending) };
+    let (Some(response), Ending::Answered(_)) = (answer.response, answer.ending) else { return unanswered(answer.ending) };
     let code = answer.judged.row.and(answer.judged.code.as_deref()).map(|code| format!(" {code}")).unwrap_or_default();
     format!("the answer was {}{code}", response.status)
 }

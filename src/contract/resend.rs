@@ -21,6 +21,9 @@ pub const LONGEST: usize = 64 * 1024;
 /// Header fields that whoever sends a request makes anew.
 const MADE_ANEW: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
 
+/// How a secret may be spelled in a path or query, the most likely first.
+const IN_PATHS: [Spelling; 3] = [Spelling::UrlText, Spelling::Url, Spelling::Raw];
+
 /// A request as it was sent, secrets included.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -82,6 +85,12 @@ pub struct Resend {
     /// The placeholders in it: `$TOKEN`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// How secrets are spelled in path and query, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_spelling: Option<Spelling>,
+    /// How secrets are spelled in the body, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_spelling: Option<Spelling>,
     /// Headers whose value stands in the plan and nowhere else: `authorization`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_plan: Vec<String>,
@@ -117,7 +126,7 @@ impl Resend {
     /// What a report keeps of a request; `authority` is the target's own, which need not be written down.
     pub fn of(request: &RequestFacts<'_>, authority: &str, secrets: &Secrets) -> Resend {
         let mut keeper = Keeper { secrets, used: Vec::new(), from_plan: Vec::new(), left_out: None };
-        let path_and_query = keeper.keep(&place(request), Spelling::Url, "the path");
+        let (path_and_query, path_spelling) = keeper.keep(&place(request), &IN_PATHS, "the path");
         let mut headers = Vec::new();
         for (name, value) in
             kept(request.headers).filter(|(name, value)| *name != http::header::HOST || value.as_bytes() != authority.as_bytes())
@@ -127,10 +136,13 @@ impl Resend {
                 Err(_) => keeper.leave_out(format!("the header {name} is not text")),
             }
         }
-        let (mut body, mut body_base64) = (None, None);
+        let (mut body, mut body_base64, mut body_spelling) = (None, None, None);
         match std::str::from_utf8(request.body) {
             Ok("") => {}
-            Ok(text) => body = Some(keeper.keep(text, spelling_of(request.headers, text), "the body")),
+            Ok(text) => {
+                let (kept, spelling) = keeper.keep(text, spellings_in(text), "the body");
+                (body, body_spelling) = (Some(kept), spelling);
+            }
             Err(_) if request.body.len() > LONGEST => keeper.leave_out(too_long("the body")),
             Err(_) if keeper.has_secret(request.body) => {
                 keeper.leave_out("the body holds a secret and is not text".to_owned());
@@ -142,7 +154,20 @@ impl Resend {
             (body, body_base64) = (None, None);
         }
         let method = request.method.to_string();
-        Resend { method, path_and_query, headers, body, body_base64, secrets: used, from_plan, operation: None, probe: None, left_out }
+        Resend {
+            method,
+            path_and_query,
+            headers,
+            body,
+            body_base64,
+            secrets: used,
+            path_spelling,
+            body_spelling,
+            from_plan,
+            operation: None,
+            probe: None,
+            left_out,
+        }
     }
 
     /// The request itself, with the secrets of the plan in place of their names; `spelled_out` is asked for the value of a
@@ -159,7 +184,7 @@ impl Resend {
         }
         let fill = |text: &str, spelling| if self.secrets.is_empty() { text.to_owned() } else { secrets.refill(text, spelling) };
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| Unsendable::Malformed("its method is no token"))?;
-        let target = fill(&self.path_and_query, Spelling::Url);
+        let target = fill(&self.path_and_query, self.path_spelling.unwrap_or(Spelling::Url));
         if !target.starts_with('/') || target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(Unsendable::Malformed("its target is no path"));
         }
@@ -176,7 +201,7 @@ impl Resend {
             }
         }
         let body = match (&self.body, &self.body_base64) {
-            (Some(text), _) => fill(text, spelling_of(&headers, text)).into_bytes(),
+            (Some(text), _) => fill(text, self.body_spelling.unwrap_or(Spelling::Raw)).into_bytes(),
             (None, Some(text)) => STANDARD.decode(text).map_err(|_| Unsendable::Malformed("its body is no base64"))?,
             (None, None) => Vec::new(),
         };
@@ -203,12 +228,13 @@ impl Keeper<'_> {
         self.left_out.get_or_insert(why);
     }
 
-    fn keep(&mut self, text: &str, spelling: Spelling, what: &str) -> String {
+    /// The text with placeholders, and how they are to be spelled where there are any.
+    fn keep(&mut self, text: &str, spellings: &[Spelling], what: &str) -> (String, Option<Spelling>) {
         if text.len() > LONGEST {
             self.leave_out(too_long(what));
-            return String::new();
+            return (String::new(), None);
         }
-        self.keep_masked(text, &self.secrets.mask(text), spelling, what)
+        self.keep_masked(text, &self.secrets.mask(text), spellings, what)
     }
 
     fn keep_header(&mut self, name: &str, value: &str) -> String {
@@ -222,22 +248,24 @@ impl Keeper<'_> {
             self.from_plan.push(name.to_owned());
             return masked.into_owned();
         }
-        self.keep_masked(value, &masked, Spelling::Header, &format!("the header {name}"))
+        self.keep_masked(value, &masked, &[Spelling::Header], &format!("the header {name}")).0
     }
 
-    fn keep_masked(&mut self, text: &str, masked: &str, spelling: Spelling, what: &str) -> String {
-        let shown = leak::mask(masked);
+    fn keep_masked(&mut self, text: &str, masked: &str, spellings: &[Spelling], what: &str) -> (String, Option<Spelling>) {
+        let shown = leak::mask(masked).into_owned();
         if shown != masked {
             self.leave_out(format!("{what} holds a credential that the plan does not declare as a secret"));
         } else if masked != text {
             self.used.extend(self.secrets.placeholders(masked).filter(|name| !self.used.contains(name)).collect::<Vec<_>>());
-            if self.secrets.refill(masked, spelling) != text {
-                self.leave_out(format!("{what} holds a credential that the plan's secrets cannot bring back"));
+            let brings_back = |spelling: &&Spelling| self.secrets.refill(masked, **spelling) == text;
+            match spellings.iter().find(brings_back) {
+                Some(spelling) => return (shown, Some(*spelling)),
+                None => self.leave_out(format!("{what} holds a credential that the plan's secrets cannot bring back")),
             }
         } else if self.secrets.placeholders(text).next().is_some() {
             self.leave_out(format!("{what} holds the very text that stands for a secret"));
         }
-        shown.into_owned()
+        (shown, None)
     }
 
     fn has_secret(&self, body: &[u8]) -> bool {
@@ -267,14 +295,11 @@ fn is_made_anew(name: &HeaderName) -> bool {
     MADE_ANEW.contains(&name.as_str()) || name.as_str().starts_with(OWN_HEADERS)
 }
 
-/// How a secret is spelled in a body.
-fn spelling_of(headers: &HeaderMap, body: &str) -> Spelling {
-    let says = |what: &str| headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|t| t.contains(what));
+/// How a secret may be spelled in a body, the most likely first.
+fn spellings_in(body: &str) -> &'static [Spelling] {
     match body.trim_start().as_bytes().first() {
-        _ if says("json") => Spelling::Json,
-        Some(b'{' | b'[') => Spelling::Json,
-        _ if says("x-www-form-urlencoded") => Spelling::Url,
-        _ => Spelling::Raw,
+        Some(b'{' | b'[') => &[Spelling::Json, Spelling::Raw, Spelling::Url],
+        _ => &[Spelling::Raw, Spelling::Url, Spelling::Json],
     }
 }
 
@@ -310,6 +335,7 @@ mod tests {
             sent("/v1/x?key=k3y-k3y-k3y", &[("authorization", "Bearer k3y-k3y-k3y"), ("x-api-key", "s3cr3t/\"value\"")], b""),
             sent("/v1/s3cr3t%2F%22value%22/x", &[("content-type", "application/json")], br#"{"t":"s3cr3t/\"value\"","u":"k3y-k3y-k3y"}"#),
             sent("/v1/x", &[("content-type", "application/x-www-form-urlencoded")], b"a=s3cr3t%2F%22value%22&b=c"),
+            sent("/?a=s3cr3t/%22value%22", &[], b""),
             sent("/v1/x", &[("content-type", "text/plain")], b"it is s3cr3t/\"value\"."),
         ] {
             let kept = kept_of(&request);
@@ -335,7 +361,7 @@ mod tests {
             (sent("/", &[], jwt.as_bytes()), "the body holds a credential that the plan does not declare as a secret"),
             (sent("/", &[], b"\xff k3y-k3y-k3y"), "the body holds a secret and is not text"),
             (sent("/?a=$TOKEN", &[], b""), "the path holds the very text that stands for a secret"),
-            (sent("/?a=s3cr3t/%22value%22", &[], b""), "the path holds a credential that the plan's secrets cannot bring back"),
+            (sent("/?a=s3cr3t%2f%22value%22", &[], b""), "the path holds a credential that the plan's secrets cannot bring back"),
         ] {
             let kept = kept_of(&request);
             assert_eq!(kept.left_out.as_deref(), Some(why));
