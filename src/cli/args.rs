@@ -30,6 +30,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Send the request of a finding once more: fixed, or still failing?
     Replay(ReplayArgs),
+    /// Explain a check: what it demands, why, the source, and how to mend what it finds
+    Explain(ExplainArgs),
     /// Make a contract to be reviewed out of an API description
     #[command(subcommand)]
     Import(ImportCommand),
@@ -69,6 +71,9 @@ pub struct RunArgs {
     /// Write into a folder that holds a report already
     #[arg(long)]
     pub force: bool,
+    /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
@@ -161,6 +166,14 @@ pub struct ImportArgs {
 pub enum ReportForm {
     Text,
     Json,
+}
+
+/// `brownout explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
 }
 
 /// A form of the report.

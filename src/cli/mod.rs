@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod folder;
 mod import;
 mod panics;
@@ -45,6 +46,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Report(args) => render::render(args),
         Command::Replay(args) => replay::replay(args),
         Command::Import(args::ImportCommand::Openapi(args)) => import::import(args),
+        Command::Explain(args) => explain::explain(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,

@@ -26,6 +26,8 @@ use super::{Exit, load, surroundings, terminal};
 
 /// How long an answer is waited for where a target may well give none.
 const HASTE: Micros = Micros::from_secs(3);
+/// How long is listened for bytes after the end of an answer.
+const LINGER: Micros = Micros::from_millis(10);
 
 /// Provokes the documented errors of a plan's contract; sends no load.
 pub fn probe(args: &RunArgs) -> Exit {
@@ -137,8 +139,10 @@ fn probing(plan: &Arc<Plan>, id: &str, rig: &Rig, settings: ProbeSettings, stop:
         connect: plan.target.timeouts.connect.min(settings.timeout),
         first_byte: settings.timeout,
         total: settings.timeout,
+        linger: LINGER,
         ..RawTimeouts::default()
     };
+    let swift = RawTimeouts { linger: Micros::ZERO, ..timeouts };
     let hasty = RawTimeouts { first_byte: HASTE.min(settings.timeout), total: HASTE.min(settings.timeout), ..timeouts };
     let client = |timeouts| RawClient::new(&rig.direct, rig.clock, timeouts, RawLimits::default());
     Probing {
@@ -149,6 +153,7 @@ fn probing(plan: &Arc<Plan>, id: &str, rig: &Rig, settings: ProbeSettings, stop:
         clock: rig.clock,
         client: client(timeouts),
         hasty: client(hasty),
+        swift: client(swift),
         stop,
         during,
     }
@@ -246,6 +251,7 @@ impl Told {
                 accept: probe.accept.clone(),
                 how: if probe.how == How::Hook { "hook" } else { "probe" }.to_owned(),
                 sent: sent.times,
+                at_ms: sent.at.map(Offset::as_millis),
                 ..ProbeFacts::default()
             };
             match &sent.outcome {

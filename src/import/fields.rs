@@ -6,8 +6,11 @@ use serde_json::{Map, Value};
 
 use super::roles::Role;
 
-/// How deep fields may be nested.
-const DEEPEST: usize = 5;
+/// How deep fields may be nested: deeper ones read worse than a schema.
+const DEEPEST: usize = 4;
+
+/// Compositions and references that are looked into one after another at most.
+const MOST_LOOKED_INTO: usize = 8;
 
 /// One member of an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,22 +68,19 @@ pub(super) fn fields(schema: &Value) -> Option<Fields> {
     Some(Fields { fields, closed })
 }
 
-/// What a contract says about any schema in fields: members on two levels by their type, for those who look for roles.
+/// Members of any schema, on two levels by their type, for those who look for roles.
 pub(super) fn outline(schema: &Value) -> Vec<Field> {
-    outline_at(schema, 2)
+    outline_at(schema, schema, 2, MOST_LOOKED_INTO)
 }
 
-fn outline_at(schema: &Value, depth: usize) -> Vec<Field> {
-    let Some(depth) = depth.checked_sub(1) else { return Vec::new() };
+fn outline_at(schema: &Value, root: &Value, depth: usize, left: usize) -> Vec<Field> {
+    let (Some(left), false) = (left.checked_sub(1), depth == 0) else { return Vec::new() };
     let mut found: Vec<Field> = Vec::new();
-    let branches = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
-    let inherited: Vec<Field> = branches.filter(|_| depth > 0).flat_map(|part| outline_at(part, depth + 1)).collect();
-    let own = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-        .map(|(name, inner)| Field { fields: outline_at(inner, depth), ..Field::new(name, only_kind(inner).unwrap_or("any")) });
+    let inherited = parts(schema, root).flat_map(|part| outline_at(part, root, depth, left)).collect::<Vec<_>>();
+    let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, inner)| Field {
+        fields: outline_at(inner, root, depth - 1, left),
+        ..Field::new(name, only_kind(inner, root, left).unwrap_or("any"))
+    });
     for field in own.chain(inherited) {
         match found.iter_mut().find(|known| known.name == field.name) {
             None => found.push(field),
@@ -91,12 +91,25 @@ fn outline_at(schema: &Value, depth: usize) -> Vec<Field> {
     found
 }
 
-fn only_kind(schema: &Value) -> Option<&'static str> {
+/// What a schema is composed of.
+fn parts<'s>(schema: &'s Value, root: &'s Value) -> impl Iterator<Item = &'s Value> {
+    let target = schema.get("$ref").and_then(Value::as_str).and_then(|text| root.pointer(text.strip_prefix('#')?));
+    let branches = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten();
+    target.into_iter().chain(branches)
+}
+
+/// The one type that a schema allows.
+fn only_kind(schema: &Value, root: &Value, left: usize) -> Option<&'static str> {
+    let left = left.checked_sub(1)?;
     match schema.get("type") {
-        Some(Value::String(name)) => kind(name),
-        None if schema.get("properties").is_some() => Some("object"),
-        _ => None,
+        Some(Value::String(name)) => return kind(name),
+        Some(_) => return None,
+        None if schema.get("properties").is_some() => return Some("object"),
+        None => {}
     }
+    let mut kinds = parts(schema, root).map(|part| only_kind(part, root, left));
+    let first = kinds.next()??;
+    kinds.all(|kind| kind == Some(first)).then_some(first)
 }
 
 fn kind(name: &str) -> Option<&'static str> {
@@ -260,5 +273,10 @@ mod tests {
             [("error", "object"), ("message", "string")]
         );
         assert_eq!(outline[0].fields[0].name, "code");
+        let schema = json!({ "$ref": "#/$defs/E", "$defs": { "E": { "properties": { "error": { "oneOf": [
+            { "type": "object", "properties": { "type": { "const": "a" } } }, { "$ref": "#/$defs/E" },
+        ] } } } } });
+        let circular = super::outline(&schema);
+        assert_eq!((circular[0].kind, circular[0].fields[0].name.as_str()), ("object", "type"));
     }
 }

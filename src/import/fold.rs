@@ -83,15 +83,28 @@ pub(super) fn fold(api: &Api) -> Folded {
     Folded { services, envelopes, rows }
 }
 
+/// Operations under the same paths are one service, and so are those that share one of several.
 fn services(api: &Api) -> Vec<Service> {
     let mut services: Vec<Service> = Vec::new();
     for (at, operation) in api.operations.iter().enumerate() {
-        match services.iter_mut().find(|service| service.bases == operation.bases) {
-            Some(service) => service.operations.push(at),
-            None => services.push(Service { id: String::new(), bases: operation.bases.clone(), operations: vec![at] }),
+        let mut joined = Service { id: String::new(), bases: operation.bases.clone(), operations: vec![at] };
+        let shares = |service: &Service| service.bases.iter().any(|base| operation.bases.contains(base));
+        let (same, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(shares);
+        for service in same {
+            joined.bases.extend(service.bases);
+            joined.operations.extend(service.operations);
         }
+        services = others;
+        services.push(joined);
     }
-    services.sort_by_key(|service| std::cmp::Reverse(service.operations.len()));
+    for service in &mut services {
+        service.operations.sort_unstable();
+        // The first operation's paths first.
+        let first = service.operations.first().map(|&at| api.operations[at].bases.clone()).unwrap_or_default();
+        service.bases.sort_by_key(|base| (first.iter().position(|known| known == base).unwrap_or(usize::MAX), base.clone()));
+        service.bases.dedup();
+    }
+    services.sort_by_key(|service| (std::cmp::Reverse(service.operations.len()), service.operations.first().copied()));
     for at in 0..services.len() {
         let base = match at {
             0 => words::slug(&api.title, "api"),
@@ -157,6 +170,9 @@ fn envelope(api: &Api, name: String, body: &Body, answers: usize, single_status:
     };
     let mut outline = schema.map(fields::outline).unwrap_or_default();
     roles::guess(&mut outline);
+    if let Some(schema) = schema {
+        roles::guess_code(&mut outline, |path| schema::codes(schema, path).map_or(0, |codes| codes.words.len()));
+    }
     let ready = ready::recognised(media, &outline);
     let codes = roles::path_of(&outline, Role::Code).and_then(|path| schema::codes(schema?, &path));
     Envelope { name, body: body.clone(), outline, ready, answers, codes, single_status }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::clause::{fields_lines, header_line};
-use self::text::{key, literal, quoted};
+use self::text::{key, literal, pretty, quoted};
 use super::fields::{self, Field};
 use super::fold::{self, Envelope, Folded, Row, Service};
 use super::library::Library;
@@ -35,7 +35,8 @@ pub(super) fn imported(api: &Api, library: &Library, document: &[u8]) -> Importe
 fn head(api: &Api, file: &str, document: &[u8], quality: &Quality) -> String {
     let hash: String = Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect();
     let file = words::printable(file);
-    let mut text = format!("# Errors of {} {}, as documented in {file} ({}).\n", quoted(&api.title), api.version, api.written_as);
+    let version = if api.version.is_empty() { String::new() } else { format!(" {}", api.version) };
+    let mut text = format!("# Errors of {}{version}, as documented in {file} ({}).\n", quoted(&api.title), api.written_as);
     text += &format!("# sha256 of the document: {hash}\n");
     text += &format!("# Made by `brownout import openapi {file}`: {}.\n", quality.summary());
     text += "# Review it: each entry says where it comes from (`source`), and what the document does not say is marked `guessed`.\n\n";
@@ -140,7 +141,7 @@ fn body_rules(schema: &Value, envelope: &Envelope) -> String {
             format!("{closed}{}", fields_lines("fields", &plain.fields, extends))
         }
         None => {
-            let schema = serde_json::to_string_pretty(&schema::bare(schema)).unwrap_or_default();
+            let schema = pretty(&schema::bare(schema));
             let roles: Vec<Field> = with_roles(&envelope.outline);
             format!("schema = {}\n{}", literal(&schema), fields_lines("fields", &roles, false))
         }

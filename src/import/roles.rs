@@ -57,9 +57,37 @@ pub(super) fn guess(fields: &mut [Field]) {
             fields[at].role = Some(role);
             continue;
         }
-        let Some(inner) = fields.iter_mut().find(|field| field.kind == "object" && field.name == "error") else { continue };
+        let Some(inner) = fields.iter_mut().find(|field| field.name == "error" && field.kind == "object") else { continue };
         if let Some(at) = has(&inner.fields) {
             inner.fields[at].role = Some(role);
+        }
+    }
+}
+
+/// Gives the role of the code to a member of another usual name where its values are enumerated: it tells errors apart
+/// then. `words` counts the values at a path.
+pub(super) fn guess_code(fields: &mut [Field], words: impl Fn(&[String]) -> usize) {
+    const NAMES: [&str; 5] = ["type", "reason", "status", "error", "name"];
+    if path_of(fields, Role::Code).is_some() {
+        return;
+    }
+    let fits = |field: &Field, name: &str, above: &[String], least: usize| {
+        let path: Vec<String> = above.iter().cloned().chain([field.name.clone()]).collect();
+        field.name == name && field.role.is_none() && matches!(field.kind, "string" | "any") && words(&path) >= least
+    };
+    let above = ["error".to_owned()];
+    let inner = fields.iter().position(|field| field.name == "error" && field.kind == "object");
+    for name in NAMES {
+        if let Some(at) = inner
+            && let Some(code) = fields[at].fields.iter_mut().find(|field| fits(field, name, &above, 1))
+        {
+            code.role = Some(Role::Code);
+            return;
+        }
+        // On the outermost level one value alone says `error`, and not which.
+        if let Some(code) = fields.iter_mut().find(|field| fits(field, name, &[], 2)) {
+            code.role = Some(Role::Code);
+            return;
         }
     }
 }
@@ -125,6 +153,20 @@ mod tests {
         let mut numbers = vec![Field::new("code", "integer")];
         guess(&mut numbers);
         assert_eq!(path_of(&numbers, Role::Code), None, "a number is no code");
+    }
+
+    #[test]
+    fn an_enumerated_member_is_the_code_where_no_other_is() {
+        let fields = || {
+            let inner = vec![Field::new("message", "string"), Field::new("type", "string")];
+            vec![Field { fields: inner, ..Field::new("error", "object") }, Field::new("type", "string")]
+        };
+        let mut enumerated = fields();
+        guess_code(&mut enumerated, |path| if path.len() == 2 { 3 } else { 1 });
+        assert_eq!(path_of(&enumerated, Role::Code), Some(vec!["error".to_owned(), "type".to_owned()]));
+        let mut free = fields();
+        guess_code(&mut free, |_| 0);
+        assert_eq!(path_of(&free, Role::Code), None);
     }
 
     #[test]

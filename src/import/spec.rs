@@ -336,12 +336,20 @@ impl<'l> Reader<'l> {
             name.rsplit_once('.').filter(|(_, ending)| ["json", "yaml", "yml"].contains(ending)).map(|(stem, _)| stem.to_owned())
         };
         let referred = referred.map(|name| file(&name).unwrap_or(name));
+        let component = component_of(&spot.pointer);
         let title = value.get("title").and_then(Value::as_str).map(str::to_owned);
-        let schema = ErrorSchema { name: referred.or(title), value, place: self.library.shown(spot) };
+        let schema = ErrorSchema { name: referred.or(title).or(component), value, place: self.library.shown(spot) };
         self.schemas.push(schema);
         self.known.insert(key, self.schemas.len() - 1);
         self.schemas.len() - 1
     }
+}
+
+/// The name of the shared response that a schema stands in; a number says nothing.
+fn component_of(pointer: &str) -> Option<String> {
+    let rest = pointer.strip_prefix("/components/responses/").or_else(|| pointer.strip_prefix("/responses/"))?;
+    let name = super::pointer::last(&format!("/{}", rest.split('/').next().unwrap_or("")));
+    (!name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
 }
 
 /// Whether credentials are needed: `[]` and `[{}]` say that they are not.

@@ -23,10 +23,14 @@ pub(super) fn slug(text: &str, other: &str) -> String {
     for c in text.chars().flat_map(char::to_lowercase) {
         match c {
             'a'..='z' | '0'..='9' => slug.push(c),
+            // `Bob's` is one word.
+            '\'' | '’' => {}
             _ if slug.ends_with('-') || slug.is_empty() => {}
             _ => slug.push('-'),
         }
-        if slug.len() >= LONGEST {
+        if slug.len() > LONGEST {
+            // Not in the middle of a word, where there are several.
+            slug.truncate(slug.trim_end_matches('-').rfind('-').unwrap_or(LONGEST));
             break;
         }
     }
@@ -80,6 +84,7 @@ mod tests {
     fn names_are_made_fit_for_keys() {
         assert_eq!(slug("  The Pet Store API (v2)!", "api"), "the-pet-store-api-v2");
         assert_eq!(slug("日本", "api"), "api");
+        assert_eq!(slug("GitHub's official OpenAPI spec + extension 42", "api"), "githubs-official-openapi-spec-extension");
         assert_eq!(slug(&"x y".repeat(100), "api").len() <= 40, true);
         assert_eq!(name("io.k8s.Status", "e"), "io.k8s.Status");
         assert_eq!(name("«»", "e"), "e");
