@@ -197,9 +197,9 @@ fn heard(mut ran: Ran<Tally>, mut tally: Tally) -> (Ran<Tally>, Tally) {
     (ran, tally)
 }
 
-/// Sends the request of each finding once more, without load, while the target is still there.
+/// Sends the request of each new finding once more, without load, while the target is still there.
 async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, signals: &mut Signals) -> BTreeMap<String, Replayed> {
-    let findings = tally.findings();
+    let findings = tally.new_findings();
     let Some(used) = plan.contract.as_ref().filter(|_| !findings.is_empty()) else { return BTreeMap::new() };
     if ended_by != EndedBy::Schedule {
         return replay::skipped(&findings);
