@@ -1,17 +1,24 @@
 //! What answers said about the contract: findings, coverage, and which finding a violation belongs to.
 
+use std::collections::BTreeMap;
+
 use super::measures::Pending;
+use super::scope::touched_by;
 use super::{ContractFacts, CoverageFacts, EntryFacts, EntryState, Evidence, FindingFacts, LintFacts, UndocumentedFacts};
+use crate::contract::compared::{During, Question};
 use crate::contract::coverage::{self, Entry, State, Totals};
 use crate::contract::evidence::Evidence as Sample;
 use crate::contract::findings::{Finding, Place, Sighting, identity};
 use crate::contract::ledger::Ledger;
+use crate::contract::limiter::Trail;
+use crate::contract::resend::Resend;
 use crate::contract::{Provoke, catalogue};
-use crate::id::{RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
-use crate::plan::{ContractUse, Plan};
-use crate::record::{Answered, How, Probed};
+use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StepIx};
+use crate::plan::{ContractUse, Plan, Shape, Stage};
+use crate::record::{Answered, Attempt, Exchange, How, Probed};
 use crate::severity::Severity;
 use crate::units::Offset;
+use crate::wire::{Ending, RetryAfter};
 
 /// Stands for the finding of request ids that two workers saw, which are known without an answer.
 const BETWEEN_WORKERS: u64 = 0;
@@ -20,13 +27,29 @@ const BETWEEN_WORKERS: u64 = 0;
 #[derive(Clone, Debug, Default)]
 pub struct Conformance {
     ledger: Option<Ledger>,
+    /// By stage: whether its load is one user at most, and so the target otherwise idle.
+    phases: Vec<During>,
+    any_idle: bool,
+    probes: BTreeMap<ProbeIx, Asked>,
+}
+
+/// A probe, as reports name it.
+#[derive(Clone, Debug)]
+struct Asked {
+    name: String,
+    operation: String,
 }
 
 impl Conformance {
     /// An empty one; `base_url` is the target's scheme and authority.
     pub fn new(plan: &Plan, base_url: &str) -> Conformance {
         let ledger = plan.contract.as_ref().map(|used| Ledger::new(&used.contract, base_url, plan.secrets.clone()));
-        Conformance { ledger }
+        let phase = |stage: &Stage| match stage.shape {
+            Shape::Closed { users: 0 | 1 } => During::Idle,
+            _ => During::Load,
+        };
+        let phases: Vec<During> = plan.load.stages.iter().map(phase).collect();
+        Conformance { ledger, any_idle: phases.contains(&During::Idle), phases, probes: BTreeMap::new() }
     }
 
     /// Takes one judged answer; `violated` is told what gates count of it: nothing of an injected one.
@@ -47,6 +70,13 @@ impl Conformance {
         if answered.injected.is_some() {
             return;
         }
+        let place = Question::Step(answered.exchange.scenario, answered.exchange.step);
+        if let Some(during) = self.phases.get(answered.stage.at()).filter(|_| self.any_idle) {
+            // A fault that was open is no load: such answers are compared by probes alone.
+            if !plan.faults.rules.iter().any(|rule| rule.open_at(answered.at)) {
+                ledger.compare(place, *during, &sighting);
+            }
+        }
         for violation in judged.violations.iter().chain(&again) {
             violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
         }
@@ -55,7 +85,8 @@ impl Conformance {
     /// Takes one answer to a probe; `violated` is told what gates count of it.
     pub fn probed(&mut self, plan: &Plan, probed: &Probed<'_>, mut violated: impl FnMut(Pending)) {
         let (Some(used), Some(ledger), Some(judged)) = (&plan.contract, &mut self.ledger, probed.judged) else { return };
-        let open = if judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
+        let idle = probed.during == During::Idle;
+        let open = if idle || judged.violations.is_empty() { Vec::new() } else { open_faults(plan, probed.at) };
         let sighting = Sighting {
             at: probed.at,
             place: match probed.how {
@@ -69,9 +100,40 @@ impl Conformance {
             judged,
         };
         let again = ledger.note(&used.contract, &sighting);
+        if probed.repeatable {
+            ledger.compare(Question::Probe(probed.probe), probed.during, &sighting);
+        }
+        self.probes.entry(probed.probe).or_insert_with(|| Asked { name: probed.name.to_owned(), operation: probed.operation.to_owned() });
         for violation in judged.violations.iter().chain(&again) {
             violated(Pending { severity: violation.severity, finding: identity(&used.contract, &sighting, violation) });
         }
+    }
+
+    /// Takes what an exchange shows of the waits that were asked for: whoever waited as told, was he admitted?
+    pub fn exchange(&mut self, exchange: &Exchange<'_>, unix_us_at_zero: i64) {
+        let Some(ledger) = &mut self.ledger else { return };
+        for pair in exchange.attempts.windows(2) {
+            let [refused, next] = pair else { continue };
+            let (Some(from), Some(refused_again)) = (asked_until(refused, unix_us_at_zero), refused_again(refused, next)) else { continue };
+            if next.stamps.started_at >= from {
+                let place = (exchange.id.scenario, exchange.id.step);
+                ledger.limits.waited(place, refused.stamps.ended_at, next.stamps.started_at, refused_again);
+            }
+        }
+    }
+
+    /// Takes what a limiter answered to a probe.
+    pub fn limited(&mut self, trail: &Trail) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.limits.trail(trail);
+        }
+    }
+
+    /// Adds what only the whole run shows, once all workers have been merged; returns what gates count of it.
+    pub fn conclude(&mut self, plan: &Plan) -> Vec<(Pending, u64)> {
+        let (Some(used), Some(ledger)) = (&plan.contract, &mut self.ledger) else { return Vec::new() };
+        let concluded = ledger.conclude(&used.contract);
+        concluded.into_iter().map(|(severity, finding, count)| (Pending { severity, finding }, count)).collect()
     }
 
     /// Somebody tries to bring this error about.
@@ -82,7 +144,8 @@ impl Conformance {
     }
 
     /// Adds what another worker heard; returns violations that neither could see alone.
-    pub fn merge(&mut self, other: Conformance) -> Vec<Pending> {
+    pub fn merge(&mut self, other: Conformance) -> Vec<(Pending, u64)> {
+        self.probes.extend(other.probes);
         let (Some(ours), Some(theirs)) = (&mut self.ledger, other.ledger) else { return Vec::new() };
         let count = |ledger: &Ledger, severity| ledger.findings.violations(severity);
         let before = Severity::ALL.map(|severity| count(ours, severity) + count(&theirs, severity));
@@ -91,10 +154,10 @@ impl Conformance {
         let mut worse = 0;
         for (severity, before) in Severity::ALL.into_iter().zip(before).rev() {
             let grown = count(ours, severity).saturating_sub(before);
-            let here = usize::try_from(grown - worse).unwrap_or(usize::MAX);
-            between.extend(std::iter::repeat_n(Pending { severity, finding: BETWEEN_WORKERS }, here));
+            between.push((Pending { severity, finding: BETWEEN_WORKERS }, grown - worse));
             worse = grown;
         }
+        between.retain(|(_, count)| *count > 0);
         between
     }
 
@@ -116,6 +179,21 @@ impl Conformance {
         let findings = ledger.findings.sorted().into_iter().map(|finding| finding_facts(plan, used, finding)).collect();
         (Some(contract_facts(used, ledger)), findings)
     }
+}
+
+/// When the server said to come back after a refusal; none where it was not the target that refused.
+fn asked_until(refused: &Attempt, unix_us_at_zero: i64) -> Option<Offset> {
+    let own = matches!(refused.ending, Ending::Answered(429 | 503)) && touched_by(refused).is_none();
+    match refused.asked_to_wait.filter(|_| own)? {
+        RetryAfter::Delay(wait) => Some(refused.stamps.ended_at + wait),
+        RetryAfter::Date(unix_us) => u64::try_from(unix_us.saturating_sub(unix_us_at_zero)).ok().map(Offset::micros),
+    }
+}
+
+/// Whether the next attempt was refused for the same reason; none where it says nothing.
+fn refused_again(refused: &Attempt, next: &Attempt) -> Option<bool> {
+    let Ending::Answered(status) = next.ending else { return None };
+    touched_by(next).is_none().then_some(Some(status) == refused.ending.status())
 }
 
 fn open_faults(plan: &Plan, at: Offset) -> Vec<RuleIx> {
@@ -195,10 +273,6 @@ fn entry_facts(used: &ContractUse, entry: &Entry) -> EntryFacts {
 
 fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingFacts {
     let check = catalogue::find(finding.check);
-    let operation = |(scenario, step): &(ScenarioIx, StepIx)| {
-        let step = plan.scenarios.get(scenario.at())?.steps.get(step.at())?;
-        Some(step.operation.clone())
-    };
     FindingFacts {
         id: finding.id.clone(),
         check: finding.check.to_owned(),
@@ -212,7 +286,7 @@ fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingF
         service: service(used, finding.service),
         status: finding.status,
         code: finding.code.clone(),
-        operations: finding.operations.iter().filter_map(operation).collect(),
+        operations: finding.operations.iter().filter_map(|at| operation(plan, at)).collect(),
         count: finding.count,
         first_at_ms: finding.first_at.as_millis(),
         last_at_ms: finding.last_at.as_millis(),
@@ -220,21 +294,30 @@ fn finding_facts(plan: &Plan, used: &ContractUse, finding: &Finding) -> FindingF
         faults: finding.faults.iter().filter_map(|ix| Some(plan.faults.rules.get(ix.at())?.name.clone())).collect(),
         responder: finding.responder.word().to_owned(),
         isolated_replay: None,
-        evidence: finding.evidence.iter().map(evidence).collect(),
+        evidence: finding.evidence.iter().map(|sample| evidence(plan, sample)).collect(),
         how_to_fix: check.map_or_else(String::new, |check| check.how_to_fix.to_owned()),
         sources: check.map(|check| check.source.to_owned()).into_iter().collect(),
         baseline: None,
     }
 }
 
-fn evidence(sample: &Sample) -> Evidence {
+fn evidence(plan: &Plan, sample: &Sample) -> Evidence {
+    let operation = match sample.place {
+        Some(Place::Load { scenario, step, .. }) => operation(plan, &(scenario, step)),
+        _ => None,
+    };
     Evidence {
         at_ms: sample.at.as_millis(),
         request: sample.request.clone(),
         response: sample.response.clone(),
         curl: sample.curl.clone(),
-        replay: Some(sample.resend.clone()),
+        replay: Some(Resend { operation, ..sample.resend.clone() }),
     }
+}
+
+fn operation(plan: &Plan, (scenario, step): &(ScenarioIx, StepIx)) -> Option<String> {
+    let step = plan.scenarios.get(scenario.at())?.steps.get(step.at())?;
+    Some(step.operation.clone())
 }
 
 fn service(used: &ContractUse, ix: Option<ServiceIx>) -> Option<String> {

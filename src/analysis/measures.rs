@@ -176,13 +176,13 @@ impl Measure {
 
     /// Takes answers that belong to no exchange, and their violations: those of probes, and those that only the
     /// whole run, or two workers together, can see.
-    pub fn outside(&mut self, inspected: u64, violations: &[Pending]) {
+    pub fn outside(&mut self, inspected: u64, violations: &[(Pending, u64)]) {
         let (Metric::ContractViolations(least) | Metric::ContractFindings(least)) = self.metric else { return };
         if self.filter.is_whole() {
-            let bad = violations.iter().filter(|violation| violation.severity >= least);
+            let bad = violations.iter().filter(|(violation, _)| violation.severity >= least);
             self.n += inspected;
-            self.hits += bad.clone().count() as u64;
-            self.findings.extend(bad.map(|violation| violation.finding));
+            self.hits += bad.clone().map(|(_, count)| count).sum::<u64>();
+            self.findings.extend(bad.map(|(violation, _)| violation.finding));
         }
     }
 

@@ -19,6 +19,7 @@ use super::series::{Series, base_interval};
 use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
 use crate::contract::findings::Finding;
+use crate::contract::limiter::Trail;
 use crate::id::{ExchangeId, RowIx, StageIx};
 use crate::plan::{Place, Plan};
 use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Probed, Recorder};
@@ -247,9 +248,13 @@ impl Recorder for Tally {
 
     fn probed(&mut self, probed: &Probed<'_>) {
         let (measures, mut violations) = (&mut self.measures, Vec::new());
-        self.conformance.probed(&self.plan, probed, |violation| violations.push(violation));
+        self.conformance.probed(&self.plan, probed, |violation| violations.push((violation, 1)));
         let inspected = u64::from(probed.response.is_some());
         measures.iter_mut().for_each(|measure| measure.outside(inspected, &violations));
+    }
+
+    fn limited(&mut self, trail: &Trail) {
+        self.conformance.limited(trail);
     }
 
     fn tried(&mut self, row: RowIx) {
@@ -261,6 +266,9 @@ impl Recorder for Tally {
         let violations = if self.pending.is_empty() { None } else { self.pending.remove(&exchange.id.slot) };
         let violations = violations.filter(|(id, _)| *id == exchange.id).map(|(_, violations)| violations).unwrap_or_default();
         timeline::exchange(&mut self.timeline, exchange);
+        if exchange.attempts.len() > 1 {
+            self.conformance.exchange(exchange, self.unix_us_at_zero);
+        }
         faults::exchange(&mut self.touched, &self.plan, exchange);
         let judged = self.judged(exchange.stage);
         if let Some(stage) = self.stages.get_mut(exchange.stage.at()) {

@@ -12,6 +12,7 @@
 //!
 //! This module does no I/O and reads no clock.
 
+pub mod attribution;
 mod body;
 mod cache;
 pub mod catalogue;
@@ -20,6 +21,7 @@ mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod drift;
 pub mod envelopes;
 pub mod evidence;
 pub mod findings;
@@ -34,6 +36,7 @@ pub mod limiter;
 pub mod lint;
 mod phrase;
 mod placeholder;
+mod pointer;
 pub mod probed;
 mod protocol;
 pub mod provoke;
@@ -41,6 +44,7 @@ mod ratelimit;
 mod relation;
 pub mod replay;
 pub mod resend;
+mod role;
 mod rows;
 pub mod schema;
 mod scope;
@@ -161,6 +165,8 @@ pub struct Contract {
     pub operations: Vec<DocumentedOperation>,
     /// What no success may say, in its body or in an event of a stream (S11).
     pub forbidden_texts: Vec<Regex>,
+    /// Texts that are no leak: what of an answer holds one of them may be shown (L02, L03, L05).
+    pub leaks_allowed: Vec<String>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
 }
@@ -271,6 +277,8 @@ pub struct Field {
     pub kind: Kind,
     pub level: Level,
     pub role: Option<Role>,
+    /// Whether `null` will do in its place.
+    pub nullable: bool,
     pub rule: ValueRule,
     /// Members, where `kind` is object (or the item object of an array).
     pub fields: Vec<Field>,
@@ -323,6 +331,10 @@ pub struct ValueRule {
     pub format: Option<Format>,
     /// The value must equal the reason phrase of the status (both spellings of 413 and 422 count).
     pub is_reason_phrase: bool,
+    /// The value must equal the status.
+    pub is_status: bool,
+    /// The values that there are, and the one status that each goes with (`NOT_FOUND` with 404). Empty: any.
+    pub statuses: Vec<(String, u16)>,
     pub unique: bool,
     /// Request ids: the answer must have the id of its request, where the request had one (I05).
     pub echo: bool,

@@ -6,8 +6,7 @@ use http::Method;
 use crate::contract::check::{Blame, Case, Found, quoted};
 use crate::contract::head::{Head, Known};
 use crate::contract::rows::Asked;
-use crate::contract::scope::Statuses;
-use crate::contract::{Contract, Level};
+use crate::contract::{Contract, Level, Statuses};
 use crate::severity::Severity;
 use crate::wire::{Failure, ResponseFacts};
 
@@ -57,9 +56,9 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 /// P04, unless the contract documents this very status for the operation.
 fn unknown_operation(case: &Case<'_, '_>, found: &mut Found) {
     let status = case.status();
-    let mut documented = case.contract.operations_at(case.request.path);
-    let Some(operation) = documented.find(|one| one.operation.matches(case.request.method, case.request.path)) else { return };
-    if !operation.statuses.contains(&Statuses::Exact(status)) {
+    let Some(operation) = case.contract.operations_of(case.asked).next() else { return };
+    let of_its_own = case.row.is_some_and(|row| case.contract.row(row).operation.is_some());
+    if !of_its_own && !operation.statuses.contains(&Statuses::Exact(status)) {
         found.add("P04", Level::Must, || Blame {
             path: "status".to_owned(),
             source: Some(operation.source.clone()),

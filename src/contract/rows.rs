@@ -209,6 +209,11 @@ pub(super) struct Asked<'r> {
 }
 
 impl Asked<'_> {
+    /// The path of the request; empty where it is not known.
+    pub(super) fn path(&self) -> &str {
+        self.request.map_or("", |(_, path)| path)
+    }
+
     /// Whose answer it is.
     pub(super) fn responder(&self) -> Option<ServiceIx> {
         self.gateway.or(self.service)

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::contract::Source;
 use crate::id::ServiceIx;
+use crate::units::Micros;
 use crate::wire::PathPattern;
 
 /// Which requests an entry is about: `GET /v1/models/{id}`, or `* /v1/**` for any method.
@@ -153,6 +154,10 @@ pub struct DocumentedOperation {
     pub service: Option<ServiceIx>,
     /// What it may answer, successes included; empty where the contract does not say.
     pub statuses: Vec<Statuses>,
+    /// The documented rate limit, in requests per window (R13).
+    pub limit: Option<u64>,
+    /// What the limit is counted over; None: the contract does not say.
+    pub window: Option<Micros>,
     pub source: Source,
 }
 

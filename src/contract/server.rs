@@ -10,7 +10,7 @@
 //!
 //! Everything in here is resolved: names are indices, error names are rows, texts with `${…}` are pieces.
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use crate::contract::Kind;
@@ -63,9 +63,29 @@ pub struct Auth {
     pub scheme: String,
     /// Sent as `WWW-Authenticate` where the token is missing or wrong.
     pub challenge: Option<HeaderValue>,
+    /// The same where a token was sent and is wrong; the challenge where absent.
+    pub rejection: Option<HeaderValue>,
     pub users: Vec<User>,
     /// The role whose users may see and change what others own.
     pub overseer: Option<String>,
+}
+
+impl Auth {
+    /// How a request that was not let in may sign in. Source: RFC 6750 §3, which has `error` only where a token was sent.
+    pub fn challenge_to(&self, request: &HeaderMap) -> Option<&HeaderValue> {
+        let rejection = self.rejection.as_ref().filter(|_| self.token_of(request).is_some());
+        rejection.or(self.challenge.as_ref())
+    }
+
+    /// The token of a request, good or not.
+    pub fn token_of<'r>(&self, request: &'r HeaderMap) -> Option<&'r str> {
+        let value = request.get(&self.header)?.to_str().ok()?.trim();
+        if self.scheme.is_empty() {
+            return Some(value);
+        }
+        let (given, token) = value.split_once(' ')?;
+        given.eq_ignore_ascii_case(&self.scheme).then_some(token.trim_start())
+    }
 }
 
 /// One who may come in. Each has a rate limit of their own.

@@ -102,6 +102,7 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     let deviations = deviations(&root);
     let waivers = waivers(&root);
     let forbidden_texts = forbidden_texts(&root);
+    let leaks_allowed = leaks_allowed(&root);
     let server = root.table("server");
     root.finish();
 
@@ -120,6 +121,7 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
         waivers,
         operations,
         forbidden_texts,
+        leaks_allowed,
         server: None,
     };
     example::attach(&mut contract, shown, lint);
@@ -160,6 +162,14 @@ fn forbidden_texts(root: &Table<'_>) -> Vec<Regex> {
     let texts = table.required("must_not_match").map(|value| one_or_more(&value)).unwrap_or_default();
     table.finish();
     texts.iter().filter_map(clause::compiled).collect()
+}
+
+/// `[leaks] allow`: texts that look like leaks and are none.
+fn leaks_allowed(root: &Table<'_>) -> Vec<String> {
+    let Some(table) = root.table("leaks") else { return Vec::new() };
+    let allowed = table.required("allow").map(|value| one_or_more(&value)).unwrap_or_default();
+    table.finish();
+    allowed.iter().filter_map(Value::string).filter(|text| !text.is_empty()).collect()
 }
 
 /// A value alone stands for a list of one.

@@ -13,6 +13,7 @@
 //! header = "Authorization"                # the usual one
 //! scheme = "Bearer"                       # "" where the header is the token
 //! challenge = 'Bearer realm="api"'        # WWW-Authenticate
+//! rejection = 'Bearer realm="api", error="invalid_token"'   # the same, to a token that is not good
 //! overseer = "admin"                      # a role that may see what others own
 //! users = [{ name = "ann", token = "…", roles = ["user"] }]     # name!, token!
 //!
@@ -180,10 +181,12 @@ impl Lowering<'_> {
 
     fn auth(&self, table: Table<'_>) -> Option<Auth> {
         let header = table.take("header").map_or(Some(http::header::AUTHORIZATION), |value| header_name(&value));
-        let challenge = table.take("challenge").and_then(|value| {
+        let sent = |value: Value<'_>| {
             let text = value.string()?;
             HeaderValue::from_str(&text).ok().or_else(|| value.refuse(format!("`{text}` cannot be a header's value"), "use visible ASCII"))
-        });
+        };
+        let challenge = table.take("challenge").and_then(sent);
+        let rejection = table.take("rejection").and_then(sent);
         let mut users: Vec<User> = Vec::new();
         for user in table.tables("users") {
             let name = user.required("name").and_then(|value| value.string());
@@ -198,6 +201,7 @@ impl Lowering<'_> {
             header: header?,
             scheme: table.string("scheme").unwrap_or_else(|| "Bearer".to_owned()),
             challenge,
+            rejection,
             users,
             overseer: table.string("overseer"),
         };

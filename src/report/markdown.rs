@@ -121,6 +121,9 @@ fn glance(report: &Report) -> String {
         let seen = format!("**{}/{}** documented errors seen{absolute}", coverage.seen, coverage.in_scope);
         parts.push(format!("{seen}, **{}** conformant", coverage.conformant));
     }
+    if !report.probes.is_empty() {
+        parts.push(wording::probes(&report.probes));
+    }
     format!("{}\n", parts.join(" · "))
 }
 

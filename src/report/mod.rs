@@ -55,7 +55,7 @@ pub struct Report {
     /// `{}` where the plan names no contract.
     #[serde(serialize_with = "json::write_contract", deserialize_with = "json::read_contract")]
     pub contract: Option<ContractFacts>,
-    pub probes: Vec<serde_json::Value>,
+    pub probes: Vec<ProbeFacts>,
     pub findings: Vec<FindingFacts>,
     pub comparison: Option<serde_json::Value>,
     pub data_quality: DataQuality,
@@ -144,6 +144,37 @@ pub struct TargetFacts {
     pub responders: Vec<String>,
     /// `client → proxy → target`: what was in the path.
     pub path: Vec<String>,
+}
+
+/// One request that was wrong on purpose, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeFacts {
+    /// The same in every run of the plan.
+    pub id: String,
+    /// The kind of mistake, a word.
+    pub mistake: String,
+    /// The same for people.
+    pub what: String,
+    /// Method and path, as the plan or the contract writes them.
+    pub operation: String,
+    /// The documented error it is aimed at, the first where it may be several; `null` where it is at none in particular.
+    pub target_entry: Option<String>,
+    /// Statuses that would do; empty: any error.
+    pub accept: Vec<u16>,
+    /// `probe` | `hook`
+    pub how: String,
+    /// How often it was sent.
+    pub sent: u32,
+    /// When the answer was there, in milliseconds since the battery began; `null` where nothing was sent.
+    pub at_ms: Option<u64>,
+    /// `expected` | `unexpected` | `accepted` | `tolerated` | `limited` | `no-answer` | `not-sent`
+    pub outcome: String,
+    pub status: Option<u16>,
+    pub code: Option<String>,
+    /// The documented error that was answered.
+    pub answered_entry: Option<String>,
+    /// Why it was not sent, or not answered.
+    pub reason: Option<String>,
 }
 
 /// A file beside report.json that is not rendered from it.

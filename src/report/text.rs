@@ -101,7 +101,13 @@ fn row(gate: &GateFacts) -> [String; 4] {
 
 /// What happened, a line for each subject.
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("load", load(report))];
+    let mut facts = Vec::new();
+    if report.accounting.scheduled > 0 || report.probes.is_empty() {
+        facts.push(("load", load(report)));
+    }
+    if !report.probes.is_empty() {
+        facts.push(("probes", wording::probes(&report.probes)));
+    }
     if !report.metrics.by_failure.is_empty() {
         facts.push(("failed", failures(report)));
     }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::escape::line;
 use super::number::{self, NOTHING};
-use super::{EndedBy, Report};
+use super::{EndedBy, ProbeFacts, Report};
 use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, FindingFacts, GateFacts, Status};
 use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
@@ -103,12 +103,52 @@ pub fn missing(contract: &ContractFacts) -> Vec<&EntryFacts> {
     missing
 }
 
+/// How a probe came out.
+pub const PROBE_OUTCOMES: [(&str, Sign); 7] = [
+    ("accepted", sign("✗", "accepted", Tone::Bad)),
+    ("no-answer", sign("✗", "no answer", Tone::Bad)),
+    ("unexpected", sign("◆", "another error", Tone::Doubtful)),
+    ("limited", sign("◇", "limited", Tone::Doubtful)),
+    ("not-sent", sign("◌", "not sent", Tone::Quiet)),
+    ("expected", sign("✓", "as expected", Tone::Good)),
+    ("tolerated", sign("·", "tolerated", Tone::Quiet)),
+];
+
+/// The sign of a probe's outcome.
+pub fn probe(probe: &ProbeFacts) -> Sign {
+    PROBE_OUTCOMES.iter().find(|(word, _)| *word == probe.outcome).map_or(sign("?", "unknown", Tone::Doubtful), |(_, sign)| *sign)
+}
+
+/// The order of probes: what should be looked at first.
+pub fn probe_weight(probe: &ProbeFacts) -> usize {
+    PROBE_OUTCOMES.iter().position(|(word, _)| *word == probe.outcome).unwrap_or(0)
+}
+
+/// What a probe was answered with, or why with nothing.
+pub fn probe_answer(probe: &ProbeFacts) -> String {
+    let reason = probe.reason.as_deref().map(|reason| line(reason, SENTENCE));
+    match (probe.status, &probe.code) {
+        (Some(status), Some(code)) => format!("{status} {}", line(code, NAME)),
+        (Some(status), None) => status.to_string(),
+        (None, _) => reason.unwrap_or_else(|| NOTHING.to_owned()),
+    }
+}
+
+/// `114 probes: 88 as expected, 26 tolerated`
+pub fn probes(probes: &[ProbeFacts]) -> String {
+    let of = |word: &str| probes.iter().filter(|probe| probe.outcome == word).count() as u64;
+    let parts = PROBE_OUTCOMES.iter().map(|(word, sign)| (of(word), sign.word)).filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, word)| format!("{} {word}", number::count(n))).collect();
+    let all = number::count(probes.len() as u64);
+    format!("{all} {}: {}", if probes.len() == 1 { "probe" } else { "probes" }, parts.join(", "))
+}
+
 /// What the verdict rests on, where it is not the gates: why a run is incomplete, in a sentence.
 pub fn incomplete(report: &Report) -> Option<String> {
     if report.run.complete {
         return None;
     }
-    if report.accounting.scheduled == 0 && report.accounting.attempts == 0 {
+    if report.accounting.scheduled == 0 && report.accounting.attempts == 0 && report.probes.is_empty() {
         return Some("The run never began: there is nothing to be seen below.".to_owned());
     }
     let how = match report.run.ended_by {

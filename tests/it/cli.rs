@@ -8,6 +8,7 @@ mod folders;
 mod quiet;
 mod rendering;
 mod repeat;
+mod replay;
 mod secrets;
 mod serve;
 mod signals;

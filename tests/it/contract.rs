@@ -1,10 +1,14 @@
 //! See `src/contract`.
 
+mod catalogue;
 mod checks;
 mod compose;
+mod envelopes;
 mod file;
 mod hostile;
+mod leaks;
 mod ledger;
 mod lint;
 mod schema;
 mod shipped;
+mod unusual;

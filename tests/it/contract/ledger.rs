@@ -208,7 +208,7 @@ fn coverage_tells_seen_from_in_order_and_ours_from_theirs() {
     assert_eq!(state("mcp-tools/*/403/TOOL_DISABLED"), Some(State::Unreached));
     assert_eq!(state("media-api/*/507/STORAGE_FULL"), Some(State::NeedsHook));
     let totals = Totals::of(&entries);
-    assert_eq!((totals.in_scope, totals.seen, totals.conformant), (28, 2, 1));
+    assert_eq!(totals, Totals { in_scope: 28, seen: 2, conformant: 1, absolute_total: 28, absolute_seen: 2 });
     assert_eq!((totals.conformance(), Totals::default().coverage(), Totals::default().conformance()), (Some(0.5), None, None));
     let undocumented: Vec<_> = ledger.coverage.undocumented().map(|(what, count)| (what.status, what.code.as_deref(), count)).collect();
     assert_eq!(undocumented, [(404, Some("E_#"), 2), (418, Some("CONVERSATION_NOT_FOUND"), 1)]);
