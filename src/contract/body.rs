@@ -199,6 +199,9 @@ fn members(case: &Case<'_, '_>, fields: &[Field], object: Json<'_>, path: &Path<
 
 fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, found: &mut Found) {
     let at = || path.words();
+    if field.nullable && matches!(value, Json::Null) {
+        return;
+    }
     if !is_kind(field.kind, value) {
         found.add("B03", Level::Must, || fault(field, at(), kind_word(field.kind).to_owned(), value, "type"));
         return;
@@ -206,6 +209,12 @@ fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, 
     value_rule(field, value, &at, found);
     if field.rule.is_reason_phrase {
         status::phrase(case.status(), field, &at, value, found);
+    }
+    if field.rule.is_status {
+        status::is_the_status(case, field, &at, value, found);
+    }
+    if let Some(text) = value.text().filter(|_| !field.rule.statuses.is_empty()) {
+        status::goes_with(case, field, &at, text, found);
     }
     let related = field.rule.equals.is_some() || field.rule.at_most.is_some();
     if related && !relation::has_equation(field.role) {

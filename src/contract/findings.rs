@@ -275,17 +275,19 @@ impl Findings {
     }
 
     /// Takes down violations that are known only by their number: no answer can be shown for them.
-    pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) {
+    /// Returns the identity of their finding.
+    pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) -> u64 {
         self.violations[violation.severity as usize] += count;
         let status = Status { service: "", status: 0, row: None, code: "" };
         let print = fingerprint(&status, &violation, Responder::Origin);
         if self.by_print.len() >= MOST && !self.by_print.contains_key(&print) {
             self.overflow += count;
-            return;
+            return print;
         }
         let finding = self.by_print.entry(print).or_insert_with(|| blank(print, &violation, Responder::Origin, at));
         finding.count += count;
         finding.last_at = finding.last_at.max(at);
+        print
     }
 
     /// Takes down what only the whole run shows. Returns the identity of its finding.
@@ -364,6 +366,11 @@ impl Findings {
         all
     }
 
+    /// The finding with this identity.
+    pub fn get(&self, print: u64) -> Option<&Finding> {
+        self.by_print.get(&print)
+    }
+
     /// Findings of a row, of this severity or worse, injected answers excluded.
     pub fn of_row(&self, row: RowIx, at_least: Severity) -> u64 {
         let counted = |f: &&Finding| f.row == Some(row) && f.severity >= at_least && f.responder != Responder::Injector;
@@ -429,6 +436,7 @@ impl Findings {
         };
         if slot < SAMPLES && self.sample_bytes < SAMPLE_BYTES {
             let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, violation, &self.secrets);
+            let sample = Evidence { place: Some(sighting.place), ..sample };
             self.sample_bytes += sample.size();
             if slot < finding.evidence.len() {
                 self.sample_bytes -= finding.evidence[slot].size();

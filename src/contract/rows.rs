@@ -134,6 +134,11 @@ impl Contract {
         self.operations_of(asked).any(|operation| operation.statuses.iter().any(|statuses| statuses.holds(status)))
     }
 
+    /// Why a status is used otherwise than HTTP means it, where the contract says so.
+    pub fn deviation_of(&self, status: u16) -> Option<&str> {
+        self.deviations.iter().find(|deviation| deviation.status == status).map(|deviation| deviation.reason.as_str())
+    }
+
     /// The row with this index.
     pub fn row(&self, ix: RowIx) -> &Row {
         &self.rows[ix.at()]

@@ -1,8 +1,8 @@
 //! S01–S04, S07–S10: whether status and code are documented, and for whom.
 
-use crate::contract::check::{Blame, Case, Found, quoted};
+use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::json::{Document, Json};
-use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase};
+use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase, role};
 
 /// A success body longer than this is no error in disguise, and is not read.
 const LONGEST_DISGUISE: usize = 64 * 1024;
@@ -55,6 +55,45 @@ pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value:
         cause: "not the reason phrase".to_owned(),
         source: Some(field.source.clone()),
     });
+}
+
+/// S09, where the contract says that a member is the status.
+pub(super) fn is_the_status(case: &Case<'_, '_>, field: &Field, at: &dyn Fn() -> String, value: Json<'_>, found: &mut Found) {
+    let status = f64::from(case.status());
+    let said = match value {
+        Json::Number(number) => Some(number),
+        Json::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    if said != Some(status) {
+        found.add("S09", Level::Must, || Blame {
+            path: at(),
+            expected: format!("{status}, the status"),
+            actual: shown(value),
+            cause: "another status".to_owned(),
+            source: Some(field.source.clone()),
+        });
+    }
+}
+
+/// S03, where the contract pairs the values of a member with statuses; B03, where it is none of these values.
+pub(super) fn goes_with(case: &Case<'_, '_>, field: &Field, at: &dyn Fn() -> String, text: &str, found: &mut Found) {
+    let own = field.rule.statuses.iter().filter(|(word, _)| word == text).map(|(_, status)| *status);
+    let own: Vec<u16> = own.collect();
+    let blame = |path: String, expected: String, cause: &str| Blame {
+        path,
+        expected,
+        actual: format!("{} with status {}", quoted(text), case.status()),
+        cause: cause.to_owned(),
+        source: Some(field.source.clone()),
+    };
+    if own.is_empty() && !found.has("S02") {
+        let words = field.rule.statuses.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(", ");
+        found.add("B03", Level::Must, || blame(at(), format!("one of {words}"), "enum"));
+    } else if !own.is_empty() && !own.contains(&case.status()) && !found.has("S03") {
+        let statuses = listed(own.iter().map(u16::to_string));
+        found.add("S03", Level::Must, || blame("status".to_owned(), format!("{text} with status {statuses}"), "other status"));
+    }
 }
 
 /// S07: neither registered nor listed. A class or a default that holds it lists nothing in particular.
@@ -133,12 +172,14 @@ fn success(case: &Case<'_, '_>, found: &mut Found) {
 fn is_error_body(case: &Case<'_, '_>) -> bool {
     let Some(base) = case.contract.envelopes.first() else { return false };
     let body = case.response.body;
-    let Some(code) = base.fields.iter().find(|field| field.role == Some(Role::Code)) else { return false };
+    let Some(code) = role::of(&base.fields, Role::Code) else { return false };
     // Most successes do not have the word in them: they are not parsed.
     let named = body.len() <= LONGEST_DISGUISE && std::str::from_utf8(body).is_ok_and(|text| text.contains(code.name.as_str()));
     let Some(document) = named.then(|| Document::read(body).ok()).flatten() else { return false };
     let json = document.value();
-    let documented = json.get(&code.name).and_then(Json::text).is_some_and(|code| case.contract.rows.iter().any(|row| row.code == code));
+    let documented = role::value(&base.fields, code, json)
+        .and_then(Json::text)
+        .is_some_and(|code| case.contract.rows.iter().any(|row| row.code == code));
     documented && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
 }
 
@@ -168,14 +209,7 @@ fn code_blame(case: &Case<'_, '_>, expected: String, cause: &str, source: Option
 
 /// Where the code stands: `$.code`.
 fn code_path(fields: &[Field]) -> String {
-    let own = fields.iter().find(|field| field.role == Some(Role::Code)).map(|field| format!("$.{}", field.name));
-    let inner = || {
-        fields.iter().find_map(|field| {
-            let inner = field.fields.iter().find(|inner| inner.role == Some(Role::Code))?;
-            Some(format!("$.{}.{}", field.name, inner.name))
-        })
-    };
-    own.or_else(inner).unwrap_or_else(|| "$".to_owned())
+    role::of(fields, Role::Code).map_or_else(|| "$".to_owned(), |field| role::path(fields, field))
 }
 
 fn listed(words: impl Iterator<Item = String>) -> String {

@@ -3,6 +3,7 @@
 mod catalogue;
 mod checks;
 mod compose;
+mod envelopes;
 mod file;
 mod hostile;
 mod leaks;

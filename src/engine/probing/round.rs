@@ -50,7 +50,12 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
         recorder: &'r mut R,
         number: u32,
     ) -> Round<'r, 'p, R> {
-        let unsent = |ix: usize| Sent { probe: ProbeIx::from(ix), times: 0, outcome: Outcome::NotSent("its turn did not come".to_owned()) };
+        let unsent = |ix: usize| Sent {
+            probe: ProbeIx::from(ix),
+            times: 0,
+            at: None,
+            outcome: Outcome::NotSent("its turn did not come".to_owned()),
+        };
         Round {
             probing,
             battery,
@@ -450,6 +455,7 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
             repeatable: probe.repeatable() && !limited,
         });
         self.sent[ix].times += times;
+        self.sent[ix].at = Some(reply.stamps.ended_at);
         self.sent[ix].outcome = outcome;
     }
 
