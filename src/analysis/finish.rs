@@ -9,7 +9,7 @@ use super::tally::{Heard, Tally, Times};
 use super::verdict::{Evidence, decide};
 use super::{
     Accounting, Analysis, DataQuality, GeneratorFacts, Goodput, HistogramFacts, MetricSet, Metrics, NamedMetrics, Retries, StageFacts,
-    faults, timeline,
+    WaiverFacts, faults, timeline,
 };
 use crate::contract::Contract;
 use crate::gate::{Unit, count_words, value_words};
@@ -51,7 +51,7 @@ impl Tally {
         let contract = plan.contract.as_ref().map(|used| used.contract.as_ref());
         let total = self.total();
         let accounting = total.accounting(run.proxy.as_ref(), plan.target.transport);
-        let (contract_facts, findings) = self.conformance.facts(plan);
+        let (contract_facts, findings, suppressions) = self.conformance.facts(plan);
         let without_success = self.without_success(contract);
         let around = Surroundings {
             plan,
@@ -69,7 +69,8 @@ impl Tally {
             .collect();
         let judged = self.judged_total();
         let seconds = self.judged_seconds(run.ended_at);
-        let data_quality = self.data_quality(run, &around, &accounting);
+        let mut data_quality = self.data_quality(run, &around, &accounting);
+        data_quality.warnings.extend(suppressions.iter().filter_map(expired));
         let evidence = Evidence {
             plan,
             interrupted: run.interrupted,
@@ -94,6 +95,7 @@ impl Tally {
             retries: self.retry_facts(&judged.counts, seconds),
             contract: contract_facts,
             findings,
+            suppressions,
             data_quality,
             accounting,
         }
@@ -295,6 +297,12 @@ impl Tally {
         }
         warnings
     }
+}
+
+/// Said of a waiver that does not apply any more.
+fn expired(waiver: &WaiverFacts) -> Option<String> {
+    let place = format!("{}:{}", waiver.contract_ref.file, waiver.contract_ref.line);
+    waiver.expired.then(|| format!("the waiver of {} at {place} expired on {}: it does not apply", waiver.check, waiver.expires))
 }
 
 /// p99 of fewer arrivals is their maximum: one late start would condemn a run.

@@ -73,7 +73,10 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
         decision,
         reason,
         severity: match gate.metric {
-            Metric::ContractViolations(severity) | Metric::ContractFindings(severity) => Some(severity),
+            Metric::ContractViolations(severity)
+            | Metric::ContractFindings(severity)
+            | Metric::ContractNewViolations(severity)
+            | Metric::ContractNewFindings(severity) => Some(severity),
             _ => None,
         },
     }
@@ -221,13 +224,23 @@ fn happened(evidence: &Evidence<'_>) -> String {
     if let Some(lie) = worst_finding(evidence.findings) {
         words.push_str(&format!(" {lie}"));
     } else if let Some(contract) = evidence.contract.filter(|contract| contract.inspected > 0) {
+        let waived = evidence.findings.iter().filter(|finding| finding.waiver.is_some()).count() as u64;
+        if waived > 0 {
+            let n = count_words(waived);
+            return format!(
+                "{words} Of {} answers nothing broke the contract that is not waived ({n} findings are).",
+                count_words(contract.inspected)
+            );
+        }
         words.push_str(&format!(" {} answers kept the contract.", count_words(contract.inspected)));
     }
     words
 }
 
 fn worst_finding(findings: &[FindingFacts]) -> Option<String> {
-    let of_target = findings.iter().filter(|finding| finding.severity >= Severity::Medium && finding.responder != "injector");
+    let of_target = findings
+        .iter()
+        .filter(|finding| finding.severity >= Severity::Medium && finding.responder != "injector" && finding.waiver.is_none());
     let worst = of_target.max_by_key(|finding| (finding.severity, finding.count))?;
     let title = worst.title.trim_end_matches('.');
     Some(format!("The contract is broken: {title} ({} times).", count_words(worst.count)))

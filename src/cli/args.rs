@@ -28,10 +28,10 @@ pub enum Command {
     Serve(ServeArgs),
     /// Render report.json again, in any format
     Report(ReportArgs),
-    /// Explain a check: what it demands, why, the source, and how to mend what it finds
-    Explain(ExplainArgs),
     /// Send the request of a finding once more: fixed, or still failing?
     Replay(ReplayArgs),
+    /// Explain a check: what it demands, why, the source, and how to mend what it finds
+    Explain(ExplainArgs),
     /// Make a contract to be reviewed out of an API description
     #[command(subcommand)]
     Import(ImportCommand),
@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// Write into a folder that holds a report already
     #[arg(long)]
     pub force: bool,
+    /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
@@ -124,14 +127,6 @@ pub struct ReportArgs {
     pub format: Vec<Rendering>,
 }
 
-/// `brownout explain`
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
-    #[arg(value_name = "CHECK")]
-    pub checks: Vec<String>,
-}
-
 /// `brownout replay`
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 fixed · 1 still fails · 2 bad usage, report or plan · 3 target or setup failed · 5 cannot tell")]
@@ -171,6 +166,14 @@ pub struct ImportArgs {
 pub enum ReportForm {
     Text,
     Json,
+}
+
+/// `brownout explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
 }
 
 /// A form of the report.

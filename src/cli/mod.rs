@@ -44,9 +44,9 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
-        Command::Explain(args) => explain::explain(args),
         Command::Replay(args) => replay::replay(args),
         Command::Import(args::ImportCommand::Openapi(args)) => import::import(args),
+        Command::Explain(args) => explain::explain(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,

@@ -1,7 +1,7 @@
 //! `brownout run`: the main job. Its functions, read in order, are the table of contents of the program.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::analysis::{Analysis, RunFacts, Status, Tally};
@@ -44,7 +44,13 @@ pub fn run(args: &RunArgs) -> Exit {
 }
 
 /// Carries a plan out in one way or another, and writes the report.
-pub(super) fn perform(plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
+pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
+    if let Some(path) = &args.baseline
+        && let Err(why) = take_baseline(Arc::make_mut(&mut plan), path)
+    {
+        terminal::say(&format!("error: {why}"));
+        return Exit::Usage;
+    }
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
     let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
@@ -65,6 +71,16 @@ pub(super) fn perform(plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
     };
     let report = report_of(&plan, &id, args, clock, outcome);
     finish(&report, &plan, &folder, args)
+}
+
+/// Takes the findings of an earlier report for known ones.
+fn take_baseline(plan: &mut Plan, path: &Path) -> Result<(), String> {
+    let Some(used) = &mut plan.contract else {
+        return Err("--baseline needs a contract, and the plan names none: without one there are no findings".to_owned());
+    };
+    let baseline = plan::read_baseline(path).map_err(|why| format!("the baseline `{}`: {why}", path.display()))?;
+    used.baseline = Some(Arc::new(baseline));
+    Ok(())
 }
 
 fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {

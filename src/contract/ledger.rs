@@ -91,7 +91,9 @@ impl Ledger {
 
     /// Joins another worker's. Request ids that both saw are duplicates, too: a finding with their number, and without
     /// samples, for only hashes were kept.
-    pub fn merge(&mut self, other: Ledger) {
+    ///
+    /// Returns of violations that neither could see alone the severity, the identity of their finding, and their number.
+    pub fn merge(&mut self, other: Ledger) -> Option<(Severity, u64, u64)> {
         self.findings.merge(other.findings);
         self.coverage.merge(other.coverage);
         self.drift.merge(other.drift);
@@ -99,10 +101,11 @@ impl Ledger {
         self.compared.merge(other.compared);
         self.unattributed.merge(other.unattributed);
         let twice = self.ids.merge(other.ids);
-        if twice > 0 {
-            let actual = "an id that another worker of this run had seen".to_owned();
-            self.findings.unseen(duplicate(None, actual), twice, self.ids.last_at);
-        }
+        (twice > 0).then(|| {
+            let violation = duplicate(None, "an id that another worker of this run had seen".to_owned());
+            let severity = violation.severity;
+            (severity, self.findings.unseen(violation, twice, self.ids.last_at), twice)
+        })
     }
 
     /// Request ids that were not compared, because too many had been seen.

@@ -13,6 +13,7 @@
 //! This module does no I/O and reads no clock.
 
 pub mod attribution;
+pub mod baseline;
 mod body;
 mod cache;
 pub mod catalogue;

@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::analysis::{
     Accounting, Analysis, ContractFacts, DataQuality, FaultFacts, FindingFacts, HistogramFacts, Metrics, Retries, StageFacts, Timeseries,
-    Verdict,
+    Verdict, WaiverFacts,
 };
 
 /// The version of the report's structure; additions bump the minor number.
@@ -59,7 +59,8 @@ pub struct Report {
     pub findings: Vec<FindingFacts>,
     pub comparison: Option<serde_json::Value>,
     pub data_quality: DataQuality,
-    pub suppressions: Vec<serde_json::Value>,
+    /// The contract's waivers, and what they cover.
+    pub suppressions: Vec<WaiverFacts>,
     pub artifacts: Vec<Artifact>,
     pub extra: BTreeMap<String, serde_json::Value>,
 }
@@ -218,7 +219,7 @@ impl Report {
             findings: analysis.findings,
             comparison: None,
             data_quality: analysis.data_quality,
-            suppressions: Vec::new(),
+            suppressions: analysis.suppressions,
             artifacts: Vec::new(),
             extra: BTreeMap::new(),
         }

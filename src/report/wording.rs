@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::{EndedBy, ProbeFacts, Report};
-use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, EstimateFacts, FindingFacts, GateFacts, LimiterFacts, Status};
 use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
@@ -205,10 +205,10 @@ pub fn gates_by_weight(report: &Report) -> Vec<(usize, &GateFacts)> {
     gates
 }
 
-/// The findings, the worst and the most frequent first.
+/// The findings, the worst and the most frequent first, waived ones last.
 pub fn findings_by_weight(report: &Report) -> Vec<(usize, &FindingFacts)> {
     let mut findings: Vec<_> = report.findings.iter().enumerate().collect();
-    findings.sort_by_key(|(at, finding)| (Reverse(finding.severity), Reverse(finding.count), *at));
+    findings.sort_by_key(|(at, finding)| (finding.waiver.is_some(), Reverse(finding.severity), Reverse(finding.count), *at));
     findings
 }
 
@@ -258,6 +258,24 @@ pub fn wall_clock(text: &str) -> String {
     match text.parse::<jiff::Timestamp>() {
         Ok(time) => time.strftime("%-d %b %Y %H:%M UTC").to_string(),
         Err(_) => line(text, NAME),
+    }
+}
+
+/// `token-bucket: 10 at once, 0.98 … 1.02 per second`
+pub fn does(limiter: &LimiterFacts) -> String {
+    let Some(algorithm) = &limiter.algorithm else { return "cannot be told".to_owned() };
+    let capacity = limiter.capacity.map(|capacity| format!("{} at once", between(capacity)));
+    let window = limiter.window_ms.map(|window| format!("in {} ms", between(window)));
+    let rate = limiter.per_second.filter(|_| limiter.window_ms.is_none()).map(|rate| format!("{} per second", between(rate)));
+    let parts: Vec<String> = [capacity, window, rate].into_iter().flatten().collect();
+    format!("{}: {}", line(algorithm, NAME), parts.join(", "))
+}
+
+fn between(estimate: EstimateFacts) -> String {
+    let shown = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{}", (value * 100.0).round() / 100.0) };
+    match (shown(estimate.low), shown(estimate.high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} … {high}"),
     }
 }
 

@@ -18,6 +18,7 @@ mod gates;
 mod header;
 mod hints;
 mod latency;
+mod limiters;
 mod probes;
 mod quality;
 mod retries;
