@@ -9,6 +9,7 @@ mod hostile;
 mod leaks;
 mod ledger;
 mod lint;
+mod runlevel;
 mod schema;
 mod shipped;
 mod unusual;
