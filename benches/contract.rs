@@ -136,9 +136,9 @@ impl Bench {
                 sample.body.len(),
                 sample.headers.len(),
                 nanoseconds(|| self.ours(sample)),
-                allocations(&|| drop(black_box(self.ours(sample)))),
+                allocations(&|| _ = black_box(self.ours(sample))),
                 nanoseconds(|| theirs(sample)),
-                allocations(&|| drop(black_box(theirs(sample)))),
+                allocations(&|| _ = black_box(theirs(sample))),
             ));
         }
     }

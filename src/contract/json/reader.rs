@@ -61,6 +61,11 @@ impl Span {
         Span { start: range.start as u32, end: range.end as u32 | Span::UNESCAPED }
     }
 
+    /// Bytes of it.
+    pub(super) fn len(self) -> usize {
+        ((self.end & !Span::UNESCAPED) - self.start) as usize
+    }
+
     pub(super) fn place(self) -> Place {
         let range = self.start as usize..(self.end & !Span::UNESCAPED) as usize;
         if self.end & Span::UNESCAPED == 0 { Place::Text(range) } else { Place::Unescaped(range) }
@@ -371,11 +376,13 @@ impl Reader<'_> {
     fn duplicate_in(&self, object: usize) -> Option<Span> {
         let members = self.nodes.entries(object);
         let name = |at| self.slice(self.nodes.name(at));
+        // Most names differ in length: that is seen without looking at them.
+        let same = |a, b| self.nodes.name(a).len() == self.nodes.name(b).len() && name(a) == name(b);
         let twice = if members.clone().nth(COMPARED).is_some() {
             let mut seen = HashSet::new();
             members.clone().find(|&at| !seen.insert(name(at)))
         } else {
-            members.clone().find(|&at| members.clone().take_while(|&before| before < at).any(|before| name(before) == name(at)))
+            members.clone().find(|&at| members.clone().take_while(|&before| before < at).any(|before| same(before, at)))
         };
         twice.map(|at| self.nodes.name(at))
     }
