@@ -2,6 +2,7 @@
 
 mod checks;
 mod compose;
+mod cost;
 mod file;
 mod hostile;
 mod leaks;
@@ -9,3 +10,4 @@ mod ledger;
 mod lint;
 mod schema;
 mod shipped;
+mod streams;
