@@ -34,6 +34,7 @@
 //! | [`retry`] | whether a failed attempt may be repeated, and when |
 //! | [`gate`] | pass / fail / inconclusive over one named metric |
 //! | [`plan`] | TOML text → `Plan`, or every problem in it |
+//! | [`import`] | an OpenAPI document → a contract's text, and how good the document is |
 //! | [`record`] | the facts of a run: attempts, exchanges, who hears of them |
 //! | [`workload`] | `Plan` → the requests of a session |
 //! | [`probe`] | `Plan` and contract → requests that are wrong on purpose |
@@ -63,6 +64,7 @@ pub mod fault;
 pub mod gate;
 pub mod retry;
 // documents: what was asked, what happened
+pub mod import;
 pub mod plan;
 pub mod probe;
 pub mod record;

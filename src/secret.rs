@@ -10,6 +10,8 @@ use std::sync::OnceLock;
 use memchr::{memchr3, memmem};
 use regex::bytes::Regex;
 
+use serde::{Deserialize, Serialize};
+
 /// Header fields whose whole value is a credential, in lower case.
 const CREDENTIAL_HEADERS: [&str; 7] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "api-key", "x-auth-token"];
@@ -114,6 +116,11 @@ impl Secrets {
         named.max_by_key(|(_, shown)| shown.len()).map(|(value, shown)| (value.as_str(), shown.as_str()))
     }
 
+    /// Whether a header carries credentials by its nature.
+    pub fn is_credential(name: &str) -> bool {
+        CREDENTIAL_HEADERS.contains(&name.to_ascii_lowercase().as_str())
+    }
+
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
         match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
@@ -146,10 +153,13 @@ impl Secrets {
 }
 
 /// How a value is written into its surroundings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spelling {
     /// Percent-encoded but for what RFC 3986 §2.3 calls unreserved.
     Url,
+    /// Percent-encoded only where it could not stand on a request line.
+    UrlText,
     /// Inside a JSON string.
     Json,
     /// Without control characters.
@@ -165,6 +175,10 @@ impl Spelling {
             Spelling::Header => into.extend(value.chars().filter(|c| !c.is_ascii_control())),
             Spelling::Url => value.bytes().for_each(|byte| match byte {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => into.push(char::from(byte)),
+                _ => into.push_str(&format!("%{byte:02X}")),
+            }),
+            Spelling::UrlText => value.bytes().for_each(|byte| match byte {
+                b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&byte) => into.push(char::from(byte)),
                 _ => into.push_str(&format!("%{byte:02X}")),
             }),
             Spelling::Json => {

@@ -103,7 +103,7 @@ impl Tally {
             retries: RetryTally::new(plan.policies.len()),
             touched: vec![Touched::default(); plan.faults.rules.len()],
             gallery: Gallery::default(),
-            conformance: Conformance::new(plan, &base_url(plan)),
+            conformance: Conformance::new(plan, &base_url(plan), unix_us_at_zero),
             truncated_bodies: 0,
             answered: 0,
             pending: HashMap::new(),
@@ -115,7 +115,7 @@ impl Tally {
     /// The same tally of a target at this scheme and authority, which only a run knows of an embedded one: curl
     /// lines in findings name it. To be said before anything is recorded.
     pub fn aimed_at(mut self, base_url: &str) -> Tally {
-        self.conformance = Conformance::new(&self.plan, base_url);
+        self.conformance = Conformance::new(&self.plan, base_url, self.unix_us_at_zero);
         self
     }
 
@@ -124,9 +124,9 @@ impl Tally {
         self.answered > 0
     }
 
-    /// The findings so far, the worst first.
-    pub fn findings(&self) -> Vec<&Finding> {
-        self.conformance.findings()
+    /// The findings so far that are new, the worst first: neither waived nor known from the baseline.
+    pub fn new_findings(&self) -> Vec<&Finding> {
+        self.conformance.new_findings(&self.plan)
     }
 
     /// Whether the schedule held any arrivals.
@@ -153,7 +153,7 @@ impl Tally {
         self.retries.merge(&other.retries);
         self.touched.iter_mut().zip(other.touched).for_each(|(ours, theirs)| ours.merge(theirs));
         self.gallery.merge(other.gallery);
-        let violations = self.conformance.merge(other.conformance);
+        let violations = self.conformance.merge(&self.plan, other.conformance);
         self.measures.iter_mut().for_each(|measure| measure.outside(0, &violations));
         self.truncated_bodies += other.truncated_bodies;
         self.answered += other.answered;

@@ -10,8 +10,8 @@ use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
 use crate::contract::shape::Shape;
 use crate::contract::{
-    Contract, Envelope, Field, Header, Judged, Level, Profile, Row, Source, Terms, Violation, body, cache, catalogue, header, identity,
-    leak, placeholder, protocol, ratelimit, standard, status, vocabulary,
+    Contract, Envelope, Field, Header, Judged, Level, Profile, Role, Row, Source, Terms, Violation, body, cache, catalogue, header,
+    identity, leak, placeholder, protocol, ratelimit, role, standard, status, vocabulary,
 };
 use crate::id::RowIx;
 use crate::severity::Severity;
@@ -49,7 +49,7 @@ impl Contract {
         let head = Head::of(response.headers);
         let now = if clock == Clock::Ours { Some(Moment::of(&head, response)) } else { None };
         protocol::answer(request.method, response, &head, &mut found);
-        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, &mut found) };
+        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, asked, &mut found) };
         let json = document.as_ref().map(Document::value);
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
@@ -126,13 +126,8 @@ impl Contract {
     /// The error code of a body: the text at the place where any envelope has it.
     fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
         self.envelopes.iter().find_map(|envelope| {
-            envelope.fields.iter().find_map(|field| match field.role {
-                Some(crate::contract::Role::Code) => body.get(&field.name)?.text(),
-                _ => {
-                    let inner = field.fields.iter().find(|inner| inner.role == Some(crate::contract::Role::Code))?;
-                    body.get(&field.name)?.get(&inner.name)?.text()
-                }
-            })
+            let code = role::of(&envelope.fields, Role::Code)?;
+            role::value(&envelope.fields, code, body)?.text()
         })
     }
 }

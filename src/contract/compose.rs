@@ -8,7 +8,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, WWW_AUTHENTICATE, X_CONTEN
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::contract::{Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, instant, phrase};
+use crate::contract::{
+    Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, ValueRule, instant, phrase, role,
+};
 use crate::id::RowIx;
 
 /// The reset of a limit whose window nobody declares, where the client need not wait: one minute from now.
@@ -80,15 +82,21 @@ impl<'v> Values<'v> {
                 (Some(value), None | Some(Role::RequestId | Role::Timestamp | Role::Message)) => {
                     members.insert(field.name.clone(), value.clone())
                 }
-                (None, _)
-                    if field.level == Level::Optional && !(field.role == Some(Role::RetryAfter) && self.given.retry_after_s.is_some()) =>
-                {
-                    None
-                }
+                (None, _) if field.level == Level::Optional && !self.is_wanted(field) => None,
                 _ => members.insert(field.name.clone(), self.field(field)),
             };
         }
         members
+    }
+
+    /// Whether a member that may be absent has something to say: which error it is, what happened, when to come back.
+    fn is_wanted(&self, field: &Field) -> bool {
+        match field.role {
+            Some(Role::Code) => !self.row.any_code,
+            Some(Role::Message) => true,
+            Some(Role::RetryAfter) => self.given.retry_after_s.is_some(),
+            _ => false,
+        }
     }
 
     fn field(&self, field: &Field) -> Value {
@@ -98,12 +106,45 @@ impl<'v> Values<'v> {
         if field.rule.is_reason_phrase {
             return Value::from(self.phrase(field));
         }
+        if field.rule.is_status {
+            let text = || Value::from(self.row.status.to_string());
+            return if field.kind == Kind::String { text() } else { Value::from(self.row.status) };
+        }
+        if field.kind == Kind::Object && !field.fields.is_empty() {
+            return self.object(field);
+        }
         field.sample.clone().unwrap_or_else(|| self.invented(field))
+    }
+
+    /// What the document shows of an object, with what belongs to this answer in place.
+    fn object(&self, field: &Field) -> Value {
+        let mut members = field.sample.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
+        let own = self.members(&field.fields, false);
+        let known = |name: &str| field.fields.iter().find(|inner| inner.name == name);
+        for (name, value) in own {
+            let computed = known(&name).is_some_and(|inner| inner.role.is_some() || inner.rule.is_status || inner.kind == Kind::Object);
+            if computed || !members.contains_key(&name) {
+                members.insert(name, value);
+            }
+        }
+        Value::Object(members)
+    }
+
+    /// A code for a row that documents any: the one that goes with the status, else what the document shows.
+    fn any_code(&self, field: &Field) -> Value {
+        let paired = field.rule.statuses.iter().find(|(_, status)| *status == self.row.status);
+        let shown = || field.sample.clone();
+        let none = || field.nullable.then_some(Value::Null);
+        paired.map(|(word, _)| Value::from(word.as_str())).or_else(shown).or_else(none).unwrap_or_else(|| match field.kind {
+            Kind::String | Kind::Any => Value::from(self.code(None, &field.rule)),
+            _ => self.invented(field),
+        })
     }
 
     fn role(&self, role: Role, kind: Kind, format: Option<Format>, field: &Field) -> Value {
         let text = |value: u64| if kind == Kind::String { Value::from(value.to_string()) } else { Value::from(value) };
         match role {
+            Role::Code if self.row.any_code => self.any_code(field),
             Role::Code => Value::from(self.row.code.as_str()),
             Role::Message => Value::from(self.given.message.filter(|text| !text.is_empty()).unwrap_or(&self.row.meaning)),
             Role::Limit => text(self.limit),
@@ -113,6 +154,21 @@ impl<'v> Values<'v> {
             Role::Reset => moment(self.reset_s, self.now_s, kind, format),
             Role::Timestamp => moment(self.now_s, self.now_s, kind, format),
         }
+    }
+
+    /// The row's code; of a row for any code the one the document shows, else one made of the status's name.
+    fn code(&self, sample: Option<&str>, rule: &ValueRule) -> String {
+        if !self.row.any_code {
+            return self.row.code.clone();
+        }
+        let shown = sample.or(rule.one_of.first().map(String::as_str)).map(str::to_owned);
+        shown.unwrap_or_else(|| {
+            let name = phrase::phrases(self.row.status).first().copied().unwrap_or("Error");
+            let upper = name.to_ascii_uppercase().replace([' ', '-'], "_").replace('\'', "");
+            let fits = |code: &str| rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(code));
+            let spellings = [upper.to_ascii_lowercase(), upper.to_ascii_lowercase().replace('_', "-")];
+            if fits(&upper) { upper } else { spellings.into_iter().find(|code| fits(code)).unwrap_or(upper) }
+        })
     }
 
     /// The text before the first wildcard of the pattern, then 16 hex digits that no other answer has.
@@ -131,6 +187,10 @@ impl<'v> Values<'v> {
 
     fn invented(&self, field: &Field) -> Value {
         let rule = &field.rule;
+        let paired = rule.statuses.iter().find(|(_, status)| *status == self.row.status).or(rule.statuses.first());
+        if let Some((word, _)) = paired {
+            return Value::from(word.as_str());
+        }
         if let Some(word) = rule.one_of.first().or(rule.expected_values.first()) {
             return match (field.kind, word.parse::<i64>()) {
                 (Kind::Integer | Kind::Number, Ok(number)) => Value::from(number),
@@ -199,7 +259,7 @@ impl<'v> Values<'v> {
                 let value = member(body, path).unwrap_or(&Value::Null);
                 value.as_str().map_or_else(|| value.to_string(), str::to_owned)
             }
-            (Some(Role::Code), _) => self.row.code.clone(),
+            (Some(Role::Code), _) => self.code(header.sample.as_deref(), &header.rule),
             (Some(Role::RequestId), _) => format!("{:016x}", self.given.unique),
             _ => header.sample.clone().or_else(|| header.rule.one_of.first().cloned()).unwrap_or_else(|| match header.kind {
                 Kind::Integer => header.rule.min.unwrap_or(0.0).max(0.0).to_string(),
@@ -234,19 +294,19 @@ fn text_value(text: String) -> HeaderValue {
 
 fn has_role(row: &Row, role: Role) -> bool {
     let asked = |level: Level| level != Level::Optional;
-    row.envelope.fields.iter().any(|field| field.role == Some(role) && asked(field.level))
+    role::of(&row.envelope.fields, role).is_some_and(|field| asked(field.level))
         || row.envelope.headers.iter().any(|header| header.role == Some(role) && asked(header.level))
 }
 
 /// A whole number the circumstances give under the name of the field with this role.
 fn given_whole(given: &Circumstances<'_>, row: &Row, role: Role) -> Option<u64> {
-    let field = row.envelope.fields.iter().find(|field| field.role == Some(role))?;
+    let field = role::of(&row.envelope.fields, role)?;
     given.fields.iter().find(|(name, _)| *name == field.name)?.1.as_u64()
 }
 
 /// The number the document shows for a role.
 fn sample_of(row: &Row, role: Role) -> Option<u64> {
-    let field = row.envelope.fields.iter().find(|field| field.role == Some(role)).and_then(|field| field.sample.as_ref()?.as_u64());
+    let field = role::of(&row.envelope.fields, role).and_then(|field| field.sample.as_ref()?.as_u64());
     let header =
         || row.envelope.headers.iter().find(|header| header.role == Some(role)).and_then(|header| header.sample.as_ref()?.parse().ok());
     field.or_else(header)

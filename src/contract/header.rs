@@ -4,7 +4,7 @@ use crate::contract::body::{format_word, is_format};
 use crate::contract::check::{Blame, Case, Found, quoted};
 use crate::contract::head::Known;
 use crate::contract::json::Json;
-use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, standard};
+use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, role, standard};
 use crate::severity::Severity;
 
 /// Looks at every header the contract names, alone.
@@ -74,9 +74,8 @@ fn misread(text: &str) -> &'static str {
 fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     let rule = &header.rule;
     // Said by R04, which knows which unit would fit, where the body has the same moment.
-    let told_by_r04 = || {
-        header.role == Some(Role::Reset) && case.fields.iter().any(|field| field.role == Some(Role::Reset) && said(case, field).is_some())
-    };
+    let told_by_r04 =
+        || header.role == Some(Role::Reset) && role::of(case.fields, Role::Reset).is_some_and(|field| said(case, field).is_some());
     let mut wrong = |cause: &'static str, level: Level, expected: String| {
         found.add("H02", level, || blame(header, expected, quoted(text), cause));
     };
@@ -117,7 +116,7 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
 
 /// What the body says in a field: nothing where it is absent or not of the field's type.
 pub(super) fn said<'c>(case: &Case<'c, '_>, field: &Field) -> Option<Json<'c>> {
-    let value = case.body?.get(&field.name)?;
+    let value = role::value(case.fields, field, case.body?)?;
     match (field.kind, value) {
         (Kind::String, Json::Text(text)) => (field.rule.format.is_none_or(|format| is_format(format, text))).then_some(value),
         (Kind::Integer | Kind::Number, Json::Number(_)) => Some(value),

@@ -6,7 +6,7 @@ use crate::contract::check::{Blame, Case, Found, SECOND_US, header_text, quoted,
 use crate::contract::head::Known;
 use crate::contract::header::said;
 use crate::contract::json::Json;
-use crate::contract::{Field, Level, Role, Source, instant};
+use crate::contract::{Field, Level, Role, Source, instant, role};
 use crate::units::Micros;
 
 /// What the Date of an answer may be off by, in microseconds.
@@ -37,8 +37,8 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 
 /// The request id of the body, where no other answer may have it; an echo of the request's own id is no duplicate.
 pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
-    let field = case.fields.iter().find(|field| field.role == Some(Role::RequestId) && field.rule.unique)?;
-    let Json::Text(id) = case.body?.get(&field.name)? else { return None };
+    let field = role::of(case.fields, Role::RequestId).filter(|field| field.rule.unique)?;
+    let Json::Text(id) = role::value(case.fields, field, case.body?)? else { return None };
     let echoed = case.headers.iter().filter(|header| header.role == Some(Role::RequestId));
     let mut sent = echoed.filter_map(|header| header_text(case.request.headers, &header.name));
     (!sent.any(|own| own == id)).then_some(id)
@@ -51,7 +51,7 @@ fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
     let Some(text) = case.first(&header.name).filter(|text| text.trim() != body) else { return };
     found.add("I04", Level::Must, || Blame {
         path: format!("header:{}", header.shown),
-        expected: format!("{}, as $.{} says", quoted(body), field.name),
+        expected: format!("{}, as {} says", quoted(body), role::path(case.fields, field)),
         actual: quoted(&text),
         cause: "differs".to_owned(),
         source: Some(header.source.clone()),
@@ -61,7 +61,7 @@ fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
 /// I05, where the contract says echo and the request had an id to echo.
 fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
     let header = case.headers.iter().find(|header| header.role == Some(Role::RequestId));
-    let field = case.fields.iter().find(|field| field.role == Some(Role::RequestId) && field.rule.echo);
+    let field = role::of(case.fields, Role::RequestId).filter(|field| field.rule.echo);
     let echoing = header.filter(|header| header.rule.echo);
     if echoing.is_none() && field.is_none() {
         return;
@@ -83,7 +83,7 @@ fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
     if let Some((header, said)) = echoing.and_then(|header| Some((header, case.first(&header.name)?))) {
         told(format!("header:{}", header.shown), &said, &header.source);
     } else if let Some((field, Json::Text(said))) = field.and_then(|field| Some((field, said(case, field)?))) {
-        told(format!("$.{}", field.name), said, &field.source);
+        told(role::path(case.fields, field), said, &field.source);
     }
 }
 
@@ -117,7 +117,7 @@ fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
     let off = at.saturating_sub(date).unsigned_abs();
     if off > allowed.0 {
         found.add("T02", Level::Must, || Blame {
-            path: format!("$.{}", field.name),
+            path: role::path(case.fields, field),
             expected: format!("within {allowed} of the Date header"),
             actual: format!("{}, {} from it", quoted(text), Micros(off)),
             cause: if at < date { "before Date" } else { "after Date" }.to_owned(),
@@ -127,6 +127,6 @@ fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 fn field_of<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
-    let field = case.fields.iter().find(|field| field.role == Some(role))?;
+    let field = role::of(case.fields, role)?;
     Some((field, said(case, field)?))
 }

@@ -12,7 +12,7 @@ use crate::contract::coverage::Coverage;
 use crate::contract::drift::Drift;
 use crate::contract::findings::{Findings, Responder, Sighting};
 use crate::contract::limiter::Limits;
-use crate::contract::{Contract, Field, Judged, Violation, catalogue};
+use crate::contract::{Contract, Field, Judged, Violation, catalogue, role};
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Offset;
@@ -91,7 +91,9 @@ impl Ledger {
 
     /// Joins another worker's. Request ids that both saw are duplicates, too: a finding with their number, and without
     /// samples, for only hashes were kept.
-    pub fn merge(&mut self, other: Ledger) {
+    ///
+    /// Returns of violations that neither could see alone the severity, the identity of their finding, and their number.
+    pub fn merge(&mut self, other: Ledger) -> Option<(Severity, u64, u64)> {
         self.findings.merge(other.findings);
         self.coverage.merge(other.coverage);
         self.drift.merge(other.drift);
@@ -99,10 +101,11 @@ impl Ledger {
         self.compared.merge(other.compared);
         self.unattributed.merge(other.unattributed);
         let twice = self.ids.merge(other.ids);
-        if twice > 0 {
-            let actual = "an id that another worker of this run had seen".to_owned();
-            self.findings.unseen(duplicate(None, actual), twice, self.ids.last_at);
-        }
+        (twice > 0).then(|| {
+            let violation = duplicate(None, "an id that another worker of this run had seen".to_owned());
+            let severity = violation.severity;
+            (severity, self.findings.unseen(violation, twice, self.ids.last_at), twice)
+        })
     }
 
     /// Request ids that were not compared, because too many had been seen.
@@ -111,20 +114,21 @@ impl Ledger {
     }
 }
 
-fn duplicate(field: Option<&Field>, actual: String) -> Violation {
+fn duplicate(member: Option<(&[Field], &Field)>, actual: String) -> Violation {
     Violation {
         check: "I03",
         severity: catalogue::find("I03").map_or(Severity::High, |check| check.severity),
-        instance_path: field.map_or_else(|| "$".to_owned(), |field| format!("$.{}", field.name)),
+        instance_path: member.map_or_else(|| "$".to_owned(), |(fields, field)| role::path(fields, field)),
         expected: "a request id that no other answer has".to_owned(),
         actual,
         cause: "seen before".to_owned(),
-        contract_ref: field.map(|field| field.source.clone()),
+        contract_ref: member.map(|(_, field)| field.source.clone()),
     }
 }
 
-fn unique_field<'c>(contract: &'c Contract, judged: &Judged<'_>) -> Option<&'c Field> {
-    contract.row(judged.row?).envelope.fields.iter().find(|field| field.rule.unique)
+fn unique_field<'c>(contract: &'c Contract, judged: &Judged<'_>) -> Option<(&'c [Field], &'c Field)> {
+    let fields = contract.row(judged.row?).envelope.fields.as_slice();
+    role::find(fields, &|field| field.rule.unique).map(|field| (fields, field))
 }
 
 /// The ids seen so far, as hashes: two different ids of a run of 250 000 have equal hashes once in 500 million runs.

@@ -13,6 +13,7 @@
 //! This module does no I/O and reads no clock.
 
 pub mod attribution;
+pub mod baseline;
 mod body;
 mod cache;
 pub mod catalogue;
@@ -44,6 +45,7 @@ mod ratelimit;
 mod relation;
 pub mod replay;
 pub mod resend;
+mod role;
 mod rows;
 pub mod schema;
 mod scope;
@@ -156,6 +158,8 @@ pub struct Contract {
     /// What the contract's own examples say.
     pub examples: Vec<Example>,
     pub unknown_fields: UnknownFields,
+    /// Statuses that are used otherwise than HTTP means them, or not at all, and why.
+    pub deviations: Vec<Deviation>,
     /// Findings that are known, in file order.
     pub waivers: Vec<Waiver>,
     /// The operations the API documents, in file order; empty where the contract does not list them.
@@ -166,6 +170,15 @@ pub struct Contract {
     pub leaks_allowed: Vec<String>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
+}
+
+/// A status that the API uses in a way of its own, as the contract declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deviation {
+    pub status: u16,
+    /// From what it deviates, and how.
+    pub reason: String,
+    pub source: Source,
 }
 
 /// What a field that the contract does not name means.
@@ -191,6 +204,7 @@ pub struct Service {
     pub envelope: Option<EnvelopeIx>,
     /// Whether it stands between the client and the origin: what it answers is not the origin's.
     pub gateway: bool,
+    pub source: Source,
 }
 
 /// A shape that error answers share.
@@ -264,6 +278,8 @@ pub struct Field {
     pub kind: Kind,
     pub level: Level,
     pub role: Option<Role>,
+    /// Whether `null` will do in its place.
+    pub nullable: bool,
     pub rule: ValueRule,
     /// Members, where `kind` is object (or the item object of an array).
     pub fields: Vec<Field>,
@@ -316,6 +332,10 @@ pub struct ValueRule {
     pub format: Option<Format>,
     /// The value must equal the reason phrase of the status (both spellings of 413 and 422 count).
     pub is_reason_phrase: bool,
+    /// The value must equal the status.
+    pub is_status: bool,
+    /// The values that there are, and the one status that each goes with (`NOT_FOUND` with 404). Empty: any.
+    pub statuses: Vec<(String, u16)>,
     pub unique: bool,
     /// Request ids: the answer must have the id of its request, where the request had one (I05).
     pub echo: bool,

@@ -8,7 +8,7 @@
 use crate::contract::check::{Blame, Case, Found, Moment, SECOND_US, quoted};
 use crate::contract::header::said;
 use crate::contract::json::Json;
-use crate::contract::{Format, Level, Role, Source, instant};
+use crate::contract::{Field, Format, Level, Role, Source, instant, role};
 
 /// The units that resets come in.
 pub(super) const UNITS: [(&str, Format); 5] = [
@@ -51,21 +51,21 @@ struct Said<'c, T> {
 #[derive(Clone, Copy)]
 enum Place<'c> {
     Header(&'c str),
-    Member(&'c str),
+    Member(&'c [Field], &'c Field),
 }
 
 impl Place<'_> {
     fn words(self) -> String {
         match self {
             Place::Header(name) => format!("header:{name}"),
-            Place::Member(name) => format!("$.{name}"),
+            Place::Member(fields, field) => role::path(fields, field),
         }
     }
 
     fn name(self) -> String {
         match self {
             Place::Header(name) => name.to_owned(),
-            Place::Member(name) => format!("$.{name}"),
+            Place::Member(fields, field) => role::path(fields, field),
         }
     }
 }
@@ -308,9 +308,9 @@ fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<For
 }
 
 fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
-    let field = case.fields.iter().find(|field| field.role == Some(role))?;
+    let field = role::of(case.fields, role)?;
     let value = read(said(case, field)?, field.rule.format)?;
-    Some(Said { value, path: Place::Member(&field.name), source: &field.source, tolerance_us: SECOND_US })
+    Some(Said { value, path: Place::Member(case.fields, field), source: &field.source, tolerance_us: SECOND_US })
 }
 
 fn whole(json: Json<'_>, _: Option<Format>) -> Option<f64> {

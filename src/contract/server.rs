@@ -10,13 +10,14 @@
 //!
 //! Everything in here is resolved: names are indices, error names are rows, texts with `${…}` are pieces.
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use crate::contract::Kind;
+use crate::contract::limiter::Algorithm;
 use crate::id::{RowIx, ServiceIx};
 use crate::seed::Distribution;
-use crate::units::Size;
+use crate::units::{Micros, Size};
 use crate::wire::PathPattern;
 
 /// The preset that changes nothing: the server as the contract describes it.
@@ -44,6 +45,8 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// Cost units per minute for requests that reach no route; none: no limit.
     pub limit: Option<u32>,
+    /// How limits are counted, and over what.
+    pub counting: Counting,
     /// The first that applies wins.
     pub triggers: Vec<Trigger>,
     /// Without `strict`, which changes nothing and always exists.
@@ -52,6 +55,14 @@ pub struct Server {
     pub errors: Errors,
     /// Whether a known path under a method without a route is told apart from an unknown path.
     pub tells_methods: bool,
+}
+
+/// How rate limits are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counting {
+    pub algorithm: Algorithm,
+    /// What a limit is counted over.
+    pub window: Micros,
 }
 
 /// Who may come in.
@@ -63,9 +74,29 @@ pub struct Auth {
     pub scheme: String,
     /// Sent as `WWW-Authenticate` where the token is missing or wrong.
     pub challenge: Option<HeaderValue>,
+    /// The same where a token was sent and is wrong; the challenge where absent.
+    pub rejection: Option<HeaderValue>,
     pub users: Vec<User>,
     /// The role whose users may see and change what others own.
     pub overseer: Option<String>,
+}
+
+impl Auth {
+    /// How a request that was not let in may sign in. Source: RFC 6750 §3, which has `error` only where a token was sent.
+    pub fn challenge_to(&self, request: &HeaderMap) -> Option<&HeaderValue> {
+        let rejection = self.rejection.as_ref().filter(|_| self.token_of(request).is_some());
+        rejection.or(self.challenge.as_ref())
+    }
+
+    /// The token of a request, good or not.
+    pub fn token_of<'r>(&self, request: &'r HeaderMap) -> Option<&'r str> {
+        let value = request.get(&self.header)?.to_str().ok()?.trim();
+        if self.scheme.is_empty() {
+            return Some(value);
+        }
+        let (given, token) = value.split_once(' ')?;
+        given.eq_ignore_ascii_case(&self.scheme).then_some(token.trim_start())
+    }
 }
 
 /// One who may come in. Each has a rate limit of their own.

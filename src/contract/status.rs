@@ -1,8 +1,8 @@
 //! S01–S04, S07–S10: whether status and code are documented, and for whom.
 
-use crate::contract::check::{Blame, Case, Found, quoted};
+use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::json::{Document, Json};
-use crate::contract::{Contract, Envelope, Field, Level, Role, Row, Source, Statuses, phrase, stream};
+use crate::contract::{Contract, Field, Level, Role, Row, Source, Statuses, phrase, role, stream};
 
 /// A success body longer than this is no error in disguise, and is not read.
 const LONGEST_DISGUISE: usize = 64 * 1024;
@@ -55,6 +55,45 @@ pub(super) fn phrase(status: u16, field: &Field, at: &dyn Fn() -> String, value:
         cause: "not the reason phrase".to_owned(),
         source: Some(field.source.clone()),
     });
+}
+
+/// S09, where the contract says that a member is the status.
+pub(super) fn is_the_status(case: &Case<'_, '_>, field: &Field, at: &dyn Fn() -> String, value: Json<'_>, found: &mut Found) {
+    let status = f64::from(case.status());
+    let said = match value {
+        Json::Number(number) => Some(number),
+        Json::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    if said != Some(status) {
+        found.add("S09", Level::Must, || Blame {
+            path: at(),
+            expected: format!("{status}, the status"),
+            actual: shown(value),
+            cause: "another status".to_owned(),
+            source: Some(field.source.clone()),
+        });
+    }
+}
+
+/// S03, where the contract pairs the values of a member with statuses; B03, where it is none of these values.
+pub(super) fn goes_with(case: &Case<'_, '_>, field: &Field, at: &dyn Fn() -> String, text: &str, found: &mut Found) {
+    let own = field.rule.statuses.iter().filter(|(word, _)| word == text).map(|(_, status)| *status);
+    let own: Vec<u16> = own.collect();
+    let blame = |path: String, expected: String, cause: &str| Blame {
+        path,
+        expected,
+        actual: format!("{} with status {}", quoted(text), case.status()),
+        cause: cause.to_owned(),
+        source: Some(field.source.clone()),
+    };
+    if own.is_empty() && !found.has("S02") {
+        let words = field.rule.statuses.iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>().join(", ");
+        found.add("B03", Level::Must, || blame(at(), format!("one of {words}"), "enum"));
+    } else if !own.is_empty() && !own.contains(&case.status()) && !found.has("S03") {
+        let statuses = listed(own.iter().map(u16::to_string));
+        found.add("S03", Level::Must, || blame("status".to_owned(), format!("{text} with status {statuses}"), "other status"));
+    }
 }
 
 /// S07: neither registered nor listed. A class or a default that holds it lists nothing in particular.
@@ -141,19 +180,19 @@ fn is_error_body(case: &Case<'_, '_>) -> bool {
 
 /// Whether bytes hold the name of the member that the code of an error stands in.
 pub(super) fn names_code(contract: &Contract, bytes: &[u8]) -> bool {
-    contract.envelopes.first().and_then(code_of).is_some_and(|code| memchr::memmem::find(bytes, code.name.as_bytes()).is_some())
+    code_of(contract).is_some_and(|code| memchr::memmem::find(bytes, code.name.as_bytes()).is_some())
 }
 
 /// Whether a value has everything that an error must have, with a documented code.
 pub(super) fn is_error(contract: &Contract, json: Json<'_>) -> bool {
     let Some(base) = contract.envelopes.first() else { return false };
-    let code = code_of(base).and_then(|code| json.get(&code.name)).and_then(Json::text);
+    let code = code_of(contract).and_then(|code| role::value(&base.fields, code, json)).and_then(Json::text);
     code.is_some_and(|code| contract.rows.iter().any(|row| row.code == code))
         && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
 }
 
-fn code_of(envelope: &Envelope) -> Option<&Field> {
-    envelope.fields.iter().find(|field| field.role == Some(Role::Code))
+fn code_of(contract: &Contract) -> Option<&Field> {
+    role::of(&contract.envelopes.first()?.fields, Role::Code)
 }
 
 fn status_blame(case: &Case<'_, '_>) -> Blame {
@@ -182,14 +221,7 @@ fn code_blame(case: &Case<'_, '_>, expected: String, cause: &str, source: Option
 
 /// Where the code stands: `$.code`.
 fn code_path(fields: &[Field]) -> String {
-    let own = fields.iter().find(|field| field.role == Some(Role::Code)).map(|field| format!("$.{}", field.name));
-    let inner = || {
-        fields.iter().find_map(|field| {
-            let inner = field.fields.iter().find(|inner| inner.role == Some(Role::Code))?;
-            Some(format!("$.{}.{}", field.name, inner.name))
-        })
-    };
-    own.or_else(inner).unwrap_or_else(|| "$".to_owned())
+    role::of(fields, Role::Code).map_or_else(|| "$".to_owned(), |field| role::path(fields, field))
 }
 
 fn listed(words: impl Iterator<Item = String>) -> String {

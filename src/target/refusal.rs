@@ -85,8 +85,9 @@ impl Refusal {
         let mut response = Response::new(AnswerBody::whole(composed.body));
         *response.status_mut() = StatusCode::from_u16(composed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         *response.headers_mut() = composed.headers;
-        let challenge = api.server.auth.as_ref().and_then(|auth| auth.challenge.clone()).filter(|_| self.challenge);
-        response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        if let Some(challenge) = api.server.auth.as_ref().and_then(|auth| auth.challenge_to(facts.headers)).filter(|_| self.challenge) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+        }
         let methods: Vec<&str> = self.allow.iter().map(Method::as_str).collect();
         let allow = HeaderValue::from_str(&methods.join(", ")).ok().filter(|_| !methods.is_empty());
         response.headers_mut().extend(allow.map(|allow| (ALLOW, allow)));

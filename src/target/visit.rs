@@ -134,14 +134,7 @@ impl<'v> Visit<'v> {
 
     fn user_of_token(&self) -> Option<usize> {
         let auth = self.api.server.auth.as_ref()?;
-        let value = self.head.headers.get(&auth.header)?.to_str().ok()?.trim();
-        let token = match auth.scheme.as_str() {
-            "" => value,
-            scheme => {
-                let (given, token) = value.split_once(' ')?;
-                given.eq_ignore_ascii_case(scheme).then_some(token.trim_start())?
-            }
-        };
+        let token = auth.token_of(&self.head.headers)?;
         auth.users.iter().position(|user| user.token == token)
     }
 

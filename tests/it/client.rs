@@ -7,6 +7,8 @@ mod allocation;
 mod body;
 mod failures;
 mod pool;
+mod raw;
+mod raw_fuzz;
 mod secure;
 mod shared;
 mod transports;

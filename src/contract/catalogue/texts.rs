@@ -190,7 +190,7 @@ checks! {
         "send WWW-Authenticate: Bearer, or the scheme that is used, with its parameters as name=\"value\"";
     "H05" "challenge-scheme" Low OneAnswer
         "the challenge does not fit the request"
-        "Bearer says error=\"…\" where a token was sent and refused, and nothing of it where none was"
+        "the scheme is the one that the contract shows; Bearer says error=\"…\" where a token was refused, and not where none was sent"
         "a client cannot tell whether to refresh its token or to ask for one"
         "RFC 6750 §3, §3.1"
         "send error=\"invalid_token\" for a bad token, and the bare challenge without one";

@@ -295,6 +295,8 @@ fn measured(contract: &Contract, operation: &str, mut seen: Vec<Observation>, pr
     seen.sort_by_key(|seen| (seen.sent_at, seen.at));
     let (documented_limit, documented_window) = documented(contract, operation);
     let advertised_limit = commonest(seen.iter().filter_map(|seen| seen.limit));
+    let cost = cost_of(&seen);
+    seen.iter_mut().filter(|seen| seen.cost <= 1).for_each(|seen| seen.cost = cost);
     let mut verdict = classify(&seen);
     if !probed && verdict.algorithm.is_some_and(|algorithm| algorithm != Algorithm::TokenBucket) {
         verdict.reason.push_str("; under load, where others may have been counted");
@@ -322,6 +324,13 @@ fn documented(contract: &Contract, operation: &str) -> (Option<u64>, Option<Micr
     let rows = contract.rows.iter().flat_map(|row| &row.envelope.fields);
     let usual = rows.filter(|field| field.role == Some(Role::Limit)).find_map(|field| field.rule.window);
     (found.and_then(|known| known.limit), found.and_then(|known| known.window).or(usual))
+}
+
+/// What one request takes off the limit: the commonest step of what remains, from one admission to the next.
+fn cost_of(seen: &[Observation]) -> u32 {
+    let admitted: Vec<u64> = seen.iter().filter(|seen| seen.admitted()).filter_map(|seen| seen.remaining).collect();
+    let steps = admitted.windows(2).filter_map(|pair| pair[0].checked_sub(pair[1])).filter(|step| *step > 0);
+    commonest(steps).and_then(|step| u32::try_from(step).ok()).unwrap_or(1)
 }
 
 fn commonest(values: impl Iterator<Item = u64>) -> Option<u64> {

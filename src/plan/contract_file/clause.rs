@@ -60,6 +60,8 @@ struct FieldClause {
     field: Field,
     expected_for: Vec<String>,
     inner: Vec<FieldClause>,
+    /// Whether its role is given in the layer that is being read.
+    new_role: bool,
 }
 
 /// A header, with the statuses and codes that expect it.
@@ -82,7 +84,9 @@ impl Clauses {
     pub(super) fn refine(&mut self, table: &Table<'_>, schemas: &Schemas) {
         self.schema = table.take("schema").and_then(|value| schemas.lower(&value)).or(self.schema.take());
         if let Some(fields) = table.table("fields") {
+            self.fields.iter_mut().for_each(FieldClause::settle_role);
             read_fields(&mut self.fields, &fields);
+            give_up_roles(&mut self.fields);
         }
         self.read_headers(table);
     }
@@ -127,6 +131,22 @@ impl Clauses {
 }
 
 impl FieldClause {
+    /// Before another layer is read.
+    fn settle_role(&mut self) {
+        self.new_role = false;
+        self.inner.iter_mut().for_each(FieldClause::settle_role);
+    }
+
+    fn new_roles(&self, into: &mut Vec<Role>) {
+        into.extend(self.field.role.filter(|_| self.new_role));
+        self.inner.iter().for_each(|clause| clause.new_roles(into));
+    }
+
+    fn give_up(&mut self, taken: &[Role]) {
+        self.field.role = self.field.role.filter(|role| self.new_role || !taken.contains(role));
+        self.inner.iter_mut().for_each(|clause| clause.give_up(taken));
+    }
+
     fn settle(&self, status: u16, code: &str) -> Field {
         let mut field = self.field.clone();
         field.level = raise(field.level, &self.expected_for, status, code);
@@ -135,14 +155,26 @@ impl FieldClause {
     }
 }
 
+/// A role given to a member is taken from the one that has it by inheritance.
+fn give_up_roles(fields: &mut [FieldClause]) {
+    let mut taken = Vec::new();
+    fields.iter().for_each(|clause| clause.new_roles(&mut taken));
+    fields.iter_mut().for_each(|clause| clause.give_up(&taken));
+}
+
 /// A member named `code` or `message` has the role of that name, unless the file gives the role to another.
 fn usual_roles(fields: &mut [Field]) {
     for (name, role) in [("code", Role::Code), ("message", Role::Message)] {
-        let taken = fields.iter().any(|field| field.role == Some(role) || field.fields.iter().any(|inner| inner.role == Some(role)));
-        if !taken && let Some(field) = fields.iter_mut().find(|field| field.name == name && field.role.is_none()) {
+        if !has_role(fields, role)
+            && let Some(field) = fields.iter_mut().find(|field| field.name == name && field.role.is_none())
+        {
             field.role = Some(role);
         }
     }
+}
+
+fn has_role(fields: &[Field], role: Role) -> bool {
+    fields.iter().any(|field| field.role == Some(role) || has_role(&field.fields, role))
 }
 
 /// What is only allowed becomes expected for the statuses (`500`, `5xx`) and codes that are listed.
@@ -168,13 +200,14 @@ fn new_field(name: String) -> FieldClause {
         kind: Kind::String,
         level: Level::Optional,
         role: None,
+        nullable: false,
         rule: ValueRule::default(),
         fields: Vec::new(),
         min_items: 0,
         sample: None,
         source: Source::default(),
     };
-    FieldClause { field, expected_for: Vec::new(), inner: Vec::new() }
+    FieldClause { field, expected_for: Vec::new(), inner: Vec::new(), new_role: false }
 }
 
 fn new_header(name: HeaderName, shown: String) -> HeaderClause {
@@ -195,7 +228,10 @@ fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause>
     let table = value.table()?;
     let field = &mut clause.field;
     field.kind = table.one_of("type", &Kind::WORDS).unwrap_or(field.kind);
-    field.role = table.one_of("role", &ROLES).or(field.role);
+    if let Some(role) = table.one_of("role", &ROLES) {
+        (field.role, clause.new_role) = (Some(role), true);
+    }
+    field.nullable = table.boolean("nullable").unwrap_or(field.nullable);
     field.min_items = table.whole("min_items", 0..=1_000).unwrap_or(field.min_items);
     field.sample = table.take("example").and_then(|value| json(&value)).or(field.sample.take());
     field.source = source_of(&value.key_place());
@@ -255,6 +291,13 @@ fn word(value: &Value<'_>) -> Option<String> {
     }
 }
 
+/// What a value repeats of the answer it stands in.
+#[derive(Clone, Copy)]
+enum Is {
+    ReasonPhrase,
+    Status,
+}
+
 fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
     const ANY: std::ops::RangeInclusive<f64> = -1e18..=1e18;
     rule.pattern = table.take("pattern").and_then(|value| compiled(&value)).or(rule.pattern.take());
@@ -270,7 +313,15 @@ fn read_rule(table: &Table<'_>, rule: &mut ValueRule) {
     rule.tolerance = table.parsed("tolerance").or(rule.tolerance);
     rule.equals = table.take("equals").and_then(|value| reference(&value)).or(rule.equals.take());
     rule.at_most = table.take("at_most").and_then(|value| reference(&value)).or(rule.at_most.take());
-    rule.is_reason_phrase |= table.one_of("is", &[("reason-phrase", true)]).unwrap_or(false);
+    match table.one_of("is", &[("reason-phrase", Is::ReasonPhrase), ("status", Is::Status)]) {
+        Some(Is::ReasonPhrase) => rule.is_reason_phrase = true,
+        Some(Is::Status) => rule.is_status = true,
+        None => {}
+    }
+    if let Some(pairs) = table.table("statuses") {
+        let pair = |(word, value): (String, Value<'_>)| Some((word, value.whole(100..=599)?));
+        rule.statuses = pairs.entries().into_iter().filter_map(pair).collect();
+    }
     for (key, words) in [("one_of", &mut rule.one_of), ("expected_values", &mut rule.expected_values)] {
         let Some(value) = table.take(key) else { continue };
         let Some(given) = value.list() else { continue };

@@ -26,7 +26,7 @@ impl<'s> Envelopes<'s> {
         let envelopes = Envelopes { known: RefCell::default(), schemas, every_answer };
         for (name, value) in root.table("envelope").iter().flat_map(Table::entries) {
             let Some(table) = value.table() else { continue };
-            let base = table.take("extends").and_then(|base| envelopes.named(&base));
+            let base = table.take("extends").and_then(|base| envelopes.base(&base));
             let mut clauses = base.map_or_else(|| envelopes.every_answer.clone(), |base| Clauses::clone(&base));
             clauses.read(&table, schemas);
             table.finish();
@@ -38,6 +38,13 @@ impl<'s> Envelopes<'s> {
     /// The schemas of the contract.
     pub(super) fn schemas(&self) -> &'s Schemas {
         self.schemas
+    }
+
+    /// The clauses of the envelope that another extends. One that is ready-made does not join: no answer is held to it alone.
+    fn base(&self, value: &Value<'_>) -> Option<Rc<Clauses>> {
+        let name = value.string()?;
+        let ready = envelopes::ready(&name).filter(|_| !self.known.borrow().iter().any(|(known, _)| *known == name));
+        ready.map(|text| Rc::new(self.ready(&name, text))).or_else(|| self.named(value))
     }
 
     /// The clauses of the envelope that a value names.

@@ -189,11 +189,20 @@ fn code_in(fields: &[Field], body: &serde_json::Value) -> Option<String> {
     })
 }
 
+fn learn_members(fields: &mut [Field], body: &serde_json::Value) {
+    for field in fields {
+        let shown = body.get(&field.name);
+        match shown {
+            Some(inner @ serde_json::Value::Object(_)) if !field.fields.is_empty() => learn_members(&mut field.fields, inner),
+            _ if field.sample.is_none() => field.sample = shown.cloned(),
+            _ => {}
+        }
+    }
+}
+
 /// Fills the samples that the file does not give from the example.
 fn learn(row: &mut Row, headers: &HeaderMap, body: &serde_json::Value) {
-    for field in row.envelope.fields.iter_mut().filter(|field| field.sample.is_none()) {
-        field.sample = body.get(&field.name).cloned();
-    }
+    learn_members(&mut row.envelope.fields, body);
     for header in row.envelope.headers.iter_mut().filter(|header| header.sample.is_none()) {
         header.sample = headers.get(&header.name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     }

@@ -184,11 +184,16 @@ fn answers_say_what_is_wrong_and_with_what() {
 #[test]
 fn a_challenge_goes_with_a_token_that_is_missing_or_wrong() {
     let mut served = Served::new(shipped(), &Wish::STRICT);
-    for headers in
-        [&[][..], &[("Authorization", "Bearer")], &[("Authorization", "Basic dXNlcg==")], &[("Authorization", "Bearer user-token2")]]
-    {
+    let (bare, refused) = (r#"Bearer realm="api""#, r#"Bearer realm="api", error="invalid_token""#);
+    for (headers, challenge) in [
+        (&[][..], bare),
+        (&[("Authorization", "Bearer")], bare),
+        (&[("Authorization", "Basic dXNlcg==")], bare),
+        (&[("Authorization", "Bearer user-token2")], refused),
+    ] {
         let answer = served.client.send("GET", "/v1/conversations", headers, b"");
-        assert_eq!((answer.status, answer.header("www-authenticate")), (401, r#"Bearer realm="api""#), "{headers:?}");
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, challenge), "{headers:?}");
+        assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 1);
     }
     let answer = served.client.send("GET", "/v1/conversations", &[("Authorization", "bearer  user-token")], b"");
     assert_eq!(answer.status, 200, "a scheme has no case");
