@@ -159,9 +159,16 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, id
         Ok(running) => running,
         Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
     };
-    let mut ended_by = watch(&running, rig.clock, &plan.gates, signals, Progress::new(plan, args.quiet)).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let watching = async {
+        let ended_by = watch(&running, rig.clock, &plan.gates, &mut *signals, Progress::new(plan, args.quiet)).await;
+        let _ = stop.send(true);
+        ended_by
+    };
+    let (mut ended_by, meanwhile) = tokio::join!(watching, probe::under_load(plan, id, &rig, stopped));
     let ran = running.join();
-    let (before, idle) = idle.map_or_else(|| (tally(), None), Idle::heard);
+    let (mut before, idle) = idle.map_or_else(|| (tally(), None), Idle::heard);
+    before.merge(meanwhile);
     let (ran, tally) = heard(ran, before);
     let replays = look_again(plan, &rig, &tally, ended_by, signals).await;
     // The proxy has the last word about requests that were cut off on their way to it.

@@ -259,7 +259,7 @@ impl Findings {
             Responder::Injector => self.injected_violations += 1,
             _ => self.violations[violation.severity as usize] += 1,
         }
-        let print = fingerprint(&Status::of(contract, sighting), violation, responder);
+        let print = fingerprint(&Status::of(contract, sighting, violation), violation, responder);
         if !self.by_print.contains_key(&print) {
             if self.by_print.len() >= MOST {
                 self.overflow += 1;
@@ -399,12 +399,14 @@ impl Findings {
 
     fn begin(&self, print: u64, sighting: &Sighting<'_>, violation: &Violation, responder: Responder) -> Finding {
         let judged = sighting.judged;
+        let own = !catalogue::is_of_the_server(violation.check);
+        let code = judged.code.as_deref().filter(|_| own);
         Finding {
             confidence: attribution::of(sighting).1,
             service: judged.service,
-            row: judged.row,
-            status: sighting.response.map(|response| response.status),
-            code: judged.code.as_deref().map(|code| masked(&shown_code(judged.row, code), &self.secrets)),
+            row: judged.row.filter(|_| own),
+            status: sighting.response.map(|response| response.status).filter(|_| own),
+            code: code.map(|code| masked(&shown_code(judged.row, code), &self.secrets)),
             expected: masked(&violation.expected, &self.secrets),
             actual: masked(&violation.actual, &self.secrets),
             ..blank(print, violation, responder, sighting.at)
@@ -474,7 +476,7 @@ fn insert<T: Ord>(into: &mut BTreeSet<T>, value: T) {
 
 /// The identity of the finding that a violation belongs to, for those who count findings by themselves (gates).
 pub fn identity(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
-    fingerprint(&Status::of(contract, sighting), violation, responder_of(sighting))
+    fingerprint(&Status::of(contract, sighting, violation), violation, responder_of(sighting))
 }
 
 fn responder_of(sighting: &Sighting<'_>) -> Responder {
@@ -519,10 +521,14 @@ struct Status<'a> {
 }
 
 impl<'a> Status<'a> {
-    fn of(contract: &'a Contract, sighting: &Sighting<'a>) -> Status<'a> {
+    fn of(contract: &'a Contract, sighting: &Sighting<'a>, violation: &Violation) -> Status<'a> {
         let judged = sighting.judged;
+        let service = judged.service.map_or("", |ix| contract.services[ix.at()].id.as_str());
+        if catalogue::is_of_the_server(violation.check) {
+            return Status { service, status: 0, row: None, code: "" };
+        }
         Status {
-            service: judged.service.map_or("", |ix| contract.services[ix.at()].id.as_str()),
+            service,
             status: sighting.response.map_or(0, |response| response.status),
             row: judged.row,
             code: judged.code.as_deref().unwrap_or(""),

@@ -24,8 +24,7 @@ impl Contract {
         let mut best: Option<(usize, usize)> = None;
         for (ix, service) in self.services.iter().enumerate() {
             let named = match (host, service.hosts.as_slice()) {
-                (_, []) => 0,
-                (None, _) => 1,
+                (_, []) | (None, _) => 0,
                 (Some(host), hosts) if hosts.iter().any(|pattern| pattern.matches(host)) => 1,
                 _ => continue,
             };
@@ -161,7 +160,12 @@ impl Contract {
             Some((id, code)) => (self.service_named(id), code, true),
         };
         let with_code: Vec<usize> = (0..self.rows.len()).filter(|&ix| !self.rows[ix].any_code && self.rows[ix].code == code).collect();
-        let of = |wanted: Option<ServiceIx>| with_code.iter().copied().find(|&ix| self.rows[ix].service == wanted);
+        // Of rows for several operations none is the one meant; the row for any operation is.
+        let of = |wanted: Option<ServiceIx>| {
+            let own: Vec<usize> = with_code.iter().copied().filter(|&ix| self.rows[ix].service == wanted).collect();
+            let general = own.iter().copied().find(|&ix| self.rows[ix].operation.is_none());
+            general.or(own.first().copied().filter(|_| own.len() == 1))
+        };
         let known_service = service.is_some() || !named;
         let found = match service {
             Some(_) => of(service).or_else(|| of(None)),

@@ -6,6 +6,7 @@ mod compose;
 mod envelopes;
 mod file;
 mod hostile;
+mod language;
 mod leaks;
 mod ledger;
 mod lint;
