@@ -172,7 +172,16 @@ fn what_is_no_report_is_refused_with_what_it_is() {
         folder.put(name, text);
         let ended = folder.brownout(["replay", name, "x"]).ended().exits(2);
         // Where in the text it ends differs with its numbers.
-        let first = ended.stderr.lines().next().unwrap_or_default().split(" at line").next().unwrap_or_default().to_owned();
+        let first = ended
+            .stderr
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .split(" at line")
+            .next()
+            .and_then(|first| first.split(" (EOF").next())
+            .unwrap_or_default()
+            .to_owned();
         said.push_str(&format!("{first}\n"));
     }
     folder.brownout(["replay", "nowhere.json", "x"]).ended().exits(2).says("nowhere.json: ");
