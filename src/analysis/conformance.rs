@@ -176,9 +176,11 @@ impl Conformance {
         standing.waiver.is_none().then_some((Pending { severity, finding: print, known: standing.known }, count))
     }
 
-    /// The findings so far, the worst first.
-    pub fn findings(&self) -> Vec<&Finding> {
-        self.ledger.as_ref().map(|ledger| ledger.findings.sorted()).unwrap_or_default()
+    /// The findings so far that are new, the worst first: neither waived nor known from the baseline.
+    pub fn new_findings(&self, plan: &Plan) -> Vec<&Finding> {
+        let (Some(used), Some(ledger)) = (&plan.contract, &self.ledger) else { return Vec::new() };
+        let is_new = |finding: &&Finding| self.standings.of_finding(used, finding) == Standing::default();
+        ledger.findings.sorted().into_iter().filter(is_new).collect()
     }
 
     /// What did not fit and was only counted: violations, undocumented answers, request ids.

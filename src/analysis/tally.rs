@@ -124,9 +124,9 @@ impl Tally {
         self.answered > 0
     }
 
-    /// The findings so far, the worst first.
-    pub fn findings(&self) -> Vec<&Finding> {
-        self.conformance.findings()
+    /// The findings so far that are new, the worst first: neither waived nor known from the baseline.
+    pub fn new_findings(&self) -> Vec<&Finding> {
+        self.conformance.new_findings(&self.plan)
     }
 
     /// Whether the schedule held any arrivals.

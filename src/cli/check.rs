@@ -9,6 +9,7 @@ use crate::contract::{Contract, Source, catalogue};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::source::SourceText;
 use crate::plan::{Plan, Problems, contract_file};
+use crate::probe::battery;
 use crate::report::escape;
 use crate::units::Offset;
 
@@ -29,13 +30,19 @@ pub fn check(args: &CheckArgs) -> Exit {
             }
             Ok(plan) => {
                 warn(&plan);
-                let text = if args.print { plan.normalised } else { plan.forecast().to_string() };
+                let text = if args.print { plan.normalised } else { format!("{}{}", plan.forecast(), probes(plan)) };
                 // Names in a plan are anybody's text.
                 terminal::print(&escape::lines(&text, usize::MAX));
             }
         }
     }
     exit
+}
+
+/// What the plan's battery will come to; nothing without one.
+fn probes(plan: Plan) -> String {
+    let (Some(settings), Some(used)) = (plan.probe.clone(), plan.contract.clone()) else { return String::new() };
+    battery(&Arc::new(plan), &settings).forecast(&used.contract, &settings)
 }
 
 /// Warnings of one check that are shown in full.

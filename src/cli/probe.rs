@@ -16,7 +16,7 @@ use crate::plan::{Place, Plan, ProbeSettings};
 use crate::probe::{Battery, battery};
 use crate::record::How;
 use crate::report::{EndedBy, ProbeFacts, escape};
-use crate::units::{Micros, Offset};
+use crate::units::{Micros, Offset, Rate};
 
 use super::args::RunArgs;
 use super::rig::{Rig, RigError};
@@ -26,6 +26,8 @@ use super::{Exit, load, surroundings, terminal};
 
 /// How long an answer is waited for where a target may well give none.
 const HASTE: Micros = Micros::from_secs(3);
+/// Under load, probes are so many times slower: they are to see the load, not to be it.
+const SLOWER: f64 = 10.0;
 /// How long is listened for bytes after the end of an answer.
 const LINGER: Micros = Micros::from_millis(10);
 
@@ -131,6 +133,26 @@ pub async fn idle(plan: &Arc<Plan>, id: &str, quiet: bool, signals: &mut Signals
     let (base_url, path) = (rig.base_url.clone(), rig.path.clone());
     rig.lower_target();
     Ok(Idle { tally, battery, probed, ended_by, base_url, path, started_unix_us, ended_at })
+}
+
+/// Sends the same probes once more, slowly, while the stages that the plan names are under load; what was heard.
+///
+/// Only probes whose answers can be compared with those of an idle target are sent (X02).
+pub async fn under_load(plan: &Arc<Plan>, id: &str, rig: &Rig, mut stop: watch::Receiver<bool>) -> Tally {
+    let mut tally = Tally::new(plan, rig.clock.unix_us(Offset::START)).aimed_at(&rig.base_url);
+    let Some(settings) = plan.probe.as_ref().filter(|settings| !settings.during.is_empty()) else { return tally };
+    let battery = battery(plan, settings);
+    for stage in settings.during.iter().filter_map(|ix| plan.load.stages.get(ix.at())) {
+        tokio::select! {
+            () = tokio::time::sleep(stage.start.since(rig.clock.now()).as_duration()) => {}
+            _ = stop.wait_for(|stop| *stop) => return tally,
+        }
+        let slow = Rate::per_second((settings.rate.get() / SLOWER).max(1.0)).unwrap_or(settings.rate);
+        let max_time = (stage.start + stage.length).since(rig.clock.now());
+        let settings = ProbeSettings { rate: slow, max_time, ..settings.clone() };
+        probing(plan, id, rig, settings, stop.clone(), During::Load).carry_out(&battery, &mut tally).await;
+    }
+    tally
 }
 
 /// What sends probes to a rig's target.

@@ -159,9 +159,16 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, id
         Ok(running) => running,
         Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
     };
-    let mut ended_by = watch(&running, rig.clock, &plan.gates, signals, Progress::new(plan, args.quiet)).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let watching = async {
+        let ended_by = watch(&running, rig.clock, &plan.gates, &mut *signals, Progress::new(plan, args.quiet)).await;
+        let _ = stop.send(true);
+        ended_by
+    };
+    let (mut ended_by, meanwhile) = tokio::join!(watching, probe::under_load(plan, id, &rig, stopped));
     let ran = running.join();
-    let (before, idle) = idle.map_or_else(|| (tally(), None), Idle::heard);
+    let (mut before, idle) = idle.map_or_else(|| (tally(), None), Idle::heard);
+    before.merge(meanwhile);
     let (ran, tally) = heard(ran, before);
     let replays = look_again(plan, &rig, &tally, ended_by, signals).await;
     // The proxy has the last word about requests that were cut off on their way to it.
@@ -190,9 +197,9 @@ fn heard(mut ran: Ran<Tally>, mut tally: Tally) -> (Ran<Tally>, Tally) {
     (ran, tally)
 }
 
-/// Sends the request of each finding once more, without load, while the target is still there.
+/// Sends the request of each new finding once more, without load, while the target is still there.
 async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, signals: &mut Signals) -> BTreeMap<String, Replayed> {
-    let findings = tally.findings();
+    let findings = tally.new_findings();
     let Some(used) = plan.contract.as_ref().filter(|_| !findings.is_empty()) else { return BTreeMap::new() };
     if ended_by != EndedBy::Schedule {
         return replay::skipped(&findings);

@@ -5,6 +5,7 @@ use http::Method;
 use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::head::{Head, Known};
 use crate::contract::json::{Document, Encoding, Json, NotJson};
+use crate::contract::rows::Asked;
 use crate::contract::schema::{Outcome, Schema};
 use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, relation, status};
 use crate::severity::Severity;
@@ -45,10 +46,14 @@ pub(super) fn read<'a>(
     method: &Method,
     response: &ResponseFacts<'a>,
     head: &Head<'_>,
+    asked: Asked<'_>,
     found: &mut Found,
 ) -> Option<Document<'a>> {
     if *method == Method::HEAD {
         return None;
+    }
+    if is_free(contract, asked, response, head) {
+        return Document::read(response.body).ok().filter(|document| matches!(document.value(), Json::Object(_)));
     }
     if response.body_bytes == 0 && response.body.is_empty() {
         found.add("B01", Level::Must, || blame("a body that explains the error", "no body".to_owned(), "empty"));
@@ -76,6 +81,15 @@ pub(super) fn read<'a>(
             None
         }
     }
+}
+
+/// Whether the document leaves the body open: any type, or none (`content_type = "*/*"`), or the type is another than JSON
+/// and is the one that was sent.
+fn is_free(contract: &Contract, asked: Asked<'_>, response: &ResponseFacts<'_>, head: &Head<'_>) -> bool {
+    let Some(row) = contract.row_for(asked, response.status, None) else { return false };
+    let documented = contract.row(row).envelope.content_type.as_str();
+    let sent = || head.text(Known::ContentType).map(essence).is_some_and(|sent| sent.eq_ignore_ascii_case(documented));
+    documented == "*/*" || (!ends_with(documented, "json") && sent())
 }
 
 /// Looks at the members of the body.

@@ -49,7 +49,7 @@ impl Contract {
         let head = Head::of(response.headers);
         let now = if clock == Clock::Ours { Some(Moment::of(&head, response)) } else { None };
         protocol::answer(request.method, response, &head, &mut found);
-        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, &mut found) };
+        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, asked, &mut found) };
         let json = document.as_ref().map(Document::value);
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
@@ -225,6 +225,7 @@ pub(super) struct Blame {
 }
 
 /// What was found wrong with one answer.
+#[derive(Debug)]
 pub(super) struct Found {
     profile: Profile,
     pub(super) violations: Vec<Violation>,

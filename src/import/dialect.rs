@@ -5,7 +5,7 @@
 //! is in its `$defs`. Descriptions and examples are left out; `title`, `discriminator` and `x-extensible-enum` stay for
 //! those who look for names and codes, and are taken out before a schema is written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use regex::RegexBuilder;
 use serde_json::{Map, Value, json};
@@ -20,6 +20,8 @@ const MOST_DEFINITIONS: usize = 200;
 const MOST_PARTS: usize = 5_000;
 /// Schemas in all of them at most.
 const MOST_IN_ALL: usize = 1_000_000;
+/// Problems that are kept.
+const MOST_PROBLEMS: usize = 20;
 /// A pattern's compiled size at most, as for the patterns of contract files.
 const LARGEST_PATTERN: usize = 1 << 20;
 
@@ -41,6 +43,7 @@ pub(super) struct Rewriter<'l> {
     dialect: Dialect,
     parts: usize,
     known: HashMap<(usize, String), Value>,
+    noted: HashSet<(Kind, String)>,
     pub(super) defects: Vec<Defect>,
     pub(super) problems: Vec<Problem>,
 }
@@ -49,13 +52,14 @@ pub(super) struct Rewriter<'l> {
 #[derive(Default)]
 struct Definitions<'l> {
     names: HashMap<(usize, String), String>,
+    given: words::Names,
     open: VecDeque<(String, Spot<'l>)>,
     parts: usize,
 }
 
 impl<'l> Rewriter<'l> {
     pub(super) fn new(library: &'l Library, dialect: Dialect) -> Rewriter<'l> {
-        Rewriter { library, dialect, parts: 0, known: HashMap::new(), defects: Vec::new(), problems: Vec::new() }
+        Rewriter { library, dialect, parts: 0, known: HashMap::new(), noted: HashSet::new(), defects: Vec::new(), problems: Vec::new() }
     }
 
     /// The schema at a spot as JSON Schema 2020-12 that stands alone; `true` where there is none to be had.
@@ -98,7 +102,7 @@ impl<'l> Rewriter<'l> {
                 None
             }
             Err(Broken::Refused(problem)) => {
-                if !self.problems.contains(&problem) {
+                if self.problems.len() < MOST_PROBLEMS && !self.problems.contains(&problem) {
                     self.problems.push(problem);
                 }
                 None
@@ -107,7 +111,7 @@ impl<'l> Rewriter<'l> {
     }
 
     fn note(&mut self, defect: Defect) {
-        if !self.defects.contains(&defect) {
+        if self.noted.insert((defect.kind, defect.place.clone())) {
             self.defects.push(defect);
         }
     }
@@ -139,7 +143,7 @@ impl<'l> Rewriter<'l> {
             Some(name) => name.clone(),
             None => {
                 let base = words::name(&pointer::last(&target.pointer), "schema");
-                let name = words::distinct(&base, |name| definitions.names.values().any(|known| known == name));
+                let name = definitions.given.give(&base);
                 definitions.names.insert(key, name.clone());
                 definitions.open.push_back((name.clone(), target));
                 name

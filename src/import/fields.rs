@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::roles::Role;
+use super::schema::Steps;
 
 /// How deep fields may be nested: deeper ones read worse than a schema.
 const DEEPEST: usize = 4;
@@ -18,6 +19,7 @@ pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: &'static str,
     pub(super) required: bool,
+    pub(super) nullable: bool,
     pub(super) pattern: Option<String>,
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
@@ -44,6 +46,7 @@ impl Field {
             name: name.to_owned(),
             kind,
             required: false,
+            nullable: false,
             pattern: None,
             min: None,
             max: None,
@@ -70,16 +73,16 @@ pub(super) fn fields(schema: &Value) -> Option<Fields> {
 
 /// Members of any schema, on two levels by their type, for those who look for roles.
 pub(super) fn outline(schema: &Value) -> Vec<Field> {
-    outline_at(schema, schema, 2, MOST_LOOKED_INTO)
+    outline_at(schema, schema, 2, MOST_LOOKED_INTO, &Steps::new())
 }
 
-fn outline_at(schema: &Value, root: &Value, depth: usize, left: usize) -> Vec<Field> {
-    let (Some(left), false) = (left.checked_sub(1), depth == 0) else { return Vec::new() };
+fn outline_at(schema: &Value, root: &Value, depth: usize, left: usize, steps: &Steps) -> Vec<Field> {
+    let (Some(left), Some(()), false) = (left.checked_sub(1), steps.take(), depth == 0) else { return Vec::new() };
     let mut found: Vec<Field> = Vec::new();
-    let inherited = parts(schema, root).flat_map(|part| outline_at(part, root, depth, left)).collect::<Vec<_>>();
+    let inherited = parts(schema, root).flat_map(|part| outline_at(part, root, depth, left, steps)).collect::<Vec<_>>();
     let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, inner)| Field {
-        fields: outline_at(inner, root, depth - 1, left),
-        ..Field::new(name, only_kind(inner, root, left).unwrap_or("any"))
+        fields: outline_at(inner, root, depth - 1, left, steps),
+        ..Field::new(name, only_kind(inner, root, left, steps).unwrap_or("any"))
     });
     for field in own.chain(inherited) {
         match found.iter_mut().find(|known| known.name == field.name) {
@@ -99,15 +102,17 @@ fn parts<'s>(schema: &'s Value, root: &'s Value) -> impl Iterator<Item = &'s Val
 }
 
 /// The one type that a schema allows.
-fn only_kind(schema: &Value, root: &Value, left: usize) -> Option<&'static str> {
+fn only_kind(schema: &Value, root: &Value, left: usize, steps: &Steps) -> Option<&'static str> {
     let left = left.checked_sub(1)?;
+    steps.take()?;
     match schema.get("type") {
         Some(Value::String(name)) => return kind(name),
+        Some(Value::Array(words)) => return or_null(words),
         Some(_) => return None,
         None if schema.get("properties").is_some() => return Some("object"),
         None => {}
     }
-    let mut kinds = parts(schema, root).map(|part| only_kind(part, root, left));
+    let mut kinds = parts(schema, root).map(|part| only_kind(part, root, left, steps));
     let first = kinds.next()??;
     kinds.all(|kind| kind == Some(first)).then_some(first)
 }
@@ -121,7 +126,7 @@ fn object(members: &Map<String, Value>, depth: usize, outermost: bool) -> Option
     let depth = depth.checked_sub(1)?;
     for (keyword, value) in members {
         match keyword.as_str() {
-            "type" if value == "object" => {}
+            "type" if value == "object" || (!outermost && value.is_array()) => {}
             "properties" | "required" | "title" | "discriminator" => {}
             "additionalProperties" if is_open(value) || (outermost && *value == Value::Bool(false)) => {}
             _ => return None,
@@ -150,11 +155,13 @@ fn field(name: &str, schema: &Value, depth: usize) -> Option<Field> {
     };
     let kind = match members.get("type") {
         Some(Value::String(word)) => kind(word)?,
+        Some(Value::Array(words)) => or_null(words)?,
         None if members.contains_key("properties") => "object",
         None if members.keys().all(|key| key == "title") => "any",
         _ => return None,
     };
     let mut field = Field::new(name, kind);
+    field.nullable = members.get("type").is_some_and(Value::is_array);
     match kind {
         "object" => field.fields = object(members, depth, false)?,
         "array" => items(&mut field, members, depth)?,
@@ -169,6 +176,8 @@ fn items(field: &mut Field, members: &Map<String, Value>, depth: usize) -> Optio
             "type" | "title" => {}
             "minItems" => field.min_items = Some(value.as_u64().filter(|least| *least <= 1_000)?),
             "items" if is_open(value) => {}
+            // An item that may be null cannot be said.
+            "items" if value.get("type").is_some_and(Value::is_array) => return None,
             "items" => field.fields = object(value.as_object().filter(|items| items.contains_key("properties"))?, depth, false)?,
             _ => return None,
         }
@@ -178,6 +187,7 @@ fn items(field: &mut Field, members: &Map<String, Value>, depth: usize) -> Optio
 
 fn scalar(field: &mut Field, members: &Map<String, Value>) -> Option<()> {
     let number = matches!(field.kind, "integer" | "number");
+    let nullable = field.nullable;
     for (keyword, value) in members {
         match keyword.as_str() {
             "type" | "title" | "x-extensible-enum" => {}
@@ -186,7 +196,8 @@ fn scalar(field: &mut Field, members: &Map<String, Value>) -> Option<()> {
             "minimum" if number => field.min = Some(bound(value)?),
             "maximum" if number => field.max = Some(bound(value)?),
             "enum" if field.kind != "boolean" => {
-                field.one_of = value.as_array()?.iter().map(|value| word(field.kind, value)).collect::<Option<_>>()?
+                let words = value.as_array()?.iter().filter(|value| !(nullable && value.is_null()));
+                field.one_of = words.map(|value| word(field.kind, value)).collect::<Option<_>>()?;
             }
             "const" if field.kind != "boolean" => field.one_of = vec![word(field.kind, value)?],
             "format" if field.kind == "string" => field.format = format(value.as_str()?)?,
@@ -194,6 +205,14 @@ fn scalar(field: &mut Field, members: &Map<String, Value>) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// `["string", "null"]`
+fn or_null(words: &[Value]) -> Option<&'static str> {
+    match words {
+        [Value::String(word), Value::String(null)] | [Value::String(null), Value::String(word)] if null == "null" => kind(word),
+        _ => None,
+    }
 }
 
 fn bound(value: &Value) -> Option<f64> {
@@ -233,11 +252,13 @@ mod tests {
             "at": { "type": "string", "format": "date-time" },
             "details": { "type": "array", "minItems": 1, "items": { "type": "object", "properties": { "field": { "type": "string" } } } },
             "any": {},
+            "maybe": { "type": ["string", "null"], "enum": ["a", null] },
         } });
         let Fields { fields, closed } = fields(&schema).expect("fields");
         assert!(closed);
         let by = |name: &str| fields.iter().find(|field| field.name == name).expect("a field");
         assert_eq!(by("code").one_of, ["A", "B"]);
+        assert_eq!((by("maybe").nullable, by("maybe").one_of.len()), (true, 1));
         assert!(by("code").required && !by("status").required);
         assert_eq!((by("status").min, by("status").max, by("at").format), (Some(400.0), Some(599.0), Some("rfc3339")));
         assert_eq!((by("details").fields.len(), by("details").min_items, by("any").kind), (1, Some(1), "any"));
@@ -247,7 +268,7 @@ mod tests {
     #[test]
     fn what_fields_cannot_say_is_no_field() {
         for inner in [
-            json!({ "type": ["string", "null"] }),
+            json!({ "type": ["string", "integer"] }),
             json!({ "type": "string", "maxLength": 3 }),
             json!({ "oneOf": [{ "type": "string" }] }),
             json!({ "type": "array", "items": { "type": "string" } }),

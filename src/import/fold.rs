@@ -77,7 +77,8 @@ pub(super) fn fold(api: &Api) -> Folded {
             }
         }
         for occurrences in by_status.values() {
-            rows_of(at, service.operations.len(), occurrences, &envelopes, &of_body, &mut rows);
+            let of = OfService { at, operations: &service.operations, api, envelopes: &envelopes, of_body: &of_body };
+            of.rows(occurrences, &mut rows);
         }
     }
     Folded { services, envelopes, rows }
@@ -105,12 +106,13 @@ fn services(api: &Api) -> Vec<Service> {
         service.bases.dedup();
     }
     services.sort_by_key(|service| (std::cmp::Reverse(service.operations.len()), service.operations.first().copied()));
+    let mut names = words::Names::default();
     for at in 0..services.len() {
         let base = match at {
             0 => words::slug(&api.title, "api"),
             _ => words::slug(services[at].bases.first().map_or("", String::as_str), "root"),
         };
-        services[at].id = words::distinct(&base, |id| services[..at].iter().any(|service| service.id == id));
+        services[at].id = names.give(&base);
     }
     services
 }
@@ -131,10 +133,9 @@ fn envelopes(api: &Api) -> (Vec<Envelope>, HashMap<&Body, usize>) {
     // What says something comes before what says nothing, and the most common first.
     met.sort_by_key(|(body, answers, _)| (rank(body), std::cmp::Reverse(*answers)));
     let mut envelopes: Vec<Envelope> = Vec::new();
-    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut names = words::Names::default();
     for (body, answers, statuses) in &met {
-        let name = words::distinct(&name_of(api, body, statuses), |name| taken.contains(name));
-        taken.insert(name.clone());
+        let name = names.give(&name_of(api, body, statuses));
         envelopes.push(envelope(api, name, body, *answers, statuses.len() == 1));
     }
     let at = met.iter().enumerate().map(|(ix, (body, ..))| (*body, ix)).collect();
@@ -178,67 +179,91 @@ fn envelope(api: &Api, name: String, body: &Body, answers: usize, single_status:
     Envelope { name, body: body.clone(), outline, ready, answers, codes, single_status }
 }
 
-/// The rows of one status of one service.
-fn rows_of(
-    service: usize,
-    operations: usize,
-    occurrences: &[(usize, &Answer)],
-    envelopes: &[Envelope],
-    of_body: &HashMap<&Body, usize>,
-    rows: &mut Vec<Row>,
-) {
-    let mut groups: Vec<(usize, &[HeaderDoc], Vec<(usize, &Answer)>)> = Vec::new();
-    let mut known: HashMap<(usize, String), usize> = HashMap::new();
-    for &(operation, answer) in occurrences {
-        let envelope = of_body[&answer.body];
-        let key = (envelope, format!("{:?}", answer.headers));
-        let at = *known.entry(key).or_insert(groups.len());
-        match groups.get_mut(at) {
-            Some((.., members)) => members.push((operation, answer)),
-            None => groups.push((envelope, &answer.headers, vec![(operation, answer)])),
-        }
-    }
-    // The first of the largest groups stands for the service, if it is more than one operation's word.
-    let most = groups.iter().map(|(.., members)| members.len()).max().unwrap_or(0);
-    let general = groups.iter().position(|(.., members)| members.len() == most && (most > 1 || operations == 1));
-    if let Some(at) = general {
-        let group = groups.remove(at);
-        push(service, None, &group.0, group.1, &group.2, envelopes, rows);
-    }
-    for (envelope, headers, members) in &groups {
-        for member in members {
-            push(service, Some(member.0), envelope, headers, std::slice::from_ref(member), envelopes, rows);
-        }
-    }
+/// What is looked at when the rows of a service are made.
+struct OfService<'a> {
+    at: usize,
+    operations: &'a [usize],
+    api: &'a Api,
+    envelopes: &'a [Envelope],
+    of_body: &'a HashMap<&'a Body, usize>,
 }
 
-fn push(
-    service: usize,
-    operation: Option<usize>,
-    envelope: &usize,
-    headers: &[HeaderDoc],
-    members: &[(usize, &Answer)],
-    envelopes: &[Envelope],
-    rows: &mut Vec<Row>,
-) {
-    let Some((_, first)) = members.first() else { return };
-    let (codes, any) = codes(&envelopes[*envelope], members);
-    let row = |code: Option<String>, meaning: String| Row {
-        service,
-        operation,
-        status: first.status,
-        code,
-        envelope: *envelope,
-        headers: headers.to_vec(),
-        meaning,
-        place: first.place.clone(),
-        answers: members.len(),
-    };
-    let meaning = usual_meaning(members);
-    let alone = codes.len() == 1 && !any;
-    rows.extend(codes.into_iter().map(|code| row(Some(code), if alone { meaning.clone() } else { String::new() })));
-    if any {
-        rows.push(row(None, meaning));
+/// Answers that are the same, with their operations.
+struct Group<'a> {
+    key: (usize, String),
+    members: Vec<(usize, &'a Answer)>,
+}
+
+impl<'a> OfService<'a> {
+    /// The rows of one status.
+    fn rows(&self, occurrences: &[(usize, &'a Answer)], rows: &mut Vec<Row>) {
+        let mut groups: Vec<Group<'a>> = Vec::new();
+        let mut known: HashMap<(usize, String), usize> = HashMap::new();
+        for &(operation, answer) in occurrences {
+            let key = self.key(answer);
+            let at = *known.entry(key.clone()).or_insert(groups.len());
+            match groups.get_mut(at) {
+                Some(group) => group.members.push((operation, answer)),
+                None => groups.push(Group { key, members: vec![(operation, answer)] }),
+            }
+        }
+        // The first of the largest groups stands for the service, if it is more than one operation's word.
+        let most = groups.iter().map(|group| group.members.len()).max().unwrap_or(0);
+        let general = groups.iter().position(|group| group.members.len() == most && (most > 1 || self.operations.len() == 1));
+        if let Some(at) = general {
+            let others = self.covered_otherwise(&groups[at], occurrences);
+            if others.len() < most {
+                let group = groups.remove(at);
+                let status = group.members[0].1.status;
+                self.push(None, status, &group.members, rows);
+                others.iter().for_each(|member| self.push(Some(member.0), status, std::slice::from_ref(member), rows));
+            }
+        }
+        for member in groups.iter().flat_map(|group| &group.members) {
+            self.push(Some(member.0), member.1.status, std::slice::from_ref(member), rows);
+        }
+    }
+
+    fn key(&self, answer: &Answer) -> (usize, String) {
+        (self.of_body[&answer.body], format!("{:?}", answer.headers))
+    }
+
+    /// Operations (in order, as the occurrences are) that document the status only by a class or `default`, and another answer: a row of the service would
+    /// come before those, since it is more exact.
+    fn covered_otherwise(&self, general: &Group<'a>, occurrences: &[(usize, &'a Answer)]) -> Vec<(usize, &'a Answer)> {
+        let status = general.members[0].1.status;
+        let wider = |answer: &&Answer| match (status, answer.status) {
+            (Status::Exact(exact), Status::Class(class)) => exact / 100 == u16::from(class),
+            (Status::Exact(_) | Status::Class(_), Status::Default) => true,
+            _ => false,
+        };
+        let silent = self.operations.iter().filter(|&operation| occurrences.binary_search_by_key(operation, |(known, _)| *known).is_err());
+        // The answers of an operation are in the order of their statuses: a class comes before the default.
+        let covered = silent.filter_map(|&operation| Some((operation, self.api.operations[operation].answers.iter().find(wider)?)));
+        covered.filter(|(_, answer)| self.key(answer) != general.key).collect()
+    }
+
+    fn push(&self, operation: Option<usize>, status: Status, members: &[(usize, &Answer)], rows: &mut Vec<Row>) {
+        let Some((_, first)) = members.first() else { return };
+        let envelope = self.of_body[&first.body];
+        let (codes, any) = codes(&self.envelopes[envelope], members);
+        let row = |code: Option<String>, meaning: String| Row {
+            service: self.at,
+            operation,
+            status,
+            code,
+            envelope,
+            headers: first.headers.clone(),
+            meaning,
+            place: first.place.clone(),
+            answers: members.len(),
+        };
+        let meaning = usual_meaning(members);
+        let alone = codes.len() == 1 && !any;
+        rows.extend(codes.into_iter().map(|code| row(Some(code), if alone { meaning.clone() } else { String::new() })));
+        if any {
+            rows.push(row(None, meaning));
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub fn openapi(name: &str, text: &[u8], beside: Option<ReadBeside<'_>>) -> Resul
     let library = library::Library::open(name, text, beside).map_err(|problem| vec![problem])?;
     let (api, problems) = spec::read(&library);
     match api {
-        Some(api) if problems.is_empty() => Ok(render::imported(&api, &library, text)),
+        Some(api) if problems.is_empty() => render::imported(&api, &library, text).map_err(|problem| vec![problem]),
         _ => Err(problems),
     }
 }

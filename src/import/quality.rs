@@ -3,7 +3,7 @@
 //! The report says what is there to be seen, and judges nothing: an API may well have no 429. As text it is one line and
 //! a table; as JSON it has the places, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -189,9 +189,11 @@ fn required_members(schema: &Value) -> usize {
 
 fn defects(api: &Api, folded: &Folded, schemas: &BTreeSet<usize>) -> Vec<Defect> {
     let mut found = api.defects.clone();
+    let mut shown = HashSet::new();
     for operation in &api.operations {
         operation_defects(operation, &mut found);
         operation.answers.iter().for_each(|answer| answer_defects(answer, &mut found));
+        operation.answers.iter().for_each(|answer| example_defects(answer, api, &mut shown, &mut found));
     }
     for &ix in schemas {
         let place = &api.schemas[ix].place;
@@ -246,6 +248,16 @@ fn answer_defects(answer: &Answer, found: &mut Vec<Defect>) {
     }
 }
 
+/// Examples that the document's own schema refuses; each is told once, however many operations show it.
+fn example_defects<'a>(answer: &'a Answer, api: &Api, shown: &mut HashSet<&'a str>, found: &mut Vec<Defect>) {
+    let Some(schema) = schema_of(&answer.body).map(|ix| &api.schemas[ix].compiled) else { return };
+    for example in &answer.examples {
+        if shown.insert(&example.place) && schema.accepts(example.value.to_string().as_bytes()) == Some(false) {
+            found.push(Defect::new(Kind::ExampleMisfit, &example.place, ""));
+        }
+    }
+}
+
 /// Members that are required and nowhere described; bounds and enumerations that nothing fits.
 fn contradictions(schema: &Value, place: &str, found: &mut Vec<Defect>) {
     let mut add = |detail: String| found.push(Defect::new(Kind::Contradiction, place, detail));
@@ -274,15 +286,16 @@ fn contradictions(schema: &Value, place: &str, found: &mut Vec<Defect>) {
 
 /// One shape is what clients hope for: each further one is told with how many answers have it.
 fn shape_defects(api: &Api, schemas: &BTreeSet<usize>, found: &mut Vec<Defect>) {
-    let mut uses: BTreeMap<String, (usize, usize)> = schemas.iter().map(|&ix| (schema::shape(&api.schemas[ix].value), (0, ix))).collect();
+    let shapes: BTreeMap<usize, String> = schemas.iter().map(|&ix| (ix, schema::shape(&api.schemas[ix].value))).collect();
+    let mut uses: BTreeMap<&str, (usize, usize)> = shapes.iter().rev().map(|(&ix, shape)| (shape.as_str(), (0, ix))).collect();
     for answer in api.operations.iter().flat_map(|operation| &operation.answers) {
         if let Some(ix) = schema_of(&answer.body)
-            && let Some((count, _)) = uses.get_mut(&schema::shape(&api.schemas[ix].value))
+            && let Some((count, _)) = shapes.get(&ix).and_then(|shape| uses.get_mut(shape.as_str()))
         {
             *count += 1;
         }
     }
-    let mut uses: Vec<(String, (usize, usize))> = uses.into_iter().collect();
+    let mut uses: Vec<(&str, (usize, usize))> = uses.into_iter().collect();
     uses.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
     for (_, (count, ix)) in uses.into_iter().skip(1) {
         found.push(Defect::new(Kind::ManyShapes, &api.schemas[ix].place, words::count(count, "answer")));

@@ -12,15 +12,25 @@ use super::fields::{self, Field};
 use super::fold::{self, Envelope, Folded, Row, Service};
 use super::library::Library;
 use super::spec::{Api, Body, Operation, Status};
-use super::{Imported, Quality, quality, schema, words};
+use super::{Imported, Place, Problem, Quality, quality, schema, words};
 
+/// Entries of a contract at most, as its reader has it.
+const MOST_ROWS: usize = 10_000;
 /// Success statuses that a class such as `2XX` stands for.
 const REGISTERED: [u16; 22] =
     [100, 101, 102, 103, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308];
 
 /// A document's contract, and how good the document is.
-pub(super) fn imported(api: &Api, library: &Library, document: &[u8]) -> Imported {
+///
+/// # Errors
+/// Where it has more entries than a contract may have.
+pub(super) fn imported(api: &Api, library: &Library, document: &[u8]) -> Result<Imported, Problem> {
     let folded = fold::fold(api);
+    if folded.rows.len() > MOST_ROWS {
+        let what = format!("{} distinct errors: a contract has at most {MOST_ROWS}", words::thousands(folded.rows.len()));
+        let place = Place::Pointer(format!("{}#/paths", library.file(0)));
+        return Err(Problem { what, place, help: "import a part of the document".to_owned() });
+    }
     let quality = quality::of(api, &folded, library.file(0));
     let mut toml = head(api, library.file(0), document, &quality);
     toml += &services(&folded.services, api);
@@ -29,7 +39,7 @@ pub(super) fn imported(api: &Api, library: &Library, document: &[u8]) -> Importe
     }
     toml += &rows(&folded, api);
     toml += &operations(&folded, api);
-    Imported { toml, quality }
+    Ok(Imported { toml, quality })
 }
 
 fn head(api: &Api, file: &str, document: &[u8], quality: &Quality) -> String {

@@ -1,5 +1,7 @@
 //! What can be said about a rewritten schema: smaller forms of it, what fits it, which codes it names, its shape.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
 use super::pointer;
@@ -8,8 +10,25 @@ use super::pointer;
 const LARGEST_INLINED: usize = 400;
 /// How far a shape is looked into.
 const DEEPEST_SHAPE: usize = 6;
-/// Compositions looked into at most.
+/// Compositions looked into at most, one inside the other.
 const DEEPEST: usize = 64;
+/// Schemas that one question may look at: references that branch could lead anywhere.
+const MOST_STEPS: usize = 20_000;
+
+/// Steps that are left for a question.
+pub(super) struct Steps(Cell<usize>);
+
+impl Steps {
+    pub(super) const fn new() -> Steps {
+        Steps(Cell::new(MOST_STEPS))
+    }
+
+    /// One more; `None` where there are none left.
+    pub(super) fn take(&self) -> Option<()> {
+        self.0.set(self.0.get().checked_sub(1)?);
+        Some(())
+    }
+}
 
 /// Keywords that a merged object may have.
 const MERGEABLE: [&str; 5] = ["type", "properties", "required", "title", "discriminator"];
@@ -162,17 +181,17 @@ pub(super) fn is_anything(schema: &Value) -> bool {
 
 /// Whether `{}` fits. Where that is hard to say, it does not.
 pub(super) fn accepts_empty(schema: &Value) -> bool {
-    fits_empty(schema, schema, DEEPEST)
+    fits_empty(schema, schema, DEEPEST, &Steps::new())
 }
 
-fn fits_empty(schema: &Value, root: &Value, depth: usize) -> bool {
-    let Some(depth) = depth.checked_sub(1) else { return false };
+fn fits_empty(schema: &Value, root: &Value, depth: usize, steps: &Steps) -> bool {
+    let (Some(depth), Some(())) = (depth.checked_sub(1), steps.take()) else { return false };
     let members = match schema {
         Value::Bool(truth) => return *truth,
         Value::Object(members) => members,
         _ => return false,
     };
-    let inner = |schema: &Value| fits_empty(schema, root, depth);
+    let inner = |schema: &Value| fits_empty(schema, root, depth, steps);
     members.iter().all(|(keyword, value)| match keyword.as_str() {
         "type" => value == "object" || value.as_array().is_some_and(|types| types.iter().any(|name| name == "object")),
         "required" => value.as_array().is_some_and(Vec::is_empty),
@@ -202,15 +221,16 @@ pub(super) struct Codes {
 
 /// What a schema says about the values of the member at `path` (`["error", "code"]`); `None` where it names none.
 pub(super) fn codes(schema: &Value, path: &[String]) -> Option<Codes> {
-    let mut codes = codes_at(schema, schema, path, DEEPEST)?;
+    let mut codes = codes_at(schema, schema, path, DEEPEST, &Steps::new())?;
     let mut known = std::collections::BTreeSet::new();
     codes.words.retain(|word| known.insert(word.clone()));
     (!codes.words.is_empty()).then_some(codes)
 }
 
-fn codes_at(schema: &Value, root: &Value, path: &[String], depth: usize) -> Option<Codes> {
+fn codes_at(schema: &Value, root: &Value, path: &[String], depth: usize, steps: &Steps) -> Option<Codes> {
     let depth = depth.checked_sub(1)?;
-    let inner = |schema: &Value, path: &[String]| codes_at(schema, root, path, depth);
+    steps.take()?;
+    let inner = |schema: &Value, path: &[String]| codes_at(schema, root, path, depth, steps);
     let behind = schema.get("$ref").and_then(Value::as_str).and_then(|text| target(root, text)).and_then(|schema| inner(schema, path));
     let own = || match path.split_first() {
         None => values(schema),

@@ -11,6 +11,7 @@ use super::defect::{Defect, Kind};
 use super::dialect::{Dialect, Rewriter};
 use super::library::{Broken, Library, Spot};
 use super::{Place, Problem, schema, words};
+use crate::contract::schema::{Schema, SchemaProblem};
 
 pub(super) use self::answer::{Answer, Body, HeaderDoc};
 pub(super) use self::base::pattern;
@@ -19,6 +20,9 @@ pub(super) use self::base::pattern;
 const MOST_PROBLEMS: usize = 20;
 /// Operations at most: a contract has no more rows.
 const MOST_OPERATIONS: usize = 10_000;
+
+/// Error responses at most.
+const MOST_ANSWERS: usize = 200_000;
 
 const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
@@ -70,6 +74,8 @@ pub(super) struct ErrorSchema {
     pub(super) value: Value,
     /// Where it stands.
     pub(super) place: String,
+    /// As it will be held against answers.
+    pub(super) compiled: Schema,
 }
 
 impl Status {
@@ -236,6 +242,7 @@ impl<'l> Reader<'l> {
         let bases = base::of(root, self.dialect);
         let security = root.value.get("security").cloned();
         let mut operations = Vec::new();
+        let mut count = 0;
         let mut known: HashMap<(String, String), String> = HashMap::new();
         for (path, spot) in paths.members().filter(|(path, _)| !path.starts_with("x-")) {
             if !path.starts_with('/') {
@@ -272,6 +279,11 @@ impl<'l> Reader<'l> {
                 let secured = secured(spot.value.get("security").or(security.as_ref()));
                 let templated = path.contains('{');
                 let (statuses, answers) = self.answers(&spot);
+                count += answers.len();
+                if count > MOST_ANSWERS {
+                    self.problem(&spot, format!("more than {MOST_ANSWERS} error responses"), "import a part of the document");
+                    return operations;
+                }
                 operations.push(Operation { method, path: pattern, bases, place, secured, templated, statuses, answers });
             }
         }
@@ -323,10 +335,30 @@ impl<'l> Reader<'l> {
         (statuses, answers)
     }
 
+    /// The schema without the keywords that cannot be compiled: the same code will hold answers to it.
+    fn compiled(&mut self, mut value: Value, spot: &Spot<'l>) -> (Value, Schema) {
+        const ROUNDS: usize = 8;
+        for _ in 0..ROUNDS {
+            match Schema::compile(&schema::bare(&value)) {
+                Ok(schema) => return (value, schema),
+                Err(problems) => {
+                    for SchemaProblem { pointer, what } in problems {
+                        let detail = format!("{what} (at {pointer})");
+                        self.defects.push(Defect::new(Kind::Uncheckable, self.library.shown(spot), detail));
+                        remove(&mut value, &pointer);
+                    }
+                }
+            }
+        }
+        let anything = Schema::compile(&Value::Bool(true)).expect("`true` is a schema");
+        (Value::Bool(true), anything)
+    }
+
     /// The index of an error schema; equal ones are one.
     fn error_schema(&mut self, spot: &Spot<'l>) -> usize {
         let rewritten = self.rewriter.schema(spot);
-        let value = schema::merged(&schema::inlined(&rewritten));
+        let merged = schema::merged(&schema::inlined(&rewritten));
+        let (value, compiled) = self.compiled(merged, spot);
         let key = schema::bare(&value).to_string();
         if let Some(&known) = self.known.get(&key) {
             return known;
@@ -338,7 +370,8 @@ impl<'l> Reader<'l> {
         let referred = referred.map(|name| file(&name).unwrap_or(name));
         let component = component_of(&spot.pointer);
         let title = value.get("title").and_then(Value::as_str).map(str::to_owned);
-        let schema = ErrorSchema { name: referred.or(title).or(component), value, place: self.library.shown(spot) };
+        let place = self.library.follow(spot.clone()).map_or_else(|_| self.library.shown(spot), |spot| self.library.shown(&spot));
+        let schema = ErrorSchema { name: referred.or(title).or(component), value, place, compiled };
         self.schemas.push(schema);
         self.known.insert(key, self.schemas.len() - 1);
         self.schemas.len() - 1
@@ -350,6 +383,23 @@ fn component_of(pointer: &str) -> Option<String> {
     let rest = pointer.strip_prefix("/components/responses/").or_else(|| pointer.strip_prefix("/responses/"))?;
     let name = super::pointer::last(&format!("/{}", rest.split('/').next().unwrap_or("")));
     (!name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
+}
+
+/// Takes a keyword out of a schema; the whole schema where that is at fault.
+fn remove(schema: &mut Value, pointer: &str) {
+    let Some((above, name)) = pointer.rsplit_once('/') else {
+        *schema = Value::Bool(true);
+        return;
+    };
+    match schema.pointer_mut(above) {
+        Some(Value::Object(members)) => _ = members.remove(&super::pointer::last(&format!("/{name}"))),
+        Some(Value::Array(items)) => {
+            if let Some(item) = name.parse().ok().and_then(|at: usize| items.get_mut(at)) {
+                *item = Value::Bool(true);
+            }
+        }
+        _ => *schema = Value::Bool(true),
+    }
 }
 
 /// Whether credentials are needed: `[]` and `[{}]` say that they are not.

@@ -1,5 +1,7 @@
 //! Names out of other people's text: printable, short, fit for a key.
 
+use std::collections::{HashMap, HashSet};
+
 /// The text without control characters, which must not reach a terminal or break a comment.
 pub(super) fn printable(text: &str) -> String {
     let hostile = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -47,12 +49,24 @@ pub(super) fn name(text: &str, other: &str) -> String {
     if name.is_empty() { other.to_owned() } else { name.to_owned() }
 }
 
-/// `base`, or `base-2`, `base-3`… the first that is not taken.
-pub(super) fn distinct(base: &str, taken: impl Fn(&str) -> bool) -> String {
-    if !taken(base) {
-        return base.to_owned();
+/// Names that are given once.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    /// `base`, or `base-2`, `base-3`… the first that is not taken.
+    pub(super) fn give(&mut self, base: &str) -> String {
+        let mut name = base.to_owned();
+        while !self.taken.insert(name.clone()) {
+            let next = self.next.entry(base.to_owned()).or_insert(2);
+            name = format!("{base}-{next}");
+            *next += 1;
+        }
+        name
     }
-    (2_usize..).map(|n| format!("{base}-{n}")).find(|name| !taken(name)).expect("numbers do not end")
 }
 
 /// `1 operation`, `2 operations`.
@@ -88,7 +102,8 @@ mod tests {
         assert_eq!(slug(&"x y".repeat(100), "api").len() <= 40, true);
         assert_eq!(name("io.k8s.Status", "e"), "io.k8s.Status");
         assert_eq!(name("«»", "e"), "e");
-        assert_eq!(distinct("a", |name| name == "a" || name == "a-2"), "a-3");
+        let mut names = Names::default();
+        assert_eq!(["a", "a-2", "a", "a"].map(|base| names.give(base)), ["a", "a-2", "a-3", "a-4"]);
     }
 
     #[test]

@@ -33,6 +33,9 @@ fn clauses(field: &Field, refines: bool) -> Vec<(&'static str, String)> {
     if field.required || refines {
         clauses.push(("required", field.required.to_string()));
     }
+    if field.nullable {
+        clauses.push(("nullable", "true".to_owned()));
+    }
     let optional = [
         ("pattern", field.pattern.as_deref().map(quoted)),
         ("min", field.min.map(number)),

@@ -88,7 +88,7 @@ fn a_finding_that_only_the_load_brought_about_is_not_reproduced() {
     ));
     scripts.push(vec![Act::ReadRequest, good, Act::Close]);
     let upstream = Upstream::play(scripts);
-    let draft = Draft::at(&upstream).target("connections = { reuse = false }").contract().steady("500ms", "6/s");
+    let draft = Draft::at(&upstream).target("connections = { reuse = \"none\" }").contract().steady("500ms", "6/s");
     let (folder, report) = ran(&draft);
     let broken = report.findings.iter().find(|finding| ["B02", "B05"].contains(&finding.check.as_str()));
     let broken = broken.unwrap_or_else(|| panic!("{:#?}", report.findings));

@@ -61,7 +61,9 @@ fn found(contract: &Contract, method: Method, reply: &RawReply) -> Vec<&'static 
     let judged = match (reply.ending, reply.facts()) {
         (Ending::Answered(_), Some(response)) => {
             let judged = contract.check(&terms, &request, &response);
-            return unique(judged.violations.iter().filter(|v| v.severity > Severity::Low).map(|violation| violation.check));
+            return unique(
+                judged.violations.iter().filter(|v| v.severity > Severity::Low || v.check == "B06").map(|violation| violation.check),
+            );
         }
         (Ending::Failed(failure), _) => Judged { violations: contract.check_failure(&terms, &request, failure), ..Judged::default() },
         _ => Judged::default(),
