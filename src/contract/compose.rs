@@ -8,6 +8,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, WWW_AUTHENTICATE, X_CONTEN
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
+use crate::contract::json::Document;
+use crate::contract::schema::Outcome;
 use crate::contract::{
     Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, ValueRule, instant, phrase, role,
 };
@@ -29,9 +31,27 @@ impl Contract {
     pub fn compose(&self, row: RowIx, circumstances: &Circumstances<'_>) -> Answer {
         let row = self.row(row);
         let values = Values::new(row, circumstances);
-        let body = values.body();
-        let headers = values.headers(&body);
-        Answer { status: row.status, headers, body: serde_json::to_vec(&Value::Object(body)).expect("a JSON value is written") }
+        let body = Value::Object(values.body());
+        // What the fields come to is what the schema is asked to complete.
+        let body = row.envelope.schema.as_ref().and_then(|schema| schema.sample(Some(&body))).unwrap_or(body);
+        let headers = values.headers(body.as_object().unwrap_or(&Map::new()));
+        Answer { status: row.status, headers, body: serde_json::to_vec(&body).expect("a JSON value is written") }
+    }
+
+    /// Why no answer can be made for a row: where none was found that fits its schema, what is wrong with the nearest.
+    pub fn why_not_composed(&self, row: RowIx) -> Option<String> {
+        let schema = self.row(row).envelope.schema.as_ref()?;
+        let answer = self.compose(row, &Circumstances::default());
+        let document = Document::read(&answer.body).ok()?;
+        let mut why = None;
+        let outcome = schema.check(document.value(), &mut |misfit| {
+            why.get_or_insert_with(|| format!("{} must be {}, by {}", misfit.instance_path, misfit.expected, misfit.schema_path));
+        });
+        match outcome {
+            Outcome::Fits => None,
+            Outcome::Misfits => why,
+            Outcome::TooCostly | Outcome::TooLarge => Some("it is too costly to judge".to_owned()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod compose;
 mod envelopes;
 mod file;
 mod hostile;
+mod hostile_schema;
 mod language;
 mod leaks;
 mod ledger;

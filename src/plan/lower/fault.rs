@@ -331,6 +331,12 @@ fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -
             return None;
         }
     };
+    if let Some(why) = using.contract.why_not_composed(row) {
+        return error.refuse(
+            format!("no answer can be made for `{name}` that fits its schema: {why}"),
+            "give the schema `examples`, or write { status = …, headers = {…}, body = \"…\" }",
+        );
+    }
     Some(Respond::Error { row, retry_after: retry_after.map_or(Some(None), |wait| wait.map(Some))?, retry_after_form })
 }
 
