@@ -13,6 +13,23 @@ const DAY_S: i64 = 86_400;
 ///
 /// Source: RFC 3339 §5.6. ISO 8601 forms outside it (no offset, a blank for the `T` is read by some parsers) are refused.
 pub(super) fn rfc3339(text: &str) -> Option<i64> {
+    utc_second(text.as_bytes()).or_else(|| any_rfc3339(text))
+}
+
+/// The form that is written most: `2025-12-23T12:05:00Z`.
+fn utc_second(text: &[u8]) -> Option<i64> {
+    let b: &[u8; 20] = text.try_into().ok()?;
+    let marks = b[4] == b'-' && b[7] == b'-' && b[10] == b'T' && b[13] == b':' && b[16] == b':' && b[19] == b'Z';
+    let two = |at: usize| {
+        let (tens, ones) = (b[at].wrapping_sub(b'0'), b[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| i32::from(tens) * 10 + i32::from(ones))
+    };
+    let day = days(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
+    let second = second_of_day(two(11)?, two(14)?, two(17)?)?;
+    marks.then_some((day * DAY_S + second) * 1_000_000)
+}
+
+fn any_rfc3339(text: &str) -> Option<i64> {
     let b = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| b.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let number = |range: std::ops::Range<usize>| b[range].iter().fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
