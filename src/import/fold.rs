@@ -107,12 +107,12 @@ fn services(api: &Api) -> Vec<Service> {
     }
     services.sort_by_key(|service| (std::cmp::Reverse(service.operations.len()), service.operations.first().copied()));
     let mut names = words::Names::default();
-    for at in 0..services.len() {
+    for (at, service) in services.iter_mut().enumerate() {
         let base = match at {
             0 => words::slug(&api.title, "api"),
-            _ => words::slug(services[at].bases.first().map_or("", String::as_str), "root"),
+            _ => words::slug(service.bases.first().map_or("", String::as_str), "root"),
         };
-        services[at].id = names.give(&base);
+        service.id = names.give(&base);
     }
     services
 }

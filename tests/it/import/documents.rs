@@ -42,6 +42,8 @@ fn the_reports_of_public_documents_say_what_was_seen() {
     for name in DOCUMENTS {
         let quality = imported(name, &document(name)).quality;
         let _ = writeln!(lines, "{name}\n  {}", quality.summary());
+        let told = include_str!("../../../README.md").contains(&format!("| {} | {} |", quality.summary(), quality.entries));
+        assert!(told, "the README says what is seen of {name}: {}", quality.summary());
         let json: serde_json::Value = serde_json::from_str(&quality.json()).expect("JSON");
         assert_eq!(json["operations"], quality.operations);
         for found in json["defects"].as_array().expect("a list") {
