@@ -91,19 +91,29 @@ impl<R: Recorder> Round<'_, '_, R> {
         let admitted = trail.observations.iter().filter(|(_, seen)| seen.identity == 0 && seen.admitted()).count() as u64;
         let window = self.row(ix).into_iter().flat_map(|row| &row.envelope.fields).find_map(|field| field.rule.window);
         let experiment = Experiment::telling(admitted, window.unwrap_or(USUAL_WINDOW));
-        for leg in experiment.legs.iter().skip(1) {
+        for (number, leg) in experiment.legs.iter().enumerate() {
             match *leg {
+                // The first burst is over with its first refusal; what is left of it is what follows that.
+                Leg::Burst { beyond, .. } if number == 0 => {
+                    for _ in 0..beyond {
+                        let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { return };
+                        trail.observations.push((Step::Burst, self.observation(ix, &reply, 0)));
+                    }
+                }
                 Leg::Rest(span) => {
                     self.post.pause(span).await;
                 }
-                Leg::Burst { most } => {
+                Leg::Burst { most, beyond } => {
+                    let mut left = beyond;
                     for _ in 0..most.min(burst.budget) {
                         let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { return };
                         let seen = self.observation(ix, &reply, 0);
                         let refused = !seen.admitted();
                         trail.observations.push((Step::Burst, seen));
-                        if refused {
-                            break;
+                        match (refused, left.checked_sub(1)) {
+                            (true, None) => break,
+                            (true, Some(fewer)) => left = fewer,
+                            (false, _) => {}
                         }
                     }
                 }
