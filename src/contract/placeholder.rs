@@ -72,12 +72,27 @@ fn look(case: &Case<'_, '_>, text: &str, place: &Place<'_>, found: &mut Found) {
         return;
     }
     found.add("B09", Level::Must, || Blame {
-        path,
+        path: known_path(case.fields, &place.names()),
         expected: "a value".to_owned(),
         actual: quoted(text),
         cause: kind.words().to_owned(),
         source: None,
     });
+}
+
+/// The path with `*` for every name that neither the contract nor custom knows: such names may be values themselves, and
+/// would make a cause of each answer.
+fn known_path(fields: &[Field], names: &[&str]) -> String {
+    let mut path = "$".to_owned();
+    let mut fields = fields;
+    for name in names {
+        let field = fields.iter().find(|field| field.name == *name);
+        let known = field.is_some() || OF_ANY_ERROR.contains(name) || HOLDERS.contains(name);
+        path.push('.');
+        path.push_str(if known { name } else { "*" });
+        fields = field.map_or(&[], |field| &field.fields);
+    }
+    path
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

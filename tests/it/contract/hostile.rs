@@ -108,7 +108,7 @@ fn a_pattern_that_other_engines_choke_on_takes_linear_time() {
     let begun = std::time::Instant::now();
     let long = "a".repeat(300_000);
     let trial = Trial::of(&contract, "A", &now()).member("message", Some(serde_json::json!(format!("{long}b"))));
-    assert_eq!(trial.found(), ["B03 high $.message: pattern"]);
+    assert!(trial.found().contains(&"B03 high $.message: pattern".to_owned()), "{:?}", trial.found());
     let success = Trial::of(&contract, "A", &now()).status(200).body(format!("{}z", "x".repeat(300_000)).as_bytes());
     assert_eq!(success.found(), [""; 0]);
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
