@@ -80,6 +80,9 @@ pub enum Metric {
     /// Violations of this severity or worse, in answers that were not injected.
     ContractViolations(Severity),
     ContractFindings(Severity),
+    /// The same, of findings that the baseline does not have; without a baseline all are new.
+    ContractNewViolations(Severity),
+    ContractNewFindings(Severity),
     /// Documented errors in scope that were seen.
     ContractCoverage,
     /// Documented errors that were seen, exclusions in the denominator.
@@ -295,6 +298,8 @@ impl Metric {
             | Metric::Throughput
             | Metric::ContractViolations(_)
             | Metric::ContractFindings(_)
+            | Metric::ContractNewViolations(_)
+            | Metric::ContractNewFindings(_)
             | Metric::RetryAmplification
             | Metric::RetryEarly
             | Metric::RetryMaxAttempts
@@ -318,7 +323,12 @@ impl Metric {
             | Metric::RetryEarly
             | Metric::RetrySuccess => Unit::Ratio,
             Metric::Throughput => Unit::PerS,
-            Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::RetryMaxAttempts | Metric::FaultFired(_) => Unit::Count,
+            Metric::ContractViolations(_)
+            | Metric::ContractFindings(_)
+            | Metric::ContractNewViolations(_)
+            | Metric::ContractNewFindings(_)
+            | Metric::RetryMaxAttempts
+            | Metric::FaultFired(_) => Unit::Count,
             Metric::RetryAmplification => Unit::None,
         }
     }

@@ -5,6 +5,12 @@
 //! curl line stays usable by someone who has the secret.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use memchr::{memchr3, memmem};
+use regex::bytes::Regex;
+
+use serde::{Deserialize, Serialize};
 
 /// Header fields whose whole value is a credential, in lower case.
 const CREDENTIAL_HEADERS: [&str; 7] =
@@ -12,11 +18,15 @@ const CREDENTIAL_HEADERS: [&str; 7] =
 
 /// Values shorter than this are not searched for in text: masking every `a` would hide the report, not the secret.
 const SHORTEST: usize = 4;
+/// Values shorter than this are not looked for in answers: they are words that any text may hold.
+const SHORTEST_SEARCHED: usize = 8;
 
 /// The secrets of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     values: Vec<(String, String)>,
+    /// All values that are looked for in answers, compiled when the first answer comes.
+    finder: OnceLock<Option<Regex>>,
 }
 
 impl Secrets {
@@ -30,12 +40,31 @@ impl Secrets {
             self.values.push((value.to_owned(), shown));
             // Longest first, so that a secret that contains another is masked whole.
             self.values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+            self.finder = OnceLock::new();
         }
     }
 
     /// The declared values, longest first, for checks that look for them in answers.
     pub fn values(&self) -> impl Iterator<Item = &str> {
         self.values.iter().map(|(value, _)| value.as_str())
+    }
+
+    /// The length of the shortest value that is looked for in answers, in bytes.
+    pub fn shortest_searched(&self) -> Option<usize> {
+        self.searched().map(str::len).last()
+    }
+
+    /// Whether bytes of an answer hold a declared value of eight bytes or more, however it is spelled.
+    pub fn are_in(&self, hay: &[u8]) -> bool {
+        let finder = self.finder.get_or_init(|| {
+            let values: Vec<String> = self.searched().map(regex::escape).collect();
+            if values.is_empty() { None } else { Regex::new(&values.join("|")).ok() }
+        });
+        finder.as_ref().is_some_and(|finder| finder.is_match(hay)) || self.searched().any(|value| is_encoded_in(hay, value))
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &str> {
+        self.values().filter(|value| value.len() >= SHORTEST_SEARCHED)
     }
 
     /// The text with every secret replaced by its name, also where it is spelled otherwise: percent-encoded, or escaped
@@ -87,6 +116,11 @@ impl Secrets {
         named.max_by_key(|(_, shown)| shown.len()).map(|(value, shown)| (value.as_str(), shown.as_str()))
     }
 
+    /// Whether a header carries credentials by its nature.
+    pub fn is_credential(name: &str) -> bool {
+        CREDENTIAL_HEADERS.contains(&name.to_ascii_lowercase().as_str())
+    }
+
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
         match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
@@ -119,10 +153,13 @@ impl Secrets {
 }
 
 /// How a value is written into its surroundings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spelling {
     /// Percent-encoded but for what RFC 3986 §2.3 calls unreserved.
     Url,
+    /// Percent-encoded only where it could not stand on a request line.
+    UrlText,
     /// Inside a JSON string.
     Json,
     /// Without control characters.
@@ -140,6 +177,10 @@ impl Spelling {
                 b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => into.push(char::from(byte)),
                 _ => into.push_str(&format!("%{byte:02X}")),
             }),
+            Spelling::UrlText => value.bytes().for_each(|byte| match byte {
+                b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&byte) => into.push(char::from(byte)),
+                _ => into.push_str(&format!("%{byte:02X}")),
+            }),
             Spelling::Json => {
                 let quoted = serde_json::to_string(value).expect("a text is JSON");
                 into.push_str(&quoted[1..quoted.len() - 1]);
@@ -148,10 +189,35 @@ impl Spelling {
     }
 }
 
+/// Whether bytes hold a value, as it is or in any other spelling: percent-encoded, or escaped as in JSON or HTML.
+pub fn is_spelled_in(hay: &[u8], value: &str) -> bool {
+    memmem::find(hay, value.as_bytes()).is_some() || is_encoded_in(hay, value)
+}
+
+/// The same for spellings other than its own. Bytes without a percent sign, backslash or ampersand have none.
+fn is_encoded_in(hay: &[u8], value: &str) -> bool {
+    if memchr3(b'%', b'\\', b'&', hay).is_none() {
+        return false;
+    }
+    let text = String::from_utf8_lossy(hay);
+    let begins = |at: &usize| matches!(text.as_bytes()[*at], b'%' | b'\\' | b'&') || text[*at..].chars().next() == value.chars().next();
+    starts(&text).filter(begins).any(|at| [true, false].iter().any(|percent| after_spelling(&text[at..], value, *percent).is_some()))
+}
+
+/// Where a spelling may start: at any character, but inside a run of backslashes at its first only, which stands for all.
+fn starts(text: &str) -> impl Iterator<Item = usize> {
+    let mut before = ' ';
+    text.char_indices().filter_map(move |(at, c)| {
+        let inside = c == '\\' && before == '\\';
+        before = c;
+        (!inside).then_some(at)
+    })
+}
+
 /// The text with every spelling of a value replaced; `None` where there is none.
 fn replaced(text: &str, value: &str, shown: &str) -> Option<String> {
     let (mut masked, mut kept_to) = (String::new(), 0);
-    for (at, _) in text.char_indices() {
+    for at in starts(text) {
         if at < kept_to {
             continue;
         }

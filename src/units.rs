@@ -284,6 +284,29 @@ impl FromStr for Size {
     }
 }
 
+/// The interval of a rate of `hits` in `n`: Wilson's, and at the ends the rule of three.
+///
+/// "0 of n" reads "at most 3/n" (Hanley and Lippman-Hand, JAMA 1983), and "n of n" at least 1 − 3/n. Source of the
+/// rest: Wilson, *Probable inference*, JASA 1927. With n = 0 anything is possible.
+pub fn rate_interval(hits: u64, n: u64) -> (f64, f64) {
+    /// The 97.5 % point of the standard normal distribution.
+    const Z: f64 = 1.959_963_984_540_054;
+    if n == 0 {
+        return (0.0, 1.0);
+    }
+    let (k, n_f) = (hits.min(n) as f64, n as f64);
+    let p = k / n_f;
+    let denominator = 1.0 + Z * Z / n_f;
+    let centre = p + Z * Z / (2.0 * n_f);
+    let half = Z * (p * (1.0 - p) / n_f + Z * Z / (4.0 * n_f * n_f)).sqrt();
+    let three = (3.0 / n_f).min(1.0);
+    match hits {
+        0 => (0.0, three),
+        hits if hits >= n => (1.0 - three, 1.0),
+        _ => ((centre - half) / denominator, (centre + half) / denominator),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use super::tally::{Heard, Tally, Times};
 use super::verdict::{Evidence, decide};
 use super::{
     Accounting, Analysis, DataQuality, GeneratorFacts, Goodput, HistogramFacts, MetricSet, Metrics, NamedMetrics, Retries, StageFacts,
-    faults, timeline,
+    WaiverFacts, faults, timeline,
 };
 use crate::contract::Contract;
 use crate::gate::{Unit, count_words, value_words};
@@ -35,6 +35,8 @@ pub struct RunFacts {
     pub peak_rss_bytes: Option<u64>,
     pub connections_made: u64,
     pub peak_in_flight: u64,
+    /// Answers to probes, where the run has probes and no load.
+    pub only_probes: Option<u64>,
     /// What broke inside: workers that could not start or panicked. Such a run is not to be believed.
     pub broken: Vec<String>,
 }
@@ -43,11 +45,13 @@ impl Tally {
     /// The analysis of the run, once every worker's tally has been merged into this one.
     ///
     /// `plan` is the plan it was made for.
-    pub fn finish(self, plan: &Plan, run: &RunFacts) -> Analysis {
+    pub fn finish(mut self, plan: &Plan, run: &RunFacts) -> Analysis {
+        let concluded = self.conformance.conclude(plan);
+        self.measures.iter_mut().for_each(|measure| measure.outside(0, &concluded));
         let contract = plan.contract.as_ref().map(|used| used.contract.as_ref());
         let total = self.total();
         let accounting = total.accounting(run.proxy.as_ref(), plan.target.transport);
-        let (contract_facts, findings) = self.conformance.facts(plan);
+        let (contract_facts, findings, suppressions) = self.conformance.facts(plan);
         let without_success = self.without_success(contract);
         let around = Surroundings {
             plan,
@@ -65,10 +69,12 @@ impl Tally {
             .collect();
         let judged = self.judged_total();
         let seconds = self.judged_seconds(run.ended_at);
-        let data_quality = self.data_quality(run, &around, &accounting);
+        let mut data_quality = self.data_quality(run, &around, &accounting);
+        data_quality.warnings.extend(suppressions.iter().filter_map(expired));
         let evidence = Evidence {
             plan,
             interrupted: run.interrupted,
+            only_probes: run.only_probes,
             aborted: run.aborted,
             ended_at: run.ended_at,
             invalid: self.problems(run, &around, &accounting),
@@ -89,6 +95,7 @@ impl Tally {
             retries: self.retry_facts(&judged.counts, seconds),
             contract: contract_facts,
             findings,
+            suppressions,
             data_quality,
             accounting,
         }
@@ -261,11 +268,11 @@ impl Tally {
             dropped: accounting.dropped,
             skipped_validations: request_ids,
             truncated,
-            warnings: self.warnings(around, accounting),
+            warnings: self.warnings(run, around, accounting),
         }
     }
 
-    fn warnings(&self, around: &Surroundings<'_>, accounting: &Accounting) -> Vec<String> {
+    fn warnings(&self, run: &RunFacts, around: &Surroundings<'_>, accounting: &Accounting) -> Vec<String> {
         let mut warnings = faults::unmet(around);
         if let Some(proxy) = around.proxy {
             if proxy.strangers > 0 {
@@ -285,11 +292,17 @@ impl Tally {
         {
             warnings.push(format!("arrivals waited in the queue for a place: p99 {p99}, part of every response time"));
         }
-        if !self.stages.iter().any(|stage| stage.judged) {
+        if run.only_probes.is_none() && !self.stages.iter().any(|stage| stage.judged) {
             warnings.push("no stage is judged: overall figures are empty".to_owned());
         }
         warnings
     }
+}
+
+/// Said of a waiver that does not apply any more.
+fn expired(waiver: &WaiverFacts) -> Option<String> {
+    let place = format!("{}:{}", waiver.contract_ref.file, waiver.contract_ref.line);
+    waiver.expired.then(|| format!("the waiver of {} at {place} expired on {}: it does not apply", waiver.check, waiver.expires))
 }
 
 /// p99 of fewer arrivals is their maximum: one late start would condemn a run.

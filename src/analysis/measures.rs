@@ -62,6 +62,8 @@ pub struct Pending {
     pub severity: Severity,
     /// The identity of the finding it belongs to.
     pub finding: u64,
+    /// Whether the baseline has that finding.
+    pub known: bool,
 }
 
 impl Measure {
@@ -104,7 +106,10 @@ impl Measure {
                 self.count(at, 1, 0);
                 self.most = self.most.max(u64::from(attempts(exchange)));
             }
-            Metric::ContractViolations(least) | Metric::ContractFindings(least) => self.contract(least, exchange, violations),
+            Metric::ContractViolations(_)
+            | Metric::ContractFindings(_)
+            | Metric::ContractNewViolations(_)
+            | Metric::ContractNewFindings(_) => self.contract(exchange, violations),
             _ => {}
         }
     }
@@ -163,26 +168,27 @@ impl Measure {
         }
     }
 
-    fn contract(&mut self, least: Severity, exchange: &Exchange<'_>, violations: &[Pending]) {
+    fn contract(&mut self, exchange: &Exchange<'_>, violations: &[Pending]) {
         let own = exchange.attempts.iter().filter(|attempt| matches!(attempt.ending, Ending::Answered(_)) && touched_by(attempt).is_none());
-        let bad = violations.iter().filter(|violation| violation.severity >= least);
+        let bad = violations.iter().filter(|violation| counts(self.metric, violation));
         let inspected = u32::try_from(own.count()).unwrap_or(u32::MAX);
-        self.count(exchange.id.scheduled_at, inspected, u32::try_from(bad.clone().count()).unwrap_or(u32::MAX));
-        if matches!(self.metric, Metric::ContractFindings(_)) {
-            let room = MOST_FINDINGS.saturating_sub(self.findings.len());
-            self.findings.extend(bad.map(|violation| violation.finding).take(room));
-        }
+        let (hits, found) = (u32::try_from(bad.clone().count()).unwrap_or(u32::MAX), bad.map(|violation| violation.finding));
+        self.findings.extend(found.take(MOST_FINDINGS.saturating_sub(self.findings.len())));
+        self.count(exchange.id.scheduled_at, inspected, hits);
     }
 
     /// Takes answers that belong to no exchange, and their violations: those of probes, and those that only the
     /// whole run, or two workers together, can see.
-    pub fn outside(&mut self, inspected: u64, violations: &[Pending]) {
-        let (Metric::ContractViolations(least) | Metric::ContractFindings(least)) = self.metric else { return };
-        if self.filter.is_whole() {
-            let bad = violations.iter().filter(|violation| violation.severity >= least);
+    pub fn outside(&mut self, inspected: u64, violations: &[(Pending, u64)]) {
+        let about_contract = matches!(
+            self.metric,
+            Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::ContractNewViolations(_) | Metric::ContractNewFindings(_)
+        );
+        if about_contract && self.filter.is_whole() {
+            let bad = violations.iter().filter(|(violation, _)| counts(self.metric, violation));
             self.n += inspected;
-            self.hits += bad.clone().count() as u64;
-            self.findings.extend(bad.map(|violation| violation.finding));
+            self.hits += bad.clone().map(|(_, count)| count).sum::<u64>();
+            self.findings.extend(bad.map(|(violation, _)| violation.finding));
         }
     }
 
@@ -213,6 +219,15 @@ impl Measure {
         self.times.merge(&other.times);
         self.slots.merge(other.slots);
         self.findings.extend(other.findings);
+    }
+}
+
+/// Whether a metric counts a violation.
+fn counts(metric: Metric, violation: &Pending) -> bool {
+    match metric {
+        Metric::ContractViolations(least) | Metric::ContractFindings(least) => violation.severity >= least,
+        Metric::ContractNewViolations(least) | Metric::ContractNewFindings(least) => violation.severity >= least && !violation.known,
+        _ => false,
     }
 }
 

@@ -10,11 +10,13 @@ mod conformance;
 mod faults;
 mod finish;
 mod latencies;
+mod limiters;
 mod measures;
 mod readings;
 mod retries;
 mod scope;
 mod series;
+mod standing;
 pub mod statistics;
 mod tally;
 mod timeline;
@@ -47,6 +49,8 @@ pub struct Analysis {
     pub retries: Retries,
     pub contract: Option<ContractFacts>,
     pub findings: Vec<FindingFacts>,
+    /// The contract's waivers, expired ones included, which do not apply.
+    pub suppressions: Vec<WaiverFacts>,
     pub data_quality: DataQuality,
 }
 
@@ -384,6 +388,15 @@ pub struct ContractFacts {
     pub undocumented: Vec<UndocumentedFacts>,
     /// What is wrong with the contract itself (Q checks).
     pub lints: Vec<LintFacts>,
+    /// The structures of error bodies, by service, the most frequent first.
+    #[serde(default)]
+    pub shapes: Vec<ShapeFacts>,
+    /// Rate limiters that were met.
+    #[serde(default)]
+    pub limiters: Vec<LimiterFacts>,
+    /// What became of an earlier report's findings; `null` without a baseline.
+    #[serde(default)]
+    pub baseline: Option<BaselineFacts>,
     /// Answers inspected, successes included; injected ones apart.
     pub inspected: u64,
     pub inspected_injected: u64,
@@ -446,6 +459,107 @@ pub struct UndocumentedFacts {
     pub count: u64,
 }
 
+/// One structure of error bodies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShapeFacts {
+    pub service: Option<String>,
+    /// `$.code: string, $.message: string`; long ones are cut.
+    pub shape: String,
+    pub count: u64,
+    pub statuses: Vec<u16>,
+}
+
+/// One rate limiter: what it says, what is documented of it, what it does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimiterFacts {
+    /// Method and path.
+    pub operation: String,
+    /// probe | load
+    pub seen_by: String,
+    pub requests: u64,
+    pub refused: u64,
+    /// The limit its headers name most often.
+    pub advertised_limit: Option<u64>,
+    /// The units in which all its resets make sense.
+    pub reset_units: Vec<String>,
+    pub documented_limit: Option<u64>,
+    pub documented_window_ms: Option<u64>,
+    /// token-bucket | fixed-window | sliding-window; `null`: it cannot be told.
+    pub algorithm: Option<String>,
+    /// All that explain what was seen.
+    pub fits: Vec<String>,
+    /// The evidence, or why it is not enough.
+    pub reason: String,
+    /// Requests admitted at once.
+    pub capacity: Option<EstimateFacts>,
+    /// Requests admitted in the long run.
+    pub per_second: Option<EstimateFacts>,
+    pub window_ms: Option<EstimateFacts>,
+    /// What would tell, where it cannot be told.
+    pub experiment: Option<String>,
+    pub waits: WaitFacts,
+}
+
+/// A number, and what it may be as well.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EstimateFacts {
+    pub low: f64,
+    pub best: f64,
+    pub high: f64,
+}
+
+/// What came of the waits that a limiter asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WaitFacts {
+    /// Waits that were kept, by somebody of whom nothing else was admitted meanwhile.
+    pub kept: u64,
+    pub refused_again: u64,
+    /// Of the share that was refused again.
+    pub ci: Option<[f64; 2]>,
+    /// Refusals after which somebody who came earlier than asked was admitted.
+    pub overlong: u64,
+}
+
+/// One waiver of the contract.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaiverFacts {
+    pub check: String,
+    pub entry: Option<String>,
+    pub finding: Option<String>,
+    pub reason: String,
+    /// Its last day.
+    pub expires: String,
+    /// It does not apply any more.
+    pub expired: bool,
+    /// What it covers of this run.
+    pub findings: u64,
+    pub violations: u64,
+    pub contract_ref: Source,
+}
+
+/// An earlier report's findings, compared with this run's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BaselineFacts {
+    pub path: String,
+    pub run: String,
+    /// Findings that it does not have, and that it has; waived ones aside.
+    pub new: u64,
+    pub known: u64,
+    /// Its findings that were not seen again.
+    pub fixed: Vec<FixedFacts>,
+}
+
+/// A finding of the baseline that was not seen again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FixedFacts {
+    pub id: String,
+    pub check: String,
+    pub severity: Severity,
+    pub title: String,
+    /// `fixed`: such answers came and were in order. `not-met`: none came, so nobody knows.
+    pub state: String,
+}
+
 /// Something wrong with the contract document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LintFacts {
@@ -485,8 +599,14 @@ pub struct FindingFacts {
     pub evidence: Vec<Evidence>,
     pub how_to_fix: String,
     pub sources: Vec<String>,
-    /// new | known | fixed | suppressed
+    /// new | known: against the baseline, `null` without one. suppressed: a waiver covers it, and it counts in no gate.
     pub baseline: Option<String>,
+    /// Why it is suppressed, and until when.
+    #[serde(default)]
+    pub waiver: Option<String>,
+    /// Probes that met it.
+    #[serde(default)]
+    pub probes: Vec<String>,
 }
 
 /// A sample of a violating answer; secrets are masked.

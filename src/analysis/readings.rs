@@ -42,8 +42,8 @@ pub fn read(measure: &Measure, around: &Surroundings<'_>, draw: Draw) -> Reading
         }
         Metric::Throughput => throughput(measure, around, draw),
         Metric::RetryMaxAttempts => Ok(value(measure, measure.most as f64)),
-        Metric::ContractViolations(_) => Ok(value(measure, hits as f64)),
-        Metric::ContractFindings(_) => Ok(value(measure, measure.findings.len() as f64)),
+        Metric::ContractViolations(_) | Metric::ContractNewViolations(_) => Ok(value(measure, hits as f64)),
+        Metric::ContractFindings(_) | Metric::ContractNewFindings(_) => Ok(value(measure, measure.findings.len() as f64)),
         Metric::ContractCoverage | Metric::ContractCoverageAbsolute | Metric::ContractConformance => coverage(measure, around),
         Metric::RecoveryTime => recovery_time(measure, around),
         Metric::FaultFired(rule) => fault_fired(measure, around, rule),

@@ -19,6 +19,7 @@ use super::series::{Series, base_interval};
 use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
 use crate::contract::findings::Finding;
+use crate::contract::limiter::Trail;
 use crate::id::{ExchangeId, RowIx, StageIx};
 use crate::plan::{Place, Plan};
 use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Probed, Recorder};
@@ -102,7 +103,7 @@ impl Tally {
             retries: RetryTally::new(plan.policies.len()),
             touched: vec![Touched::default(); plan.faults.rules.len()],
             gallery: Gallery::default(),
-            conformance: Conformance::new(plan, &base_url(plan)),
+            conformance: Conformance::new(plan, &base_url(plan), unix_us_at_zero),
             truncated_bodies: 0,
             answered: 0,
             pending: HashMap::new(),
@@ -114,7 +115,7 @@ impl Tally {
     /// The same tally of a target at this scheme and authority, which only a run knows of an embedded one: curl
     /// lines in findings name it. To be said before anything is recorded.
     pub fn aimed_at(mut self, base_url: &str) -> Tally {
-        self.conformance = Conformance::new(&self.plan, base_url);
+        self.conformance = Conformance::new(&self.plan, base_url, self.unix_us_at_zero);
         self
     }
 
@@ -123,9 +124,9 @@ impl Tally {
         self.answered > 0
     }
 
-    /// The findings so far, the worst first.
-    pub fn findings(&self) -> Vec<&Finding> {
-        self.conformance.findings()
+    /// The findings so far that are new, the worst first: neither waived nor known from the baseline.
+    pub fn new_findings(&self) -> Vec<&Finding> {
+        self.conformance.new_findings(&self.plan)
     }
 
     /// Whether the schedule held any arrivals.
@@ -152,7 +153,7 @@ impl Tally {
         self.retries.merge(&other.retries);
         self.touched.iter_mut().zip(other.touched).for_each(|(ours, theirs)| ours.merge(theirs));
         self.gallery.merge(other.gallery);
-        let violations = self.conformance.merge(other.conformance);
+        let violations = self.conformance.merge(&self.plan, other.conformance);
         self.measures.iter_mut().for_each(|measure| measure.outside(0, &violations));
         self.truncated_bodies += other.truncated_bodies;
         self.answered += other.answered;
@@ -247,9 +248,13 @@ impl Recorder for Tally {
 
     fn probed(&mut self, probed: &Probed<'_>) {
         let (measures, mut violations) = (&mut self.measures, Vec::new());
-        self.conformance.probed(&self.plan, probed, |violation| violations.push(violation));
+        self.conformance.probed(&self.plan, probed, |violation| violations.push((violation, 1)));
         let inspected = u64::from(probed.response.is_some());
         measures.iter_mut().for_each(|measure| measure.outside(inspected, &violations));
+    }
+
+    fn limited(&mut self, trail: &Trail) {
+        self.conformance.limited(trail);
     }
 
     fn tried(&mut self, row: RowIx) {
@@ -261,6 +266,9 @@ impl Recorder for Tally {
         let violations = if self.pending.is_empty() { None } else { self.pending.remove(&exchange.id.slot) };
         let violations = violations.filter(|(id, _)| *id == exchange.id).map(|(_, violations)| violations).unwrap_or_default();
         timeline::exchange(&mut self.timeline, exchange);
+        if exchange.attempts.len() > 1 {
+            self.conformance.exchange(exchange, self.unix_us_at_zero);
+        }
         faults::exchange(&mut self.touched, &self.plan, exchange);
         let judged = self.judged(exchange.stage);
         if let Some(stage) = self.stages.get_mut(exchange.stage.at()) {

@@ -18,6 +18,8 @@ pub struct Evidence<'a> {
     pub plan: &'a Plan,
     pub interrupted: bool,
     pub aborted: bool,
+    /// Answers to probes, where the run has probes and no load.
+    pub only_probes: Option<u64>,
     pub ended_at: Offset,
     /// Why the run is not to be believed.
     pub invalid: Vec<String>,
@@ -50,7 +52,7 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
     }
     if !evidence.invalid.is_empty() {
         (decision, reason) = (Decision::NotDecided, "not decided: the run is not to be believed".to_owned());
-    } else if evidence.accounting.scheduled == 0 {
+    } else if nothing_was_sent(evidence) {
         (decision, reason) = (Decision::Inconclusive, "nothing was sent".to_owned());
     }
     let measured = reading.ok().filter(|measured| measured.n > 0 && measured.value.is_finite());
@@ -71,7 +73,10 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
         decision,
         reason,
         severity: match gate.metric {
-            Metric::ContractViolations(severity) | Metric::ContractFindings(severity) => Some(severity),
+            Metric::ContractViolations(severity)
+            | Metric::ContractFindings(severity)
+            | Metric::ContractNewViolations(severity)
+            | Metric::ContractNewFindings(severity) => Some(severity),
             _ => None,
         },
     }
@@ -89,11 +94,7 @@ fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
         Status::Invalid
     } else if any(Decision::Fail) {
         Status::Fail
-    } else if any(Decision::Inconclusive)
-        || evidence.accounting.scheduled == 0
-        || evidence.without_success.is_some()
-        || evidence.interrupted
-    {
+    } else if any(Decision::Inconclusive) || nothing_was_sent(evidence) || evidence.without_success.is_some() || evidence.interrupted {
         // A part of a run passes nothing: what was not seen might have failed.
         Status::Inconclusive
     } else {
@@ -106,8 +107,11 @@ fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
 fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> String {
     let mut sentences: Vec<String> = Vec::new();
     sentences.extend(early_end(evidence));
-    if evidence.accounting.scheduled == 0 {
-        sentences.push("Nothing was sent: the schedule held no arrivals.".to_owned());
+    if nothing_was_sent(evidence) {
+        sentences.push(match evidence.only_probes {
+            Some(_) => "No probe was answered.".to_owned(),
+            None => "Nothing was sent: the schedule held no arrivals.".to_owned(),
+        });
     }
     match status {
         Status::Invalid => sentences.push(not_believed(&evidence.invalid)),
@@ -120,7 +124,18 @@ fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> Str
     sentences.join(" ")
 }
 
+/// Whether there is nothing that a gate could be decided on.
+fn nothing_was_sent(evidence: &Evidence<'_>) -> bool {
+    match evidence.only_probes {
+        Some(answered) => answered == 0,
+        None => evidence.accounting.scheduled == 0,
+    }
+}
+
 fn early_end(evidence: &Evidence<'_>) -> Option<String> {
+    if evidence.only_probes.is_some() {
+        return evidence.interrupted.then(|| "Interrupted before every probe had its turn.".to_owned());
+    }
     let (after, of) = (evidence.ended_at.0, evidence.plan.schedule_end().0);
     match (evidence.aborted, evidence.interrupted) {
         (true, _) => Some(format!("Stopped by a gate after {after} of {of}.")),
@@ -156,7 +171,7 @@ fn undecided(evidence: &Evidence<'_>, gates: &[GateFacts]) -> String {
         let open = if gates.is_empty() { " There are no gates." } else { " What a gate needs was not there to be measured." };
         return format!("Nothing succeeded: {answer}.{open}");
     }
-    if evidence.accounting.scheduled == 0 {
+    if nothing_was_sent(evidence) {
         return String::new();
     }
     let first = open.first().map_or_else(String::new, |gate| format!("“{}”: {}", gate.name, gate.reason));
@@ -180,6 +195,18 @@ fn passed(gates: &[GateFacts]) -> String {
 /// What happened in the judged stages: success, recovery, the worst finding.
 fn happened(evidence: &Evidence<'_>) -> String {
     let judged = evidence.judged;
+    if let Some(answered) = evidence.only_probes {
+        let covered = evidence.contract.map(|contract| contract.coverage);
+        let mut words = format!("{} requests were answered", count_words(answered));
+        if let Some(coverage) = covered {
+            words.push_str(&format!("; {} of {} documented errors were seen", coverage.seen, coverage.in_scope));
+        }
+        words.push('.');
+        if let Some(lie) = worst_finding(evidence.findings) {
+            words.push_str(&format!(" {lie}"));
+        }
+        return words;
+    }
     if judged.exchanges == 0 {
         return if evidence.accounting.exchanges > 0 { "No exchange was judged.".to_owned() } else { String::new() };
     }
@@ -197,13 +224,23 @@ fn happened(evidence: &Evidence<'_>) -> String {
     if let Some(lie) = worst_finding(evidence.findings) {
         words.push_str(&format!(" {lie}"));
     } else if let Some(contract) = evidence.contract.filter(|contract| contract.inspected > 0) {
+        let waived = evidence.findings.iter().filter(|finding| finding.waiver.is_some()).count() as u64;
+        if waived > 0 {
+            let n = count_words(waived);
+            return format!(
+                "{words} Of {} answers nothing broke the contract that is not waived ({n} findings are).",
+                count_words(contract.inspected)
+            );
+        }
         words.push_str(&format!(" {} answers kept the contract.", count_words(contract.inspected)));
     }
     words
 }
 
 fn worst_finding(findings: &[FindingFacts]) -> Option<String> {
-    let of_target = findings.iter().filter(|finding| finding.severity >= Severity::Medium && finding.responder != "injector");
+    let of_target = findings
+        .iter()
+        .filter(|finding| finding.severity >= Severity::Medium && finding.responder != "injector" && finding.waiver.is_none());
     let worst = of_target.max_by_key(|finding| (finding.severity, finding.count))?;
     let title = worst.title.trim_end_matches('.');
     Some(format!("The contract is broken: {title} ({} times).", count_words(worst.count)))

@@ -20,12 +20,18 @@ const EXIT_CODES: &str = "Exit codes: 0 pass · 1 a gate failed · 2 bad usage o
 pub enum Command {
     /// Run a plan: load, faults, checks, report
     Run(RunArgs),
+    /// Provoke every documented error with a bounded battery of wrong requests; no load
+    Probe(RunArgs),
     /// Check plans and predict what a run can show; sends nothing
     Check(CheckArgs),
     /// Serve a contract: the reference server alone, for client teams to develop against
     Serve(ServeArgs),
     /// Render report.json again, in any format
     Report(ReportArgs),
+    /// Send the request of a finding once more: fixed, or still failing?
+    Replay(ReplayArgs),
+    /// Explain a check: what it demands, why, the source, and how to mend what it finds
+    Explain(ExplainArgs),
     /// Make a contract to be reviewed out of an API description
     #[command(subcommand)]
     Import(ImportCommand),
@@ -65,6 +71,9 @@ pub struct RunArgs {
     /// Write into a folder that holds a report already
     #[arg(long)]
     pub force: bool,
+    /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
@@ -118,6 +127,21 @@ pub struct ReportArgs {
     pub format: Vec<Rendering>,
 }
 
+/// `brownout replay`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 fixed · 1 still fails · 2 bad usage, report or plan · 3 target or setup failed · 5 cannot tell")]
+pub struct ReplayArgs {
+    /// A report.json, or the folder it is in
+    pub report: PathBuf,
+    /// The id of a finding, or as much of it as no other finding has
+    pub finding: String,
+    /// The plan, where it is not where the report says: for the target, its secrets, and the contract
+    #[arg(long, value_name = "PLAN")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub change: PlanArgs,
+}
+
 /// `brownout import openapi`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
@@ -142,6 +166,14 @@ pub struct ImportArgs {
 pub enum ReportForm {
     Text,
     Json,
+}
+
+/// `brownout explain`
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// Checks by id or name (R04, reset-vs-body); without any, all of them are listed
+    #[arg(value_name = "CHECK")]
+    pub checks: Vec<String>,
 }
 
 /// A form of the report.

@@ -3,11 +3,14 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod folder;
 mod import;
 mod panics;
+mod probe;
 mod progress;
 mod render;
+mod replay;
 mod rig;
 mod run;
 mod serve;
@@ -37,10 +40,13 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     };
     let exit = std::panic::catch_unwind(|| match &cli.command {
         Command::Run(args) => run::run(args),
+        Command::Probe(args) => probe::probe(args),
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),
+        Command::Replay(args) => replay::replay(args),
         Command::Import(args::ImportCommand::Openapi(args)) => import::import(args),
+        Command::Explain(args) => explain::explain(args),
     });
     match (exit, panics::first()) {
         (Ok(exit), None) => exit as u8,

@@ -1,7 +1,7 @@
 //! `brownout run`: the main job. Its functions, read in order, are the table of contents of the program.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::analysis::{Analysis, RunFacts, Status, Tally};
@@ -11,26 +11,46 @@ use crate::engine::replay::{self, Replayer};
 use crate::engine::{self, Ran, Setup};
 use crate::plan::{self, Place, Plan};
 use crate::record::ProxyTally;
-use crate::report::{self, EndedBy, Format, PlanFacts, Report, Run, Setting, TargetFacts, Tool};
+use crate::report::{self, EndedBy, Format, PlanFacts, ProbeFacts, Report, Run, Setting, TargetFacts, Tool};
 use crate::seed::Seed;
 use crate::units::{Micros, Offset};
 
 use super::args::RunArgs;
 use super::folder::{Folder, FolderError};
+use super::probe::{self, Idle};
 use super::progress::Progress;
 use super::rig::{Rig, RigError};
 use super::watch::{Signals, watch};
 use super::{Exit, load, panics, surroundings, terminal};
 
+/// How a plan is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Load and faults, after the battery where the plan has one.
+    Run,
+    /// The battery alone.
+    Probe,
+}
+
 /// Runs a plan: text → plan → what happened → analysis → report → exit code.
 pub fn run(args: &RunArgs) -> Exit {
-    let plan = match load(&args.plan, &args.change) {
-        Ok(plan) => Arc::new(plan),
+    match load(&args.plan, &args.change) {
+        Ok(plan) => perform(Arc::new(plan), args, Job::Run),
         Err(problems) => {
             terminal::say(problems.render(terminal::colour_err()).trim_end());
-            return Exit::Usage;
+            Exit::Usage
         }
-    };
+    }
+}
+
+/// Carries a plan out in one way or another, and writes the report.
+pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
+    if let Some(path) = &args.baseline
+        && let Err(why) = take_baseline(Arc::make_mut(&mut plan), path)
+    {
+        terminal::say(&format!("error: {why}"));
+        return Exit::Usage;
+    }
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
     let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
@@ -39,7 +59,7 @@ pub fn run(args: &RunArgs) -> Exit {
     };
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(carry_out(&plan, &id, args));
+            let outcome = runtime.block_on(carry_out(&plan, &id, args, job));
             // A name that is still being resolved when a signal comes must not keep the report waiting.
             runtime.shutdown_background();
             outcome
@@ -51,6 +71,16 @@ pub fn run(args: &RunArgs) -> Exit {
     };
     let report = report_of(&plan, &id, args, clock, outcome);
     finish(&report, &plan, &folder, args)
+}
+
+/// Takes the findings of an earlier report for known ones.
+fn take_baseline(plan: &mut Plan, path: &Path) -> Result<(), String> {
+    let Some(used) = &mut plan.contract else {
+        return Err("--baseline needs a contract, and the plan names none: without one there are no findings".to_owned());
+    };
+    let baseline = plan::read_baseline(path).map_err(|why| format!("the baseline `{}`: {why}", path.display()))?;
+    used.baseline = Some(Arc::new(baseline));
+    Ok(())
 }
 
 fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {
@@ -66,35 +96,53 @@ fn refuse(error: &FolderError) -> Exit {
 }
 
 /// What became of a run, before it is a report.
-struct Outcome {
-    analysis: Analysis,
+pub(super) struct Outcome {
+    pub analysis: Analysis,
+    pub probes: Vec<ProbeFacts>,
     /// Whether any attempt was answered, whatever became of its exchange.
-    any_answer: bool,
-    ended_by: EndedBy,
-    base_url: String,
-    path: Vec<String>,
-    started_unix_us: i64,
-    arrivals_digest: u64,
-    decisions_digest: u64,
+    pub any_answer: bool,
+    /// Whether anything was to be answered.
+    pub any_request: bool,
+    pub ended_by: EndedBy,
+    pub base_url: String,
+    pub path: Vec<String>,
+    pub started_unix_us: i64,
+    pub arrivals_digest: u64,
+    pub decisions_digest: u64,
 }
 
-async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs) -> Outcome {
+async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs, job: Job) -> Outcome {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return never_began(plan, EndedBy::TargetLost, &format!("cannot listen to signals: {error}")),
+    };
+    let battery = match job {
+        Job::Probe => true,
+        Job::Run => plan.probe.as_ref().is_some_and(|settings| settings.idle),
+    };
+    let idle = match battery {
+        true => match probe::idle(plan, id, args.quiet, &mut signals).await {
+            Ok(idle) => Some(idle),
+            Err(error) => return unreachable_target(plan, &error),
+        },
+        false => None,
+    };
+    let idle = match idle {
+        Some(idle) if job == Job::Probe || idle.ended_by != EndedBy::Schedule => return idle.outcome(plan),
+        other => other,
     };
     let rig = tokio::select! {
         rig = Rig::raise(plan, id) => rig,
         signal = signals.next() => return never_began(plan, signal, "interrupted before the first request"),
     };
     match rig {
-        Ok(rig) => under_load(plan, id, args, rig, &mut signals).await,
+        Ok(rig) => under_load(plan, id, args, rig, idle, &mut signals).await,
         Err(error) => unreachable_target(plan, &error),
     }
 }
 
 /// The run itself: start the workers, watch them, take everything down in order.
-async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, signals: &mut Signals) -> Outcome {
+async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, idle: Option<Idle>, signals: &mut Signals) -> Outcome {
     let setup = Setup {
         plan: Arc::clone(plan),
         run_id: id.to_owned(),
@@ -111,9 +159,17 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
         Ok(running) => running,
         Err(error) => return unreachable_target(plan, &RigError::System { what: "a worker could not start", error }),
     };
-    let mut ended_by = watch(&running, rig.clock, &plan.gates, signals, Progress::new(plan, args.quiet)).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let watching = async {
+        let ended_by = watch(&running, rig.clock, &plan.gates, &mut *signals, Progress::new(plan, args.quiet)).await;
+        let _ = stop.send(true);
+        ended_by
+    };
+    let (mut ended_by, meanwhile) = tokio::join!(watching, probe::under_load(plan, id, &rig, stopped));
     let ran = running.join();
-    let (ran, tally) = heard(ran, tally());
+    let (mut before, idle) = idle.map_or_else(|| (tally(), None), Idle::heard);
+    before.merge(meanwhile);
+    let (ran, tally) = heard(ran, before);
     let replays = look_again(plan, &rig, &tally, ended_by, signals).await;
     // The proxy has the last word about requests that were cut off on their way to it.
     let proxy = rig.lower_proxy();
@@ -127,7 +183,10 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, si
     for finding in &mut analysis.findings {
         finding.isolated_replay = replays.get(&finding.id).cloned();
     }
-    Outcome { analysis, any_answer, ended_by, base_url, path: rig.path.clone(), started_unix_us, arrivals_digest, decisions_digest }
+    let probes = idle.map(|idle| idle.told(plan, &mut analysis)).unwrap_or_default();
+    let any_request = analysis.accounting.started > 0;
+    let path = rig.path.clone();
+    Outcome { analysis, probes, any_answer, any_request, ended_by, base_url, path, started_unix_us, arrivals_digest, decisions_digest }
 }
 
 /// What the workers heard, in one tally.
@@ -138,9 +197,9 @@ fn heard(mut ran: Ran<Tally>, mut tally: Tally) -> (Ran<Tally>, Tally) {
     (ran, tally)
 }
 
-/// Sends the request of each finding once more, without load, while the target is still there.
+/// Sends the request of each new finding once more, without load, while the target is still there.
 async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, signals: &mut Signals) -> BTreeMap<String, Replayed> {
-    let findings = tally.findings();
+    let findings = tally.new_findings();
     let Some(used) = plan.contract.as_ref().filter(|_| !findings.is_empty()) else { return BTreeMap::new() };
     if ended_by != EndedBy::Schedule {
         return replay::skipped(&findings);
@@ -168,6 +227,7 @@ fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, e
         peak_rss_bytes: surroundings::peak_memory(),
         connections_made: ran.workers.iter().map(|used| used.connections_made).sum(),
         peak_in_flight: ran.peak_in_flight,
+        only_probes: None,
         broken: ran.broken,
     };
     let any_answer = tally.any_answer();
@@ -186,7 +246,18 @@ fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
         Place::Url(url) => url.as_str().trim_end_matches('/').to_owned(),
         Place::Embedded(_) => String::new(),
     };
-    Outcome { analysis, any_answer: false, ended_by, base_url, path: Vec::new(), started_unix_us, arrivals_digest: 0, decisions_digest: 0 }
+    Outcome {
+        analysis,
+        probes: Vec::new(),
+        any_answer: false,
+        any_request: false,
+        ended_by,
+        base_url,
+        path: Vec::new(),
+        started_unix_us,
+        arrivals_digest: 0,
+        decisions_digest: 0,
+    }
 }
 
 fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
@@ -198,8 +269,7 @@ fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
 }
 
 fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
-    let accounting = &outcome.analysis.accounting;
-    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, outcome.any_answer, accounting.started > 0);
+    let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, outcome.any_answer, outcome.any_request);
     let finished_unix_us = clock.unix_us(clock.now());
     let mask = |text: &str| plan.secrets.mask(text).into_owned();
     let run = Run {
@@ -229,7 +299,7 @@ fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outco
         },
         target: target_facts(plan, outcome.base_url, outcome.path),
     };
-    Report::new(setting, outcome.analysis)
+    Report { probes: outcome.probes, ..Report::new(setting, outcome.analysis) }
 }
 
 fn target_facts(plan: &Plan, base_url: String, path: Vec<String>) -> TargetFacts {

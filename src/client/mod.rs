@@ -19,6 +19,8 @@ mod sse;
 pub mod stream;
 pub mod tls;
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
@@ -95,7 +97,21 @@ pub struct Outbound<'a> {
     /// Keep the body of a success too (captures need it); the body of an error answer is always kept.
     pub keep_success_body: bool,
     /// Read the answer as server-sent events if it is a success.
-    pub stream: Option<&'a SseRule>,
+    pub stream: Option<Listening<'a>>,
+}
+
+/// How a stream of server-sent events is listened to.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening<'a> {
+    pub rule: &'a SseRule,
+    /// Hears what the events say, where somebody wants to know.
+    pub ear: Option<&'a dyn Ear>,
+}
+
+/// Whoever wants to know what the events of a stream say.
+pub trait Ear: fmt::Debug {
+    /// The data of one event, as it came; neither the terminator nor what is longer than 64 KiB.
+    fn event(&self, data: &[u8]);
 }
 
 /// What came of one attempt.

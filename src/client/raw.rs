@@ -106,7 +106,7 @@ pub enum RawBody<'a> {
     Declared { length: u64, bytes: &'a [u8] },
     /// `Transfer-Encoding: chunked`, one chunk.
     Chunked(&'a [u8]),
-    /// With its Content-Length, so many bytes at a time, with a pause after each; ends with the total timeout.
+    /// With its Content-Length, so many bytes at a time, with a pause between them; ends with the total timeout.
     Slow { bytes: &'a [u8], piece: usize, pause: Micros },
 }
 
@@ -231,7 +231,8 @@ impl RawReply {
             body_complete: self.body_complete,
             body_bytes: self.body_bytes,
             received_at_unix_us: head.received_at_unix_us,
-            round_trip: self.stamps.ended_at.since(self.stamps.started_at),
+            // From the moment the connection was ready: making it is no part of their clock's tolerance.
+            round_trip: head.at.since(self.stamps.ready_at.unwrap_or(self.stamps.started_at)),
         })
     }
 }

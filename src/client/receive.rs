@@ -68,7 +68,7 @@ impl Attempt {
         let is_error = head.status >= 400;
         let keep = if is_error || request.keep_success_body { keep } else { 0 };
         let stream = request.stream.filter(|_| !is_error);
-        let mut events = stream.map(|rule| EventStream::new(rule, self.stamps.started_at, head.at));
+        let mut events = stream.map(|listening| EventStream::new(listening, self.stamps.started_at, head.at));
         let (mut body_bytes, mut waited) = (0, false);
         let end = read_pieces(pieces, timer, self.limit, &mut events, &mut waited, |piece| {
             body_bytes += piece.len() as u64;

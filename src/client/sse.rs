@@ -4,6 +4,7 @@
 //! LF, CR or CRLF, a leading byte order mark is skipped, comments are ignored, several `data` lines are joined.
 //! It keeps at most one line and one event, each up to a bound, whatever the target sends.
 
+use super::{Ear, Listening};
 use crate::units::Offset;
 use crate::wire::{SseRule, StreamFacts};
 
@@ -14,6 +15,7 @@ const LONGEST: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct EventStream<'a> {
     rule: &'a SseRule,
+    ear: Option<&'a dyn Ear>,
     parser: Parser,
     facts: StreamFacts,
     started_at: Offset,
@@ -23,15 +25,16 @@ pub(super) struct EventStream<'a> {
 
 impl<'a> EventStream<'a> {
     /// A stream whose head arrived at `head_at`, in an attempt begun at `started_at`.
-    pub(super) fn new(rule: &'a SseRule, started_at: Offset, head_at: Offset) -> EventStream<'a> {
+    pub(super) fn new(listening: Listening<'a>, started_at: Offset, head_at: Offset) -> EventStream<'a> {
+        let Listening { rule, ear } = listening;
         let facts = StreamFacts::default();
-        EventStream { rule, parser: Parser::default(), facts, started_at, last_sign_at: head_at, terminated_at: None }
+        EventStream { rule, ear, parser: Parser::default(), facts, started_at, last_sign_at: head_at, terminated_at: None }
     }
 
     /// Takes what arrived at `now`.
     pub(super) fn feed(&mut self, chunk: &[u8], now: Offset) {
         let done = self.rule.done.as_deref().map(str::as_bytes);
-        let EventStream { parser, facts, started_at, last_sign_at, terminated_at, .. } = self;
+        let EventStream { ear, parser, facts, started_at, last_sign_at, terminated_at, .. } = self;
         parser.feed(chunk, |data| {
             if terminated_at.is_some() {
                 return;
@@ -41,6 +44,9 @@ impl<'a> EventStream<'a> {
             } else {
                 facts.events += 1;
                 facts.first_event.get_or_insert(now.since(*started_at));
+                if let Some((ear, data)) = ear.zip(data) {
+                    ear.event(data);
+                }
             }
             facts.longest_gap = facts.longest_gap.max(now.since(*last_sign_at));
             *last_sign_at = now;
@@ -210,7 +216,7 @@ mod tests {
     #[test]
     fn a_stream_tells_its_first_event_its_silences_and_its_end() {
         let rule = SseRule { done: Some("[DONE]".to_owned()), max_gap: Some(Micros(10)) };
-        let mut stream = EventStream::new(&rule, Offset::micros(100), Offset::micros(150));
+        let mut stream = EventStream::new(Listening { rule: &rule, ear: None }, Offset::micros(100), Offset::micros(150));
         assert_eq!(stream.silent_until(), Some(Offset::micros(160)));
         stream.feed(b"data: a\n\n", Offset::micros(155));
         stream.feed(b": still here\n\n", Offset::micros(160));
@@ -224,12 +230,14 @@ mod tests {
     #[test]
     fn a_stream_that_falls_silent_is_not_terminated() {
         let rule = SseRule { done: Some("[DONE]".to_owned()), max_gap: None };
-        let mut stream = EventStream::new(&rule, Offset::START, Offset::START);
+        let mut stream = EventStream::new(Listening { rule: &rule, ear: None }, Offset::START, Offset::START);
         stream.feed(b"data: a\n\ndata: [DONE]", Offset::micros(5));
         let facts = stream.finish(Offset::micros(95), true);
         assert_eq!((facts.terminated, facts.longest_gap), (false, Micros(90)));
         let open = SseRule { done: None, max_gap: None };
-        let ended = |in_order| EventStream::new(&open, Offset::START, Offset::START).finish(Offset::START, in_order).terminated;
+        let ended = |in_order| {
+            EventStream::new(Listening { rule: &open, ear: None }, Offset::START, Offset::START).finish(Offset::START, in_order).terminated
+        };
         assert_eq!((ended(true), ended(false)), (true, false), "without a terminator, the end of the body is one");
     }
 }

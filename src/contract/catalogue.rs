@@ -60,6 +60,12 @@ pub fn find(id: &str) -> Option<&'static Check> {
     KEYS.iter().position(|&key| key == wanted).and_then(|ix| ALL.get(ix))
 }
 
+/// Whether a violation says something about the server as a whole, whichever error it answers: one finding for each
+/// service, instead of one for each error.
+pub fn is_of_the_server(id: &str) -> bool {
+    matches!(id, "H09" | "H10" | "T03")
+}
+
 /// A number for an id of three bytes; 0, which no id has, for anything else.
 const fn key(id: &str) -> u32 {
     match id.as_bytes() {

@@ -249,7 +249,7 @@ mod tests {
             ("Bearer, error=\"x\"", "a parameter without a scheme"),
             ("Bearer realm=\"api", "a quoted text that does not end"),
             ("Bearer realm=\"api\" error=\"x\"", "no comma between two parameters"),
-            ("Bearer realm=, error=\"x\"", "a parameter without a value"),
+            ("Bearer realm=, error=\"x\"", "a parameter without a scheme"), // `realm=` is a token68,
             ("Bearer realm \"api\"", "a parameter without a value"),
             ("Bearer: realm=\"api\"", "no space after the scheme"),
             ("Bearer realm=ü", "a parameter without a value"),

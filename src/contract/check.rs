@@ -225,6 +225,7 @@ pub(super) struct Blame {
 }
 
 /// What was found wrong with one answer.
+#[derive(Debug)]
 pub(super) struct Found {
     profile: Profile,
     pub(super) violations: Vec<Violation>,

@@ -8,7 +8,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, WWW_AUTHENTICATE, X_CONTEN
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use crate::contract::{Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, instant, phrase, role};
+use crate::contract::json::Document;
+use crate::contract::schema::Outcome;
+use crate::contract::{
+    Answer, Circumstances, Contract, Field, Format, Header, Kind, Level, Reference, Role, Row, ValueRule, instant, phrase, role,
+};
 use crate::id::RowIx;
 
 /// The reset of a limit whose window nobody declares, where the client need not wait: one minute from now.
@@ -27,9 +31,27 @@ impl Contract {
     pub fn compose(&self, row: RowIx, circumstances: &Circumstances<'_>) -> Answer {
         let row = self.row(row);
         let values = Values::new(row, circumstances);
-        let body = values.body();
-        let headers = values.headers(&body);
-        Answer { status: row.status, headers, body: serde_json::to_vec(&Value::Object(body)).expect("a JSON value is written") }
+        let body = Value::Object(values.body());
+        // What the fields come to is what the schema is asked to complete.
+        let body = row.envelope.schema.as_ref().and_then(|schema| schema.sample(Some(&body))).unwrap_or(body);
+        let headers = values.headers(body.as_object().unwrap_or(&Map::new()));
+        Answer { status: row.status, headers, body: serde_json::to_vec(&body).expect("a JSON value is written") }
+    }
+
+    /// Why no answer can be made for a row: where none was found that fits its schema, what is wrong with the nearest.
+    pub fn why_not_composed(&self, row: RowIx) -> Option<String> {
+        let schema = self.row(row).envelope.schema.as_ref()?;
+        let answer = self.compose(row, &Circumstances::default());
+        let document = Document::read(&answer.body).ok()?;
+        let mut why = None;
+        let outcome = schema.check(document.value(), &mut |misfit| {
+            why.get_or_insert_with(|| format!("{} must be {}, by {}", misfit.instance_path, misfit.expected, misfit.schema_path));
+        });
+        match outcome {
+            Outcome::Fits => None,
+            Outcome::Misfits => why,
+            Outcome::TooCostly | Outcome::TooLarge => Some("it is too costly to judge".to_owned()),
+        }
     }
 }
 
@@ -133,7 +155,10 @@ impl<'v> Values<'v> {
         let paired = field.rule.statuses.iter().find(|(_, status)| *status == self.row.status);
         let shown = || field.sample.clone();
         let none = || field.nullable.then_some(Value::Null);
-        paired.map(|(word, _)| Value::from(word.as_str())).or_else(shown).or_else(none).unwrap_or_else(|| self.invented(field))
+        paired.map(|(word, _)| Value::from(word.as_str())).or_else(shown).or_else(none).unwrap_or_else(|| match field.kind {
+            Kind::String | Kind::Any => Value::from(self.code(None, &field.rule)),
+            _ => self.invented(field),
+        })
     }
 
     fn role(&self, role: Role, kind: Kind, format: Option<Format>, field: &Field) -> Value {
@@ -149,6 +174,21 @@ impl<'v> Values<'v> {
             Role::Reset => moment(self.reset_s, self.now_s, kind, format),
             Role::Timestamp => moment(self.now_s, self.now_s, kind, format),
         }
+    }
+
+    /// The row's code; of a row for any code the one the document shows, else one made of the status's name.
+    fn code(&self, sample: Option<&str>, rule: &ValueRule) -> String {
+        if !self.row.any_code {
+            return self.row.code.clone();
+        }
+        let shown = sample.or(rule.one_of.first().map(String::as_str)).map(str::to_owned);
+        shown.unwrap_or_else(|| {
+            let name = phrase::phrases(self.row.status).first().copied().unwrap_or("Error");
+            let upper = name.to_ascii_uppercase().replace([' ', '-'], "_").replace('\'', "");
+            let fits = |code: &str| rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(code));
+            let spellings = [upper.to_ascii_lowercase(), upper.to_ascii_lowercase().replace('_', "-")];
+            if fits(&upper) { upper } else { spellings.into_iter().find(|code| fits(code)).unwrap_or(upper) }
+        })
     }
 
     /// The text before the first wildcard of the pattern, then 16 hex digits that no other answer has.
@@ -239,7 +279,7 @@ impl<'v> Values<'v> {
                 let value = member(body, path).unwrap_or(&Value::Null);
                 value.as_str().map_or_else(|| value.to_string(), str::to_owned)
             }
-            (Some(Role::Code), _) => self.row.code.clone(),
+            (Some(Role::Code), _) => self.code(header.sample.as_deref(), &header.rule),
             (Some(Role::RequestId), _) => format!("{:016x}", self.given.unique),
             _ => header.sample.clone().or_else(|| header.rule.one_of.first().cloned()).unwrap_or_else(|| match header.kind {
                 Kind::Integer => header.rule.min.unwrap_or(0.0).max(0.0).to_string(),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use http::HeaderMap;
 
+use crate::contract::findings::Place;
 use crate::contract::resend::{Resend, place};
 use crate::contract::{Violation, leak};
 use crate::secret::Secrets;
@@ -32,6 +33,8 @@ pub struct Evidence {
     pub curl: String,
     /// The request for `brownout replay`, secrets by their names.
     pub resend: Resend,
+    /// Where in the run it stands, where that is known.
+    pub place: Option<Place>,
 }
 
 impl Evidence {
@@ -47,17 +50,14 @@ impl Evidence {
         let mask = Mask(secrets);
         let line = format!("{} {}", request.method, mask.text(&place(request)));
         let response = match response {
-            Some(response) => {
-                let line = format!("{} {}", response.status, crate::contract::phrase::phrases(response.status).first().unwrap_or(&""));
-                mask.message(line.trim_end(), response.headers, response.body, response.body_bytes)
-            }
+            Some(response) => answer(response, secrets),
             None => format!("(no complete answer: {})", mask.text(&violation.actual)),
         };
         let size = request.body.len() as u64;
         let request_text = mask.message(&line, request.headers, request.body, size);
         let authority = base_url.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
         let resend = Resend::of(request, authority, secrets);
-        Evidence { at, request: request_text, response, curl: mask.curl(base_url, request), resend }
+        Evidence { at, request: request_text, response, curl: mask.curl(base_url, request), resend, place: None }
     }
 
     /// The bytes it takes.
@@ -67,8 +67,14 @@ impl Evidence {
 }
 
 /// Text with secrets masked and control characters visible.
-pub(super) fn masked(text: &str, secrets: &Secrets) -> String {
+pub fn masked(text: &str, secrets: &Secrets) -> String {
     Mask(secrets).text(text)
+}
+
+/// An answer as it came, masked; at most 8 KiB.
+pub fn answer(response: &ResponseFacts<'_>, secrets: &Secrets) -> String {
+    let line = format!("{} {}", response.status, crate::contract::phrase::phrases(response.status).first().unwrap_or(&""));
+    Mask(secrets).message(line.trim_end(), response.headers, response.body, response.body_bytes)
 }
 
 struct Mask<'s>(&'s Secrets);

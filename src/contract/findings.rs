@@ -4,12 +4,13 @@
 //! indices dropped, and the cause with values normalised away. Memory is constant: so many fingerprints, so many
 //! samples of each, so many bytes of samples in all; what does not fit is counted. Findings of workers merge.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::contract::evidence::{Evidence, masked};
 use crate::contract::resend::Sent;
-use crate::contract::{Contract, Judged, Source, Violation, catalogue};
+use crate::contract::{Contract, Judged, Source, Violation, attribution, catalogue, drift};
 use crate::id::{ProbeIx, RowIx, RuleIx, ScenarioIx, ServiceIx, StageIx, StepIx};
 use crate::secret::Secrets;
 use crate::seed::Seed;
@@ -87,6 +88,76 @@ impl Responder {
     }
 }
 
+/// How sure it is who is to blame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// By something only a part of: a signature that others may have, or a rate with an interval.
+    Likely,
+    #[default]
+    Certain,
+}
+
+impl Confidence {
+    /// A stable word for reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Confidence::Likely => "likely",
+            Confidence::Certain => "certain",
+        }
+    }
+}
+
+/// What only the whole run shows, to be taken down at its end.
+#[derive(Clone, Debug)]
+pub struct RunFinding {
+    pub violation: Violation,
+    pub confidence: Confidence,
+    pub service: Option<ServiceIx>,
+    pub row: Option<RowIx>,
+    pub status: Option<u16>,
+    pub code: Option<String>,
+    /// Answers that show it.
+    pub count: u64,
+    pub first_at: Offset,
+    pub last_at: Offset,
+    pub operations: BTreeSet<(ScenarioIx, StepIx)>,
+    pub probes: BTreeSet<ProbeIx>,
+    pub evidence: Vec<Evidence>,
+}
+
+/// About nothing: the violation is to be filled in.
+impl Default for RunFinding {
+    fn default() -> RunFinding {
+        RunFinding {
+            violation: drift::violation("", "$", String::new(), String::new(), ""),
+            confidence: Confidence::Certain,
+            service: None,
+            row: None,
+            status: None,
+            code: None,
+            count: 0,
+            first_at: Offset::START,
+            last_at: Offset::START,
+            operations: BTreeSet::new(),
+            probes: BTreeSet::new(),
+            evidence: Vec::new(),
+        }
+    }
+}
+
+impl RunFinding {
+    /// One of two with one cause.
+    pub fn join(&mut self, other: RunFinding) {
+        self.count += other.count;
+        self.first_at = self.first_at.min(other.first_at);
+        self.last_at = self.last_at.max(other.last_at);
+        self.operations.extend(other.operations);
+        self.probes.extend(other.probes);
+        self.evidence.extend(other.evidence);
+        self.evidence.truncate(SAMPLES);
+    }
+}
+
 /// Violations with one cause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
@@ -96,6 +167,7 @@ pub struct Finding {
     /// The worst of its violations.
     pub severity: Severity,
     pub responder: Responder,
+    pub confidence: Confidence,
     pub service: Option<ServiceIx>,
     pub row: Option<RowIx>,
     pub status: Option<u16>,
@@ -187,7 +259,7 @@ impl Findings {
             Responder::Injector => self.injected_violations += 1,
             _ => self.violations[violation.severity as usize] += 1,
         }
-        let print = fingerprint(&Status::of(contract, sighting), violation, responder);
+        let print = fingerprint(&Status::of(contract, sighting, violation), violation, responder);
         if !self.by_print.contains_key(&print) {
             if self.by_print.len() >= MOST {
                 self.overflow += 1;
@@ -203,17 +275,67 @@ impl Findings {
     }
 
     /// Takes down violations that are known only by their number: no answer can be shown for them.
-    pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) {
+    /// Returns the identity of their finding.
+    pub fn unseen(&mut self, violation: Violation, count: u64, at: Offset) -> u64 {
         self.violations[violation.severity as usize] += count;
         let status = Status { service: "", status: 0, row: None, code: "" };
         let print = fingerprint(&status, &violation, Responder::Origin);
         if self.by_print.len() >= MOST && !self.by_print.contains_key(&print) {
             self.overflow += count;
-            return;
+            return print;
         }
         let finding = self.by_print.entry(print).or_insert_with(|| blank(print, &violation, Responder::Origin, at));
         finding.count += count;
         finding.last_at = finding.last_at.max(at);
+        print
+    }
+
+    /// Takes down what only the whole run shows. Returns the identity of its finding.
+    pub fn conclude(&mut self, contract: &Contract, found: RunFinding) -> u64 {
+        let severity = found.violation.severity;
+        self.violations[severity as usize] += found.count;
+        let status = Status {
+            service: found.service.map_or("", |ix| contract.services[ix.at()].id.as_str()),
+            status: found.status.unwrap_or(0),
+            row: found.row,
+            code: found.code.as_deref().unwrap_or(""),
+        };
+        let print = fingerprint(&status, &found.violation, Responder::Origin);
+        if self.by_print.len() >= MOST && !self.by_print.contains_key(&print) {
+            self.overflow += found.count;
+            return print;
+        }
+        let mut samples = found.evidence;
+        samples.truncate(SAMPLES);
+        self.sample_bytes += samples.iter().map(Evidence::size).sum::<usize>();
+        let finding = Finding {
+            confidence: found.confidence,
+            service: found.service,
+            row: found.row,
+            status: found.status,
+            code: found.code.map(|code| masked(&shown_code(found.row, &code), &self.secrets)),
+            expected: masked(&found.violation.expected, &self.secrets),
+            actual: masked(&found.violation.actual, &self.secrets),
+            count: found.count,
+            last_at: found.last_at,
+            operations: found.operations.into_iter().take(PLACES).collect(),
+            probes: found.probes.into_iter().take(PLACES).collect(),
+            evidence: samples,
+            ..blank(print, &found.violation, Responder::Origin, found.first_at)
+        };
+        match self.by_print.entry(print) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(finding);
+            }
+            Entry::Occupied(mut known) => join(known.get_mut(), finding, print),
+        }
+        print
+    }
+
+    /// One answer as it is shown.
+    pub fn sample(&self, sighting: &Sighting<'_>) -> Evidence {
+        let nothing = drift::violation("", "", String::new(), "there was none".to_owned(), "");
+        Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, &nothing, &self.secrets)
     }
 
     /// Violations of this severity or worse, injected answers excluded; those that overflowed are counted, too.
@@ -244,6 +366,11 @@ impl Findings {
         all
     }
 
+    /// The finding with this identity.
+    pub fn get(&self, print: u64) -> Option<&Finding> {
+        self.by_print.get(&print)
+    }
+
     /// Findings of a row, of this severity or worse, injected answers excluded.
     pub fn of_row(&self, row: RowIx, at_least: Severity) -> u64 {
         let counted = |f: &&Finding| f.row == Some(row) && f.severity >= at_least && f.responder != Responder::Injector;
@@ -272,11 +399,14 @@ impl Findings {
 
     fn begin(&self, print: u64, sighting: &Sighting<'_>, violation: &Violation, responder: Responder) -> Finding {
         let judged = sighting.judged;
+        let own = !catalogue::is_of_the_server(violation.check);
+        let code = judged.code.as_deref().filter(|_| own);
         Finding {
+            confidence: attribution::of(sighting).1,
             service: judged.service,
-            row: judged.row,
-            status: sighting.response.map(|response| response.status),
-            code: judged.code.as_deref().map(|code| masked(&shown_code(judged.row, code), &self.secrets)),
+            row: judged.row.filter(|_| own),
+            status: sighting.response.map(|response| response.status).filter(|_| own),
+            code: code.map(|code| masked(&shown_code(judged.row, code), &self.secrets)),
             expected: masked(&violation.expected, &self.secrets),
             actual: masked(&violation.actual, &self.secrets),
             ..blank(print, violation, responder, sighting.at)
@@ -306,6 +436,7 @@ impl Findings {
         };
         if slot < SAMPLES && self.sample_bytes < SAMPLE_BYTES {
             let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, violation, &self.secrets);
+            let sample = Evidence { place: Some(sighting.place), ..sample };
             self.sample_bytes += sample.size();
             if slot < finding.evidence.len() {
                 self.sample_bytes -= finding.evidence[slot].size();
@@ -345,15 +476,11 @@ fn insert<T: Ord>(into: &mut BTreeSet<T>, value: T) {
 
 /// The identity of the finding that a violation belongs to, for those who count findings by themselves (gates).
 pub fn identity(contract: &Contract, sighting: &Sighting<'_>, violation: &Violation) -> u64 {
-    fingerprint(&Status::of(contract, sighting), violation, responder_of(sighting))
+    fingerprint(&Status::of(contract, sighting, violation), violation, responder_of(sighting))
 }
 
 fn responder_of(sighting: &Sighting<'_>) -> Responder {
-    match (sighting.injected, sighting.response) {
-        (Some(_), _) => Responder::Injector,
-        (None, None) => Responder::Transport,
-        (None, Some(_)) => Responder::Origin,
-    }
+    attribution::of(sighting).0
 }
 
 /// A finding that nothing was added to yet.
@@ -363,6 +490,7 @@ fn blank(print: u64, violation: &Violation, responder: Responder, at: Offset) ->
         check: violation.check,
         severity: violation.severity,
         responder,
+        confidence: Confidence::Certain,
         service: None,
         row: None,
         status: None,
@@ -393,10 +521,14 @@ struct Status<'a> {
 }
 
 impl<'a> Status<'a> {
-    fn of(contract: &'a Contract, sighting: &Sighting<'a>) -> Status<'a> {
+    fn of(contract: &'a Contract, sighting: &Sighting<'a>, violation: &Violation) -> Status<'a> {
         let judged = sighting.judged;
+        let service = judged.service.map_or("", |ix| contract.services[ix.at()].id.as_str());
+        if catalogue::is_of_the_server(violation.check) {
+            return Status { service, status: 0, row: None, code: "" };
+        }
         Status {
-            service: judged.service.map_or("", |ix| contract.services[ix.at()].id.as_str()),
+            service,
             status: sighting.response.map_or(0, |response| response.status),
             row: judged.row,
             code: judged.code.as_deref().unwrap_or(""),

@@ -165,7 +165,8 @@ impl<'h> Head<'h> {
     /// Those that are there more than once.
     pub(super) fn repeated(&self) -> impl Iterator<Item = Known> {
         let repeated = self.repeated;
-        Known::ALL.iter().copied().filter(move |known| repeated & known.bit() != 0)
+        let known: &[Known] = if repeated == 0 { &[] } else { Known::ALL };
+        known.iter().copied().filter(move |known| repeated & known.bit() != 0)
     }
 
     /// The first that says how much of a limit is left.

@@ -5,16 +5,31 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
-
 /// 9999-12-30T00:00:00Z, the last day that every format and library here can express.
 const LATEST_S: i64 = 253_402_128_000;
+const DAY_S: i64 = 86_400;
 
 /// Reads RFC 3339 with an offset (`2025-12-23T12:05:00Z`, `…:00.25+01:00`); `None` for anything else.
 ///
 /// Source: RFC 3339 §5.6. ISO 8601 forms outside it (no offset, a blank for the `T` is read by some parsers) are refused.
 pub(super) fn rfc3339(text: &str) -> Option<i64> {
+    utc_second(text.as_bytes()).or_else(|| any_rfc3339(text))
+}
+
+/// The form that is written most: `2025-12-23T12:05:00Z`.
+fn utc_second(text: &[u8]) -> Option<i64> {
+    let b: &[u8; 20] = text.try_into().ok()?;
+    let marks = b[4] == b'-' && b[7] == b'-' && b[10] == b'T' && b[13] == b':' && b[16] == b':' && b[19] == b'Z';
+    let two = |at: usize| {
+        let (tens, ones) = (b[at].wrapping_sub(b'0'), b[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| i32::from(tens) * 10 + i32::from(ones))
+    };
+    let day = days(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
+    let second = second_of_day(two(11)?, two(14)?, two(17)?)?;
+    marks.then_some((day * DAY_S + second) * 1_000_000)
+}
+
+fn any_rfc3339(text: &str) -> Option<i64> {
     let b = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| b.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let number = |range: std::ops::Range<usize>| b[range].iter().fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
@@ -44,18 +59,57 @@ pub(super) fn rfc3339(text: &str) -> Option<i64> {
         (_, true) => (number(rest + 1..rest + 3) * 60 + number(rest + 4..rest + 6)) * if at(rest, b"-") { -60 } else { 60 },
         _ => return None,
     };
-    let part = |range| i8::try_from(number(range)).ok();
-    // A leap second is the second before it: jiff's clock, like Unix time, has none.
-    let second = part(17..19)?;
-    let second = if second == 60 { 59 } else { second };
-    let year = i16::try_from(number(0..4)).ok()?;
-    let civil = DateTime::new(year, part(5..7)?, part(8..10)?, part(11..13)?, part(14..16)?, second, nanoseconds).ok()?;
-    let moment = Offset::from_seconds(east).ok()?.to_timestamp(civil).ok()?;
-    Some(moment.as_microsecond())
+    let day = days(number(0..4), number(5..7), number(8..10))?;
+    let second = second_of_day(number(11..13), number(14..16), number(17..19))? - i64::from(east);
+    Some((day * DAY_S + second) * 1_000_000 + i64::from(nanoseconds) / 1_000)
+}
+
+/// Days from 1970-01-01 to a date; `None` where there is no such date.
+///
+/// Years begin in March here, so that a leap day is the last of its year; 400 of them have 146 097 days (Hinnant,
+/// "chrono-compatible low-level date algorithms", `days_from_civil`).
+fn days(year: i32, month: i32, day: i32) -> Option<i64> {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let longest = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let last = *longest.get(usize::try_from(month - 1).ok()?)?;
+    if !(1..=last).contains(&day) {
+        return None;
+    }
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468)
+}
+
+/// Seconds since midnight. A leap second is the second before it: Unix time has none.
+fn second_of_day(hour: i32, minute: i32, second: i32) -> Option<i64> {
+    let known = hour < 24 && minute < 60 && second <= 60;
+    known.then(|| i64::from(hour * 3_600 + minute * 60 + second.min(59)))
 }
 
 /// Reads any of the three forms of HTTP-date. Source: RFC 9110 §5.6.7.
 pub(super) fn http_date(text: &str) -> Option<i64> {
+    fixdate(text.as_bytes()).or_else(|| any_http_date(text))
+}
+
+/// The form that is written today: `Tue, 23 Dec 2025 12:05:00 GMT`. The name of the day is not looked at.
+fn fixdate(text: &[u8]) -> Option<i64> {
+    const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let b: &[u8; 29] = text.try_into().ok()?;
+    let blanks =
+        &b[3..5] == b", " && b[7] == b' ' && b[11] == b' ' && b[16] == b' ' && b[19] == b':' && b[22] == b':' && b[25..] == *b" GMT";
+    let number = |range: std::ops::Range<usize>| {
+        b[range].iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i32::from(digit - b'0')))
+    };
+    let month = MONTHS.iter().position(|month| *month == &b[8..11]).filter(|_| blanks)?;
+    let day = days(number(12..16)?, month as i32 + 1, number(5..7)?)?;
+    let second = second_of_day(number(17..19)?, number(20..22)?, number(23..25)?)?;
+    u64::try_from(day * DAY_S + second).ok().and_then(|since| i64::try_from(since * 1_000_000).ok())
+}
+
+fn any_http_date(text: &str) -> Option<i64> {
     let since = httpdate::parse_http_date(text.trim()).ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_micros()).ok()
 }
@@ -111,6 +165,29 @@ mod tests {
             "2025-12-23T12:05:00Zé",
         ] {
             assert_eq!(rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_as_another_library_counts_them() {
+        for day in (-800_000..2_900_000).step_by(97) {
+            let date = jiff::civil::date(1970, 1, 1).checked_add(jiff::ToSpan::days(day)).ok();
+            let Some(date) = date.filter(|date| date.year() >= 0) else { continue };
+            let (year, month) = (i32::from(date.year()), i32::from(date.month()));
+            assert_eq!(days(year, month, i32::from(date.day())), Some(i64::from(day)), "{date}");
+            assert_eq!(days(year, month, i32::from(date.days_in_month()) + 1), None, "{date}");
+        }
+        for second in (0..4_000_000_000i64).step_by(7_654_321) {
+            let text = to_http_date(second);
+            assert_eq!((fixdate(text.as_bytes()), any_http_date(&text)), (Some(second * 1_000_000), Some(second * 1_000_000)), "{text}");
+        }
+        for text in [
+            "Tue, 31 Feb 2026 12:05:00 GMT",
+            "Tue, 23 Dec 2025 24:05:00 GMT",
+            "Tue, 23 Dec 2025 12:05:00 UTC",
+            "Tue, 23 dec 2025 12:05:00 GMT",
+        ] {
+            assert_eq!(fixdate(text.as_bytes()), None, "{text}");
         }
     }
 

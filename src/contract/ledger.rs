@@ -5,9 +5,13 @@ use std::hash::BuildHasherDefault;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use crate::contract::attribution::{self, Unattributed};
 use crate::contract::check::quoted;
+use crate::contract::compared::{Compared, During, Question};
 use crate::contract::coverage::Coverage;
-use crate::contract::findings::{Findings, Sighting};
+use crate::contract::drift::Drift;
+use crate::contract::findings::{Findings, Responder, Sighting};
+use crate::contract::limiter::Limits;
 use crate::contract::{Contract, Field, Judged, Violation, catalogue, role};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -21,13 +25,25 @@ pub const IDS: usize = 1 << 18;
 pub struct Ledger {
     pub findings: Findings,
     pub coverage: Coverage,
+    pub drift: Drift,
+    pub limits: Limits,
+    compared: Compared,
+    unattributed: Unattributed,
     ids: RequestIds,
 }
 
 impl Ledger {
     /// An empty one. `base_url` is the target's scheme and authority, for curl lines.
     pub fn new(contract: &Contract, base_url: &str, secrets: Arc<Secrets>) -> Ledger {
-        Ledger { findings: Findings::new(base_url, secrets), coverage: Coverage::new(contract), ids: RequestIds::default() }
+        Ledger {
+            findings: Findings::new(base_url, secrets),
+            coverage: Coverage::new(contract),
+            drift: Drift::default(),
+            limits: Limits::new(contract),
+            compared: Compared::default(),
+            unattributed: Unattributed::default(),
+            ids: RequestIds::default(),
+        }
     }
 
     /// Takes down one judged answer, or one judged failure. Returns the violation that it has beyond those in `judged`:
@@ -35,6 +51,13 @@ impl Ledger {
     pub fn note(&mut self, contract: &Contract, sighting: &Sighting<'_>) -> Option<Violation> {
         self.coverage.note(contract, sighting);
         self.findings.note(contract, sighting);
+        let findings = &self.findings;
+        let sample = || findings.sample(sighting);
+        self.unattributed.note(contract, sighting, sample);
+        if attribution::of(sighting).0 == Responder::Origin {
+            self.drift.note(contract, sighting, sample);
+            self.limits.note(contract, sighting, sample);
+        }
         let id = sighting.judged.request_id.as_deref().filter(|_| sighting.injected.is_none())?;
         if self.ids.is_new(id, sighting.at) {
             return None;
@@ -44,16 +67,45 @@ impl Ledger {
         Some(violation)
     }
 
+    /// Takes down an answer, or that none came, to a question that is asked more than once.
+    pub fn compare(&mut self, question: Question, during: During, sighting: &Sighting<'_>) {
+        if matches!(attribution::of(sighting).0, Responder::Origin | Responder::Gateway | Responder::Transport) {
+            let findings = &self.findings;
+            self.compared.note(question, during, sighting, || findings.sample(sighting));
+        }
+    }
+
+    /// Takes down what only the whole run shows, once all workers' ledgers have been merged. Returns for each finding its
+    /// severity, its identity, and how many answers show it.
+    pub fn conclude(&mut self, contract: &Contract) -> Vec<(Severity, u64, u64)> {
+        let mut found = self.drift.conclude(contract);
+        found.extend(self.compared.conclude());
+        found.extend(self.limits.conclude(contract));
+        found.extend(self.unattributed.conclude());
+        let taken = found.into_iter().filter(|found| found.count > 0).map(|found| {
+            let (severity, count) = (found.violation.severity, found.count);
+            (severity, self.findings.conclude(contract, found), count)
+        });
+        taken.collect()
+    }
+
     /// Joins another worker's. Request ids that both saw are duplicates, too: a finding with their number, and without
     /// samples, for only hashes were kept.
-    pub fn merge(&mut self, other: Ledger) {
+    ///
+    /// Returns of violations that neither could see alone the severity, the identity of their finding, and their number.
+    pub fn merge(&mut self, other: Ledger) -> Option<(Severity, u64, u64)> {
         self.findings.merge(other.findings);
         self.coverage.merge(other.coverage);
+        self.drift.merge(other.drift);
+        self.limits.merge(other.limits);
+        self.compared.merge(other.compared);
+        self.unattributed.merge(other.unattributed);
         let twice = self.ids.merge(other.ids);
-        if twice > 0 {
-            let actual = "an id that another worker of this run had seen".to_owned();
-            self.findings.unseen(duplicate(None, actual), twice, self.ids.last_at);
-        }
+        (twice > 0).then(|| {
+            let violation = duplicate(None, "an id that another worker of this run had seen".to_owned());
+            let severity = violation.severity;
+            (severity, self.findings.unseen(violation, twice, self.ids.last_at), twice)
+        })
     }
 
     /// Request ids that were not compared, because too many had been seen.

@@ -12,6 +12,8 @@
 //!
 //! This module does no I/O and reads no clock.
 
+pub mod attribution;
+pub mod baseline;
 mod body;
 mod cache;
 pub mod catalogue;
@@ -20,6 +22,7 @@ mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod drift;
 pub mod envelopes;
 pub mod evidence;
 pub mod findings;
@@ -155,14 +158,27 @@ pub struct Contract {
     /// What the contract's own examples say.
     pub examples: Vec<Example>,
     pub unknown_fields: UnknownFields,
+    /// Statuses that are used otherwise than HTTP means them, or not at all, and why.
+    pub deviations: Vec<Deviation>,
     /// Findings that are known, in file order.
     pub waivers: Vec<Waiver>,
     /// The operations the API documents, in file order; empty where the contract does not list them.
     pub operations: Vec<DocumentedOperation>,
     /// What no success may say, in its body or in an event of a stream (S11).
     pub forbidden_texts: Vec<Regex>,
+    /// Texts that are no leak: what of an answer holds one of them may be shown (L02, L03, L05).
+    pub leaks_allowed: Vec<String>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
+}
+
+/// A status that the API uses in a way of its own, as the contract declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deviation {
+    pub status: u16,
+    /// From what it deviates, and how.
+    pub reason: String,
+    pub source: Source,
 }
 
 /// What a field that the contract does not name means.
@@ -188,6 +204,7 @@ pub struct Service {
     pub envelope: Option<EnvelopeIx>,
     /// Whether it stands between the client and the origin: what it answers is not the origin's.
     pub gateway: bool,
+    pub source: Source,
 }
 
 /// A shape that error answers share.

@@ -61,15 +61,12 @@ pub struct Wanted<'a> {
     pub status: Option<u16>,
     /// As a finding shows it.
     pub code: Option<&'a str>,
-    /// Whether a probe or hook brought it about, and no request of the plan's load.
-    pub probed: bool,
 }
 
 impl<'a> Wanted<'a> {
     /// A finding of this run.
     pub fn of(finding: &'a Finding) -> Wanted<'a> {
-        let probed = finding.operations.is_empty() && !finding.probes.is_empty();
-        Wanted { id: &finding.id, check: finding.check, status: finding.status, code: finding.code.as_deref(), probed }
+        Wanted { id: &finding.id, check: finding.check, status: finding.status, code: finding.code.as_deref() }
     }
 }
 
@@ -83,7 +80,7 @@ pub fn is_candidate(finding: &Finding) -> bool {
 pub struct Answer<'a> {
     pub request: &'a RequestFacts<'a>,
     pub ending: Ending,
-    /// The head and body, where there is a complete answer.
+    /// The head and what came of the body, even if that broke off.
     pub response: Option<&'a ResponseFacts<'a>>,
     pub judged: &'a Judged<'a>,
 }
@@ -114,7 +111,8 @@ pub fn judge(contract: &Contract, wanted: &Wanted<'_>, answer: &Answer<'_>) -> R
     if answer.judged.violations.iter().any(|violation| is_wanted(contract, wanted, answer, violation)) {
         return Replayed { outcome: Outcome::Reproduced, reason: format!("{}, and it is the same again", came(answer)) };
     }
-    match (answer.response, wanted.status) {
+    let whole = answer.response.filter(|_| matches!(answer.ending, Ending::Answered(_)));
+    match (whole, wanted.status) {
         (None, _) => Replayed::cannot_tell(unanswered(answer.ending)),
         (Some(_), None) => in_order(answer, "this time there was a whole answer"),
         (Some(response), Some(status)) => {
@@ -153,7 +151,9 @@ fn in_order(answer: &Answer<'_>, how: &str) -> Replayed {
 fn another(wanted: &Wanted<'_>, answer: &Answer<'_>) -> Replayed {
     let about = [wanted.status.map(|status| status.to_string()), wanted.code.map(str::to_owned)];
     let about = about.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let limited = answer.response.is_some_and(|response| response.status == 429);
     let hint = match wanted.status {
+        _ if limited => "; the target is still limiting",
         Some(429) => "; it may take a burst to bring that about",
         Some(500..) => "; it may take load or a fault to bring that about",
         _ => "; the request may depend on what was there before",
@@ -163,7 +163,7 @@ fn another(wanted: &Wanted<'_>, answer: &Answer<'_>) -> Replayed {
 
 /// What came, in words.
 fn came(answer: &Answer<'_>) -> String {
-    let Some(response) = answer.response else { return unanswered(answer.ending) };
+    let (Some(response), Ending::Answered(_)) = (answer.response, answer.ending) else { return unanswered(answer.ending) };
     let code = answer.judged.row.and(answer.judged.code.as_deref()).map(|code| format!(" {code}")).unwrap_or_default();
     format!("the answer was {}{code}", response.status)
 }

@@ -21,6 +21,9 @@ pub const LONGEST: usize = 64 * 1024;
 /// Header fields that whoever sends a request makes anew.
 const MADE_ANEW: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
 
+/// How a secret may be spelled in a path or query, the most likely first.
+const IN_PATHS: [Spelling; 3] = [Spelling::UrlText, Spelling::Url, Spelling::Raw];
+
 /// A request as it was sent, secrets included.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sent {
@@ -82,6 +85,18 @@ pub struct Resend {
     /// The placeholders in it: `$TOKEN`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
+    /// How secrets are spelled in path and query, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_spelling: Option<Spelling>,
+    /// How secrets are spelled in the body, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_spelling: Option<Spelling>,
+    /// Headers whose value stands in the plan and nowhere else: `authorization`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_plan: Vec<String>,
+    /// The step that sent it, as reports name it: whose headers these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// The probe that sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<String>,
@@ -99,6 +114,9 @@ pub enum Unsendable {
     /// It needs a secret that the plan does not declare.
     #[error("the request holds {0}, and the plan declares no such secret")]
     UnknownSecret(String),
+    /// The plan does not spell out the value of a header.
+    #[error("the plan does not say what stands in the header {0} before it is run")]
+    NotInPlan(String),
     /// It is no request that we could have sent: somebody has changed the report.
     #[error("the request in the report is none: {0}")]
     Malformed(&'static str),
@@ -107,8 +125,8 @@ pub enum Unsendable {
 impl Resend {
     /// What a report keeps of a request; `authority` is the target's own, which need not be written down.
     pub fn of(request: &RequestFacts<'_>, authority: &str, secrets: &Secrets) -> Resend {
-        let mut keeper = Keeper { secrets, used: Vec::new(), left_out: None };
-        let path_and_query = keeper.keep(&place(request), Spelling::Url, "the path");
+        let mut keeper = Keeper { secrets, used: Vec::new(), from_plan: Vec::new(), left_out: None };
+        let (path_and_query, path_spelling) = keeper.keep(&place(request), &IN_PATHS, "the path");
         let mut headers = Vec::new();
         for (name, value) in
             kept(request.headers).filter(|(name, value)| *name != http::header::HOST || value.as_bytes() != authority.as_bytes())
@@ -118,28 +136,46 @@ impl Resend {
                 Err(_) => keeper.leave_out(format!("the header {name} is not text")),
             }
         }
-        let (mut body, mut body_base64) = (None, None);
+        let (mut body, mut body_base64, mut body_spelling) = (None, None, None);
         match std::str::from_utf8(request.body) {
             Ok("") => {}
-            Ok(text) => body = Some(keeper.keep(text, spelling_of(request.headers, text), "the body")),
+            Ok(text) => {
+                let (kept, spelling) = keeper.keep(text, spellings_in(text), "the body");
+                (body, body_spelling) = (Some(kept), spelling);
+            }
             Err(_) if request.body.len() > LONGEST => keeper.leave_out(too_long("the body")),
             Err(_) if keeper.has_secret(request.body) => {
                 keeper.leave_out("the body holds a secret and is not text".to_owned());
             }
             Err(_) => body_base64 = Some(STANDARD.encode(request.body)),
         }
-        let Keeper { used, left_out, .. } = keeper;
+        let Keeper { used, from_plan, left_out, .. } = keeper;
         if left_out.is_some() {
             (body, body_base64) = (None, None);
         }
-        Resend { method: request.method.to_string(), path_and_query, headers, body, body_base64, secrets: used, probe: None, left_out }
+        let method = request.method.to_string();
+        Resend {
+            method,
+            path_and_query,
+            headers,
+            body,
+            body_base64,
+            secrets: used,
+            path_spelling,
+            body_spelling,
+            from_plan,
+            operation: None,
+            probe: None,
+            left_out,
+        }
     }
 
-    /// The request itself, with the secrets of the plan in place of their names.
+    /// The request itself, with the secrets of the plan in place of their names; `spelled_out` is asked for the value of a
+    /// header that stands in the plan and nowhere else.
     ///
     /// # Errors
     /// Where something is missing, or the report has been tampered with.
-    pub fn refill(&self, secrets: &Secrets) -> Result<Sent, Unsendable> {
+    pub fn refill(&self, secrets: &Secrets, spelled_out: impl Fn(&HeaderName) -> Option<HeaderValue>) -> Result<Sent, Unsendable> {
         if let Some(why) = &self.left_out {
             return Err(Unsendable::LeftOut(why.clone()));
         }
@@ -148,21 +184,24 @@ impl Resend {
         }
         let fill = |text: &str, spelling| if self.secrets.is_empty() { text.to_owned() } else { secrets.refill(text, spelling) };
         let method = Method::from_bytes(self.method.as_bytes()).map_err(|_| Unsendable::Malformed("its method is no token"))?;
-        let target = fill(&self.path_and_query, Spelling::Url);
+        let target = fill(&self.path_and_query, self.path_spelling.unwrap_or(Spelling::Url));
         if !target.starts_with('/') || target.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(Unsendable::Malformed("its target is no path"));
         }
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsendable::Malformed("a header has no valid name"))?;
-            let value = HeaderValue::from_bytes(fill(value, Spelling::Header).as_bytes());
-            let value = value.map_err(|_| Unsendable::Malformed("a header has no valid value"))?;
+            let value = match self.from_plan.iter().any(|from_plan| name == from_plan.as_str()) {
+                true => spelled_out(&name).ok_or_else(|| Unsendable::NotInPlan(name.to_string()))?,
+                false => HeaderValue::from_bytes(fill(value, Spelling::Header).as_bytes())
+                    .map_err(|_| Unsendable::Malformed("a header has no valid value"))?,
+            };
             if !is_made_anew(&name) {
                 headers.try_append(name, value).map_err(|_| Unsendable::Malformed("it has too many headers"))?;
             }
         }
         let body = match (&self.body, &self.body_base64) {
-            (Some(text), _) => fill(text, spelling_of(&headers, text)).into_bytes(),
+            (Some(text), _) => fill(text, self.body_spelling.unwrap_or(Spelling::Raw)).into_bytes(),
             (None, Some(text)) => STANDARD.decode(text).map_err(|_| Unsendable::Malformed("its body is no base64"))?,
             (None, None) => Vec::new(),
         };
@@ -180,6 +219,7 @@ impl Resend {
 struct Keeper<'s> {
     secrets: &'s Secrets,
     used: Vec<String>,
+    from_plan: Vec<String>,
     left_out: Option<String>,
 }
 
@@ -188,12 +228,13 @@ impl Keeper<'_> {
         self.left_out.get_or_insert(why);
     }
 
-    fn keep(&mut self, text: &str, spelling: Spelling, what: &str) -> String {
+    /// The text with placeholders, and how they are to be spelled where there are any.
+    fn keep(&mut self, text: &str, spellings: &[Spelling], what: &str) -> (String, Option<Spelling>) {
         if text.len() > LONGEST {
             self.leave_out(too_long(what));
-            return String::new();
+            return (String::new(), None);
         }
-        self.keep_masked(text, &self.secrets.mask(text), spelling, what)
+        self.keep_masked(text, &self.secrets.mask(text), spellings, what)
     }
 
     fn keep_header(&mut self, name: &str, value: &str) -> String {
@@ -201,22 +242,30 @@ impl Keeper<'_> {
             self.leave_out(too_long(&format!("the header {name}")));
             return String::new();
         }
-        self.keep_masked(value, &self.secrets.mask_header(name, value), Spelling::Header, &format!("the header {name}"))
+        let masked = self.secrets.mask_header(name, value);
+        if Secrets::is_credential(name) && self.secrets.refill(&masked, Spelling::Header) != value {
+            // No secret of the plan, but most likely in its text: only the plan can bring it back.
+            self.from_plan.push(name.to_owned());
+            return masked.into_owned();
+        }
+        self.keep_masked(value, &masked, &[Spelling::Header], &format!("the header {name}")).0
     }
 
-    fn keep_masked(&mut self, text: &str, masked: &str, spelling: Spelling, what: &str) -> String {
-        let shown = leak::mask(masked);
+    fn keep_masked(&mut self, text: &str, masked: &str, spellings: &[Spelling], what: &str) -> (String, Option<Spelling>) {
+        let shown = leak::mask(masked).into_owned();
         if shown != masked {
             self.leave_out(format!("{what} holds a credential that the plan does not declare as a secret"));
         } else if masked != text {
             self.used.extend(self.secrets.placeholders(masked).filter(|name| !self.used.contains(name)).collect::<Vec<_>>());
-            if self.secrets.refill(masked, spelling) != text {
-                self.leave_out(format!("{what} holds a credential that the plan's secrets cannot bring back"));
+            let brings_back = |spelling: &&Spelling| self.secrets.refill(masked, **spelling) == text;
+            match spellings.iter().find(brings_back) {
+                Some(spelling) => return (shown, Some(*spelling)),
+                None => self.leave_out(format!("{what} holds a credential that the plan's secrets cannot bring back")),
             }
         } else if self.secrets.placeholders(text).next().is_some() {
             self.leave_out(format!("{what} holds the very text that stands for a secret"));
         }
-        shown.into_owned()
+        (shown, None)
     }
 
     fn has_secret(&self, body: &[u8]) -> bool {
@@ -246,14 +295,11 @@ fn is_made_anew(name: &HeaderName) -> bool {
     MADE_ANEW.contains(&name.as_str()) || name.as_str().starts_with(OWN_HEADERS)
 }
 
-/// How a secret is spelled in a body.
-fn spelling_of(headers: &HeaderMap, body: &str) -> Spelling {
-    let says = |what: &str| headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|t| t.contains(what));
+/// How a secret may be spelled in a body, the most likely first.
+fn spellings_in(body: &str) -> &'static [Spelling] {
     match body.trim_start().as_bytes().first() {
-        _ if says("json") => Spelling::Json,
-        Some(b'{' | b'[') => Spelling::Json,
-        _ if says("x-www-form-urlencoded") => Spelling::Url,
-        _ => Spelling::Raw,
+        Some(b'{' | b'[') => &[Spelling::Json, Spelling::Raw, Spelling::Url],
+        _ => &[Spelling::Raw, Spelling::Url, Spelling::Json],
     }
 }
 
@@ -289,6 +335,7 @@ mod tests {
             sent("/v1/x?key=k3y-k3y-k3y", &[("authorization", "Bearer k3y-k3y-k3y"), ("x-api-key", "s3cr3t/\"value\"")], b""),
             sent("/v1/s3cr3t%2F%22value%22/x", &[("content-type", "application/json")], br#"{"t":"s3cr3t/\"value\"","u":"k3y-k3y-k3y"}"#),
             sent("/v1/x", &[("content-type", "application/x-www-form-urlencoded")], b"a=s3cr3t%2F%22value%22&b=c"),
+            sent("/?a=s3cr3t/%22value%22", &[], b""),
             sent("/v1/x", &[("content-type", "text/plain")], b"it is s3cr3t/\"value\"."),
         ] {
             let kept = kept_of(&request);
@@ -296,7 +343,7 @@ mod tests {
             assert!(!text.contains("s3cr3t") && !text.contains("k3y-"), "{text}");
             let read: Resend = serde_json::from_str(&text).expect("what was written");
             assert_eq!(
-                read.refill(&secrets()).map(|sent| (sent.target, sent.headers, sent.body)),
+                read.refill(&secrets(), |_| None).map(|sent| (sent.target, sent.headers, sent.body)),
                 Ok((request.target, request.headers, request.body)),
                 "{text}"
             );
@@ -311,23 +358,30 @@ mod tests {
             (sent(&format!("/{long}"), &[], b""), "the path is longer than 64 KiB"),
             (sent("/", &[], long.as_bytes()), "the body is longer than 64 KiB"),
             (sent("/", &[("x-a", &long)], b""), "the header x-a is longer than 64 KiB"),
-            (sent("/", &[("cookie", "sid=4711")], b""), "the header cookie holds a credential that the plan's secrets cannot bring back"),
-            (
-                sent("/", &[("authorization", "Bearer undeclared")], b""),
-                "the header authorization holds a credential that the plan's secrets cannot bring back",
-            ),
             (sent("/", &[], jwt.as_bytes()), "the body holds a credential that the plan does not declare as a secret"),
             (sent("/", &[], b"\xff k3y-k3y-k3y"), "the body holds a secret and is not text"),
             (sent("/?a=$TOKEN", &[], b""), "the path holds the very text that stands for a secret"),
-            (sent("/?a=s3cr3t/%22value%22", &[], b""), "the path holds a credential that the plan's secrets cannot bring back"),
+            (sent("/?a=s3cr3t%2f%22value%22", &[], b""), "the path holds a credential that the plan's secrets cannot bring back"),
         ] {
             let kept = kept_of(&request);
             assert_eq!(kept.left_out.as_deref(), Some(why));
-            assert_eq!(kept.refill(&secrets()), Err(Unsendable::LeftOut(why.to_owned())));
+            assert_eq!(kept.refill(&secrets(), |_| None), Err(Unsendable::LeftOut(why.to_owned())));
             let text = serde_json::to_string(&kept).expect("only string keys");
-            assert!(!text.contains("4711") && !text.contains("undeclared") && !text.contains("abcdefghijklmnop"), "{text}");
+            assert!(!text.contains("k3y-k3y") && !text.contains("abcdefghijklmnop"), "{text}");
         }
         assert!(Sent::of(&sent("/", &[], long.as_bytes()).facts()).is_none());
+    }
+
+    #[test]
+    fn a_credential_that_is_no_secret_of_the_plan_is_asked_of_its_text() {
+        for (name, value, shown) in [("cookie", "sid=4711", "$SECRET"), ("authorization", "Bearer undeclared", "Bearer $TOKEN")] {
+            let request = sent("/", &[(name, value)], b"");
+            let kept = kept_of(&request);
+            assert_eq!((kept.headers[0].1.as_str(), kept.from_plan.as_slice()), (shown, &[name.to_owned()][..]));
+            assert_eq!(kept.refill(&secrets(), |_| None), Err(Unsendable::NotInPlan(name.to_owned())));
+            let again = kept.refill(&secrets(), |asked| (asked == name).then(|| value.parse().expect("a value")));
+            assert_eq!(again.map(|sent| sent.headers), Ok(request.headers));
+        }
     }
 
     #[test]
@@ -342,7 +396,7 @@ mod tests {
     fn a_report_that_was_tampered_with_is_refused() {
         let kept = Resend { method: "GET".to_owned(), path_and_query: "/".to_owned(), ..Resend::default() };
         let header = |name: &str, value: &str| Resend { headers: vec![(name.to_owned(), value.to_owned())], ..kept.clone() };
-        assert!(kept.refill(&secrets()).is_ok());
+        assert!(kept.refill(&secrets(), |_| None).is_ok());
         for (resend, why) in [
             (Resend { method: "G ET".to_owned(), ..kept.clone() }, "its method is no token"),
             (Resend { path_and_query: "http://evil.test/".to_owned(), ..kept.clone() }, "its target is no path"),
@@ -351,9 +405,9 @@ mod tests {
             (header("a", "b\r\nc: d"), "a header has no valid value"),
             (Resend { body_base64: Some("?".to_owned()), ..kept.clone() }, "its body is no base64"),
         ] {
-            assert_eq!(resend.refill(&secrets()), Err(Unsendable::Malformed(why)));
+            assert_eq!(resend.refill(&secrets(), |_| None), Err(Unsendable::Malformed(why)));
         }
         let unknown = Resend { secrets: vec!["$OTHER".to_owned()], ..kept.clone() };
-        assert_eq!(unknown.refill(&secrets()), Err(Unsendable::UnknownSecret("$OTHER".to_owned())));
+        assert_eq!(unknown.refill(&secrets(), |_| None), Err(Unsendable::UnknownSecret("$OTHER".to_owned())));
     }
 }

@@ -24,8 +24,7 @@ impl Contract {
         let mut best: Option<(usize, usize)> = None;
         for (ix, service) in self.services.iter().enumerate() {
             let named = match (host, service.hosts.as_slice()) {
-                (_, []) => 0,
-                (None, _) => 1,
+                (_, []) | (None, _) => 0,
                 (Some(host), hosts) if hosts.iter().any(|pattern| pattern.matches(host)) => 1,
                 _ => continue,
             };
@@ -134,6 +133,11 @@ impl Contract {
         self.operations_of(asked).any(|operation| operation.statuses.iter().any(|statuses| statuses.holds(status)))
     }
 
+    /// Why a status is used otherwise than HTTP means it, where the contract says so.
+    pub fn deviation_of(&self, status: u16) -> Option<&str> {
+        self.deviations.iter().find(|deviation| deviation.status == status).map(|deviation| deviation.reason.as_str())
+    }
+
     /// The row with this index.
     pub fn row(&self, ix: RowIx) -> &Row {
         &self.rows[ix.at()]
@@ -156,7 +160,12 @@ impl Contract {
             Some((id, code)) => (self.service_named(id), code, true),
         };
         let with_code: Vec<usize> = (0..self.rows.len()).filter(|&ix| !self.rows[ix].any_code && self.rows[ix].code == code).collect();
-        let of = |wanted: Option<ServiceIx>| with_code.iter().copied().find(|&ix| self.rows[ix].service == wanted);
+        // Of rows for several operations none is the one meant; the row for any operation is.
+        let of = |wanted: Option<ServiceIx>| {
+            let own: Vec<usize> = with_code.iter().copied().filter(|&ix| self.rows[ix].service == wanted).collect();
+            let general = own.iter().copied().find(|&ix| self.rows[ix].operation.is_none());
+            general.or(own.first().copied().filter(|_| own.len() == 1))
+        };
         let known_service = service.is_some() || !named;
         let found = match service {
             Some(_) => of(service).or_else(|| of(None)),
@@ -204,6 +213,11 @@ pub(super) struct Asked<'r> {
 }
 
 impl Asked<'_> {
+    /// The path of the request; empty where it is not known.
+    pub(super) fn path(&self) -> &str {
+        self.request.map_or("", |(_, path)| path)
+    }
+
     /// Whose answer it is.
     pub(super) fn responder(&self) -> Option<ServiceIx> {
         self.gateway.or(self.service)

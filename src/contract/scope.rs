@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::contract::Source;
 use crate::id::ServiceIx;
+use crate::units::Micros;
 use crate::wire::PathPattern;
 
 /// Which requests an entry is about: `GET /v1/models/{id}`, or `* /v1/**` for any method.
@@ -42,6 +43,28 @@ impl Operation {
         self.takes(method) && self.path.matches(path)
     }
 
+    /// A path that fits it.
+    pub(super) fn a_path(&self) -> String {
+        let filled = |segment: &str| if is_wild(segment) { "x".to_owned() } else { segment.trim_end_matches("**").to_owned() };
+        self.path.as_str().split('/').map(filled).collect::<Vec<_>>().join("/")
+    }
+
+    /// Its method and segments, the names of wild ones dropped.
+    pub(super) fn shape(&self) -> String {
+        self.segments().fold(self.method.as_ref().map_or("*", Method::as_str).to_owned(), |shape, segment| shape + "/" + segment)
+    }
+
+    /// Whether a request can be one of both, as far as segments tell (`**` aside).
+    pub(super) fn overlaps(&self, other: &Operation) -> bool {
+        let methods = self.method.is_none() || other.method.is_none() || self.method == other.method;
+        let (mine, theirs): (Vec<&str>, Vec<&str>) = (self.segments().collect(), other.segments().collect());
+        methods && mine.len() == theirs.len() && mine.iter().zip(&theirs).all(|(a, b)| a == b || *a == "*" || *b == "*")
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path.as_str().split('/').skip(1).map(|segment| if is_wild(segment) { "*" } else { segment })
+    }
+
     /// How specific it is: the longer the literal text of its path the more, and a named method before any.
     pub(super) fn rank(&self) -> usize {
         self.path.literal_prefix() * 2 + usize::from(self.method.is_some())
@@ -51,6 +74,10 @@ impl Operation {
         let Some(own) = &self.method else { return true };
         own == method || (own == Method::GET && method == Method::HEAD)
     }
+}
+
+fn is_wild(segment: &str) -> bool {
+    segment == "*" || (segment.starts_with('{') && segment.ends_with('}'))
 }
 
 /// As it is written in a contract.
@@ -127,6 +154,10 @@ pub struct DocumentedOperation {
     pub service: Option<ServiceIx>,
     /// What it may answer, successes included; empty where the contract does not say.
     pub statuses: Vec<Statuses>,
+    /// The documented rate limit, in requests per window (R13).
+    pub limit: Option<u64>,
+    /// What the limit is counted over; None: the contract does not say.
+    pub window: Option<Micros>,
     pub source: Source,
 }
 

@@ -14,9 +14,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use crate::contract::Kind;
+use crate::contract::limiter::Algorithm;
 use crate::id::{RowIx, ServiceIx};
 use crate::seed::Distribution;
-use crate::units::Size;
+use crate::units::{Micros, Size};
 use crate::wire::PathPattern;
 
 /// The preset that changes nothing: the server as the contract describes it.
@@ -44,6 +45,8 @@ pub struct Server {
     pub routes: Vec<Route>,
     /// Cost units per minute for requests that reach no route; none: no limit.
     pub limit: Option<u32>,
+    /// How limits are counted, and over what.
+    pub counting: Counting,
     /// The first that applies wins.
     pub triggers: Vec<Trigger>,
     /// Without `strict`, which changes nothing and always exists.
@@ -52,6 +55,14 @@ pub struct Server {
     pub errors: Errors,
     /// Whether a known path under a method without a route is told apart from an unknown path.
     pub tells_methods: bool,
+}
+
+/// How rate limits are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counting {
+    pub algorithm: Algorithm,
+    /// What a limit is counted over.
+    pub window: Micros,
 }
 
 /// Who may come in.

@@ -18,7 +18,7 @@ pub struct Shape(pub u64);
 impl Shape {
     /// The shape of a value.
     pub fn of(json: Json<'_>) -> Shape {
-        let mut places = Places::default();
+        let mut places = Places { len: 0, first: [0; INLINE], all: Vec::new() };
         places.add(json, Place::ROOT);
         places.shape()
     }
@@ -103,15 +103,20 @@ impl Place {
     }
 }
 
+/// Places that need no allocation.
+const INLINE: usize = 48;
+
 /// The places of one shape, in any order, with repetitions.
-#[derive(Default)]
 struct Places {
-    hashes: Vec<u64>,
+    len: usize,
+    first: [u64; INLINE],
+    /// All of them, where they are more than that.
+    all: Vec<u64>,
 }
 
 impl Places {
     fn add(&mut self, json: Json<'_>, at: Place) {
-        self.hashes.push(at.of_type(json));
+        self.push(at.of_type(json));
         match json {
             Json::Object(members) => members.iter().for_each(|(name, value)| self.add(value, at.member(name))),
             Json::Array(items) => items.iter().for_each(|item| self.add(item, at.items())),
@@ -119,10 +124,24 @@ impl Places {
         }
     }
 
+    fn push(&mut self, hash: u64) {
+        if let Some(free) = self.first.get_mut(self.len) {
+            *free = hash;
+        } else {
+            if self.all.is_empty() {
+                self.all.extend_from_slice(&self.first);
+            }
+            self.all.push(hash);
+        }
+        self.len += 1;
+    }
+
+    /// The sum of all hashes, each once: it does not depend on their order.
     fn shape(mut self) -> Shape {
-        self.hashes.sort_unstable();
-        self.hashes.dedup();
-        Shape(self.hashes.iter().fold(0, |sum, hash| sum.wrapping_add(*hash)))
+        let hashes = if self.all.is_empty() { &mut self.first[..self.len] } else { self.all.as_mut_slice() };
+        hashes.sort_unstable();
+        let distinct = hashes.chunk_by(|a, b| a == b).map(|same| same[0]);
+        Shape(distinct.fold(0, u64::wrapping_add))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::json::{Document, Json};
-use crate::contract::{Field, Level, Role, Row, Source, Statuses, phrase, role};
+use crate::contract::{Contract, Field, Level, Role, Row, Source, Statuses, phrase, role, stream};
 
 /// A success body longer than this is no error in disguise, and is not read.
 const LONGEST_DISGUISE: usize = 64 * 1024;
@@ -157,6 +157,9 @@ fn success(case: &Case<'_, '_>, found: &mut Found) {
     if case.status() >= 200 && !case.contract.documents_success(case.asked, case.status()) {
         found.add_as("S01", case.terms.undocumented, Level::Must, || status_blame(case));
     }
+    if (200..300).contains(&case.status()) {
+        stream::forbidden(&case.contract.forbidden_texts, case.response.body, found);
+    }
     if (200..300).contains(&case.status()) && is_error_body(case) {
         found.add("S08", Level::Must, || Blame {
             path: "$".to_owned(),
@@ -168,19 +171,28 @@ fn success(case: &Case<'_, '_>, found: &mut Found) {
     }
 }
 
-/// Whether a body has everything that an error must have, with a documented code.
+/// Whether the body of a success is an error. Most do not have the word in them: they are not parsed.
 fn is_error_body(case: &Case<'_, '_>) -> bool {
-    let Some(base) = case.contract.envelopes.first() else { return false };
     let body = case.response.body;
-    let Some(code) = role::of(&base.fields, Role::Code) else { return false };
-    // Most successes do not have the word in them: they are not parsed.
-    let named = body.len() <= LONGEST_DISGUISE && std::str::from_utf8(body).is_ok_and(|text| text.contains(code.name.as_str()));
-    let Some(document) = named.then(|| Document::read(body).ok()).flatten() else { return false };
-    let json = document.value();
-    let documented = role::value(&base.fields, code, json)
-        .and_then(Json::text)
-        .is_some_and(|code| case.contract.rows.iter().any(|row| row.code == code));
-    documented && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
+    let named = body.len() <= LONGEST_DISGUISE && names_code(case.contract, body);
+    named && Document::read(body).is_ok_and(|document| is_error(case.contract, document.value()))
+}
+
+/// Whether bytes hold the name of the member that the code of an error stands in.
+pub(super) fn names_code(contract: &Contract, bytes: &[u8]) -> bool {
+    code_of(contract).is_some_and(|code| memchr::memmem::find(bytes, code.name.as_bytes()).is_some())
+}
+
+/// Whether a value has everything that an error must have, with a documented code.
+pub(super) fn is_error(contract: &Contract, json: Json<'_>) -> bool {
+    let Some(base) = contract.envelopes.first() else { return false };
+    let code = code_of(contract).and_then(|code| role::value(&base.fields, code, json)).and_then(Json::text);
+    code.is_some_and(|code| contract.rows.iter().any(|row| row.code == code))
+        && base.fields.iter().filter(|field| field.level == Level::Must).all(|field| json.get(&field.name).is_some())
+}
+
+fn code_of(contract: &Contract) -> Option<&Field> {
+    role::of(&contract.envelopes.first()?.fields, Role::Code)
 }
 
 fn status_blame(case: &Case<'_, '_>) -> Blame {

@@ -2,8 +2,9 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::client::{Outbound, Reply};
+use crate::client::{Ear, Listening, Outbound, Reply};
 use crate::contract::Judged;
+use crate::contract::stream::StreamJudge;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, StageIx, StepIx};
 use crate::plan::{StatusRange, Step};
 use crate::record::{self, Answered, Attempt, Outcome, ProxyNote, Recorder};
@@ -12,6 +13,7 @@ use crate::units::{Micros, Offset};
 use crate::wire::{self, ATTEMPT_HEADER, EXCHANGE_HEADER, Ending, Failure, RequestFacts, ResponseFacts};
 use crate::workload::{self, Request, Visit};
 
+use super::events::Events;
 use super::lane::Lane;
 use super::session::Room;
 use super::worker::Worker;
@@ -59,9 +61,9 @@ pub(super) async fn carry_out<R: Recorder + 'static>(worker: &Worker<R>, lane: &
     }
     let (outcome, reply) = loop {
         lane.open.borrow_mut().under_way = Some((worker.timer.clock().now(), waited));
-        let reply = send(worker, &id, number, step, &request, &mut room.body).await;
+        let (reply, events) = send(worker, &id, number, step, &request, &mut room.body).await;
         let attempt = finished(worker, &id, number, waited, step, &reply);
-        judge(worker, &id, stage, &attempt, step, &request, &reply, &room.body);
+        judge(worker, &id, stage, &attempt, step, &request, &reply, events, &room.body);
         let outcome = outcome_of(step, attempt.ending);
         let decision = match outcome {
             Outcome::Ok => Decision::Stop(StopReason::NotRetryable),
@@ -130,15 +132,15 @@ fn budget<R>(worker: &Worker<R>, policy: Option<PolicyIx>) -> Option<std::cell::
     let budgets = worker.budgets.borrow_mut();
     std::cell::RefMut::filter_map(budgets, |budgets| policy.and_then(|ix| budgets[ix.at()].as_mut())).ok()
 }
-/// Sends one attempt; with the proxy in the path it says which.
-async fn send<R: Recorder>(
-    worker: &Worker<R>,
+/// Sends one attempt; with the proxy in the path it says which. What a stream's events said comes with the reply.
+async fn send<'w, R: Recorder>(
+    worker: &'w Worker<R>,
     id: &ExchangeId,
     number: AttemptNumber,
     step: &Step,
     request: &Request<'_>,
     body: &mut Vec<u8>,
-) -> Reply {
+) -> (Reply, Option<StreamJudge<'w>>) {
     let identified;
     let headers: &HeaderMap = if worker.board.is_some() {
         identified = identify(&worker.run_id, id, number, &request.headers);
@@ -146,6 +148,7 @@ async fn send<R: Recorder>(
     } else {
         &request.headers
     };
+    let events = worker.plan.contract.as_ref().filter(|_| step.stream.is_some()).map(Events::new);
     let outbound = Outbound {
         method: &step.method,
         path: &request.path,
@@ -153,9 +156,10 @@ async fn send<R: Recorder>(
         body: &request.body,
         // A success may be an error in disguise (S08), which only its body tells.
         keep_success_body: !step.captures.is_empty() || worker.plan.contract.is_some(),
-        stream: step.stream.as_ref(),
+        stream: step.stream.as_ref().map(|rule| Listening { rule, ear: events.as_ref().map(|events| events as &dyn Ear) }),
     };
-    worker.transport.send(&outbound, body).await
+    let reply = worker.transport.send(&outbound, body).await;
+    (reply, events.map(Events::heard))
 }
 
 fn identify(run_id: &str, id: &ExchangeId, number: AttemptNumber, headers: &HeaderMap) -> HeaderMap {
@@ -217,6 +221,7 @@ fn judge<R: Recorder>(
     step: &Step,
     request: &Request<'_>,
     reply: &Reply,
+    events: Option<StreamJudge<'_>>,
     body: &[u8],
 ) {
     let facts = RequestFacts {
@@ -238,7 +243,7 @@ fn judge<R: Recorder>(
         round_trip: head.at.since(reply.stamps.ready_at.unwrap_or(reply.stamps.started_at)),
     });
     let injected = attempt.proxy.and_then(|note| note.rule);
-    let judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
+    let mut judged = worker.plan.contract.as_ref().map(|used| match (reply.ending, &response) {
         (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &facts, response),
         (Ending::Failed(failure), _) => Judged {
             service: used.contract.service_for(&facts),
@@ -247,6 +252,9 @@ fn judge<R: Recorder>(
         },
         _ => Judged::default(),
     });
+    if let (Some(events), Some(rule), Some(stream), Some(judged)) = (events, &step.stream, &reply.stream, &mut judged) {
+        events.finish(rule, stream, reply.ending, judged);
+    }
     worker.recorder.borrow_mut().answered(&Answered {
         exchange: id,
         stage,

@@ -8,6 +8,7 @@
 //!
 //! [`start`] returns at once. The shell watches [`Running::glance`], may [`Running::stop`], and joins.
 
+mod events;
 mod exchange;
 mod lane;
 mod pacer;

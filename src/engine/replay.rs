@@ -63,13 +63,15 @@ impl Replayer {
         let linger = if wanted.check.starts_with('P') { LINGER } else { GLIMPSE };
         let reply = self.send(sent, linger).await;
         let request = sent.facts();
-        let response = reply.facts().filter(|_| matches!(reply.ending, Ending::Answered(_)));
-        let judged = match (&response, reply.ending) {
-            (Some(response), _) => used.contract.check(&used.terms, &request, response),
-            (None, Ending::Failed(failure)) => {
-                Judged { violations: used.contract.check_failure(&used.terms, &request, failure), ..Judged::default() }
-            }
-            (None, _) => Judged::default(),
+        let response = reply.facts();
+        let judged = match (reply.ending, &response) {
+            (Ending::Answered(_), Some(response)) => used.contract.check(&used.terms, &request, response),
+            (Ending::Failed(failure), _) => Judged {
+                service: used.contract.service_for(&request),
+                violations: used.contract.check_failure(&used.terms, &request, failure),
+                ..Judged::default()
+            },
+            _ => Judged::default(),
         };
         let answer = Answer { request: &request, ending: reply.ending, response: response.as_ref(), judged: &judged };
         let replayed = replay::judge(&used.contract, wanted, &answer);

@@ -34,13 +34,15 @@ pub fn metric_names() -> Vec<String> {
     latencies.chain(OTHERS.iter().map(|(name, argument)| format!("{name}{argument}"))).collect()
 }
 
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 17] = [
     ("error.rate", ""),
     ("drop.rate", ""),
     ("goodput", ""),
     ("throughput", ""),
     ("contract.violations", "(SEVERITY)"),
     ("contract.findings", "(SEVERITY)"),
+    ("contract.new_violations", "(SEVERITY)"),
+    ("contract.new_findings", "(SEVERITY)"),
     ("contract.coverage", ""),
     ("contract.coverage_absolute", ""),
     ("contract.conformance", ""),
@@ -76,6 +78,8 @@ fn metric_named(name: &str, argument: Option<&str>, resolve_fault: &dyn Fn(&str)
     let metric = match name {
         "contract.violations" => return Ok(Metric::ContractViolations(severity(name, argument)?)),
         "contract.findings" => return Ok(Metric::ContractFindings(severity(name, argument)?)),
+        "contract.new_violations" => return Ok(Metric::ContractNewViolations(severity(name, argument)?)),
+        "contract.new_findings" => return Ok(Metric::ContractNewFindings(severity(name, argument)?)),
         "fault.fired" => return Ok(Metric::FaultFired(fault(argument, resolve_fault)?)),
         "error.rate" => Metric::ErrorRate,
         "drop.rate" => Metric::DropRate,
@@ -225,7 +229,7 @@ mod tests {
             let values = ["1s", "1", "1/s"];
             assert!(values.iter().any(|value| read(&format!("{name} < {value}")).is_ok()), "{name}");
         }
-        assert_eq!(metric_names().len(), 5 * 7 + 15);
+        assert_eq!(metric_names().len(), 5 * 7 + 17);
     }
 
     #[test]

@@ -30,7 +30,7 @@ use self::waiver::waivers;
 use super::file::{Document, Reading, Table, Value, View};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
-use crate::contract::{Contract, Source, UnknownFields};
+use crate::contract::{Contract, Deviation, Source, UnknownFields};
 
 /// Rows and services at most: indices are 16 bits, and no API documents more.
 const MOST: usize = 10_000;
@@ -99,8 +99,10 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     let operations = operations(&root, &services);
     let (rows, mut shown) = rows(&root, &services, &envelopes);
     shown.extend(example::examples(&root, &services));
+    let deviations = deviations(&root);
     let waivers = waivers(&root);
     let forbidden_texts = forbidden_texts(&root);
+    let leaks_allowed = leaks_allowed(&root);
     let server = root.table("server");
     root.finish();
 
@@ -115,9 +117,11 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
         every_answer: every_answer.settle("", 0, "").headers,
         examples: Vec::new(),
         unknown_fields: unknown_fields.unwrap_or(UnknownFields::Allowed),
+        deviations,
         waivers,
         operations,
         forbidden_texts,
+        leaks_allowed,
         server: None,
     };
     example::attach(&mut contract, shown, lint);
@@ -135,12 +139,37 @@ fn imported(root: &Table<'_>) {
     }
 }
 
+/// `[deviation]`: statuses that are used otherwise than HTTP means them.
+fn deviations(root: &Table<'_>) -> Vec<Deviation> {
+    let Some(table) = root.table("deviation") else { return Vec::new() };
+    let mut deviations = Vec::new();
+    for (status, value) in table.entries() {
+        let reason = waiver::said(&value, "say from what it deviates: the report shows it");
+        match status.parse::<u16>().ok().filter(|status| (100..=599).contains(status)) {
+            Some(status) => deviations.extend(reason.map(|reason| Deviation { status, reason, source: source_of(&value.key_place()) })),
+            None => {
+                let problem = Problem::at(value.key_place(), format!("`{status}` is no status"));
+                value.problems().add(problem.help("write `206 = \"pages, not ranges: RFC 9110 §15.3.7\"`"));
+            }
+        }
+    }
+    deviations
+}
+
 /// `[stream] must_not_match`: what no success may say.
 fn forbidden_texts(root: &Table<'_>) -> Vec<Regex> {
     let Some(table) = root.table("stream") else { return Vec::new() };
     let texts = table.required("must_not_match").map(|value| one_or_more(&value)).unwrap_or_default();
     table.finish();
     texts.iter().filter_map(clause::compiled).collect()
+}
+
+/// `[leaks] allow`: texts that look like leaks and are none.
+fn leaks_allowed(root: &Table<'_>) -> Vec<String> {
+    let Some(table) = root.table("leaks") else { return Vec::new() };
+    let allowed = table.required("allow").map(|value| one_or_more(&value)).unwrap_or_default();
+    table.finish();
+    allowed.iter().filter_map(Value::string).filter(|text| !text.is_empty()).collect()
 }
 
 /// A value alone stands for a list of one.

@@ -20,6 +20,7 @@ use bytes::Bytes;
 use http::{HeaderName, Method};
 
 use crate::arrival::{Process, Segment};
+use crate::contract::baseline::Baseline;
 use crate::contract::{Contract, Terms};
 use crate::fault::FaultRules;
 use crate::gate::Gate;
@@ -31,7 +32,7 @@ use crate::units::{Micros, Offset, Ratio, Size};
 use crate::wire::SseRule;
 
 pub use crate::contract::server::Limits;
-pub use lower::LoadOptions;
+pub use lower::{LoadOptions, read_baseline};
 pub use nearest::nearest;
 pub use probe::ProbeSettings;
 pub use problem::Problems;
@@ -321,6 +322,8 @@ pub enum Shape {
 pub struct ContractUse {
     pub contract: Arc<Contract>,
     pub terms: Terms,
+    /// An earlier report, whose findings are known.
+    pub baseline: Option<Arc<Baseline>>,
 }
 
 /// `[proxy]`.

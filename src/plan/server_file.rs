@@ -7,7 +7,9 @@
 //! [server]
 //! max_body = "1MiB"                       # JSON bodies; longer is the mistake `too_large`
 //! latency  = { lognormal = { median = "4ms", p99 = "25ms" } }   # or { fixed }, { uniform }; none: no wait
-//! limit    = 100                          # cost units per minute where a route does not say; none: no limit
+//! limit    = 100                          # cost units per window where a route does not say; none: no limit
+//! algorithm = "token-bucket"              # or fixed-window, sliding-window: how limits are counted
+//! window   = "60s"                        # what they are counted over
 //!
 //! [server.auth]                           # none: everything is open
 //! header = "Authorization"                # the usual one
@@ -74,14 +76,25 @@ use super::file::{Table, Value, View};
 use super::lower::spread;
 use super::problem::{Problem, Problems};
 use crate::contract::Contract;
-use crate::contract::server::{Auth, Mistake, Page, PathItem, Resource, Route, Server, User};
+use crate::contract::limiter::Algorithm;
+use crate::contract::server::{Auth, Counting, Mistake, Page, PathItem, Resource, Route, Server, User};
 use crate::contract::server::{Cost, Explain, Shape, Trigger};
 use crate::id::RowIx;
 use crate::units::{Micros, Size};
 use crate::wire::PathPattern;
 
-/// Rate limits are at most this many cost units per minute: what is more than a million a second is no limit.
+/// Rate limits are at most this many cost units per window, by default a minute: what is more than a million a second is no limit.
 const LARGEST_LIMIT: u32 = 60_000_000;
+
+/// What limits are counted over: from a millisecond, so that levels fit, to a day.
+fn window(table: &Table<'_>) -> Option<Micros> {
+    let value = table.take("window")?;
+    let span: Micros = value.parsed()?;
+    match (Micros(1_000)..=Micros::from_secs(86_400)).contains(&span) {
+        true => Some(span),
+        false => value.refuse(format!("a window of {span} is out of range"), "write a span from 1ms to 24h"),
+    }
+}
 
 /// Lowers a contract file's `[server]` table. The contract is complete but for its server. `None` where something is wrong.
 pub fn lower(table: Table<'_>, contract: &Contract) -> Option<Server> {
@@ -98,6 +111,11 @@ pub fn lower(table: Table<'_>, contract: &Contract) -> Option<Server> {
     };
     let resources: Vec<Resource> = names.iter().filter_map(|(name, value)| lowering.resource(name, value)).collect();
     let auth = table.table("auth").and_then(|auth| lowering.auth(auth));
+    let algorithms = Algorithm::ALL.map(|algorithm| (algorithm.word(), algorithm));
+    let counting = Counting {
+        algorithm: table.one_of("algorithm", &algorithms).unwrap_or(Algorithm::TokenBucket),
+        window: window(&table).unwrap_or(Micros::from_secs(60)),
+    };
     let defaults = Defaults { limit: table.whole("limit", 1..=LARGEST_LIMIT), auth: auth.is_some() };
     let routes: Vec<Route> = table.tables("route").into_iter().filter_map(|route| lowering.route(route, &defaults)).collect();
     let success = table.table("success");
@@ -123,6 +141,7 @@ pub fn lower(table: Table<'_>, contract: &Contract) -> Option<Server> {
         resources,
         routes,
         limit: defaults.limit,
+        counting,
     };
     lowering.demand(&table, &server);
     table.finish();

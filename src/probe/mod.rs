@@ -12,6 +12,7 @@
 mod aim;
 mod battery;
 mod fill;
+mod forecast;
 mod member;
 mod request;
 mod spoil;

@@ -202,3 +202,130 @@ fn claim(wire: &Wire, part: usize) -> Option<Json> {
     let (_, token) = authorization(wire)?;
     serde_json::from_slice(&BASE64.decode(token.split('.').nth(part)?).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::probed::Credentials;
+    use crate::id::{ScenarioIx, StepIx};
+    use crate::plan::probe::{FieldRule, Identity};
+    use crate::probe::{From, Needs, Unwritten, random_like, spoil};
+    use crate::record::How;
+    use crate::seed::Seed;
+
+    fn valid() -> Valid {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        Valid {
+            method: "POST".to_owned(),
+            target: "/v1/conversations/conv_a1b2c3d4/items?limit=5".to_owned(),
+            headers: vec![header("host", "h"), header("authorization", "Bearer right-token"), header("content-type", "application/json")],
+            body: br#"{"role":"user","content":"hello","count":3,"tags":["a"],"nested":{"a":1}}"#.to_vec(),
+        }
+    }
+
+    fn settings() -> ProbeSettings {
+        let rule = |name: &str| FieldRule { name: name.to_owned(), ..FieldRule::default() };
+        ProbeSettings {
+            identities: vec![Identity { name: "other".into(), headers: vec![(http::header::AUTHORIZATION, "Bearer other-token".into())] }],
+            fields: vec![
+                FieldRule { required: true, one_of: vec!["user".into(), "system".into()], ..rule("role") },
+                FieldRule { min: Some(1.0), max: Some(50.0), ..rule("count") },
+                FieldRule { max_len: Some(10), ..rule("content") },
+            ],
+            ..ProbeSettings::default()
+        }
+    }
+
+    fn probe(mistake: Mistake) -> Probe {
+        Probe {
+            id: mistake.word().to_owned(),
+            operation: String::new(),
+            from: From::Step(ScenarioIx(0), StepIx(0)),
+            mistake,
+            detail: match mistake {
+                Mistake::WrongType => Detail::Member(vec!["content".into()]),
+                Mistake::MissingField | Mistake::BadEnum => Detail::Rule(0),
+                Mistake::OutOfRange => Detail::Rule(1),
+                Mistake::TooLong => Detail::Rule(2),
+                Mistake::WrongMethod => Detail::Method("PUT"),
+                Mistake::ForeignIdentity => Detail::Identity(0),
+                _ => Detail::None,
+            },
+            aims: Vec::new(),
+            accept: Vec::new(),
+            tolerated: false,
+            client_fault: true,
+            field: None,
+            canary: None,
+            credentials: Credentials::Good,
+            needs: Needs::default(),
+            how: How::Probe,
+            hook: None,
+            requests: 1,
+        }
+    }
+
+    /// Mistakes that are wrong because somebody says so, and the second of two equal requests.
+    const TRUSTED: [Mistake; 4] = [Mistake::Hooked, Mistake::Documented, Mistake::Burst, Mistake::CreatedTwice];
+
+    #[test]
+    fn every_mistake_is_made_and_confirmed_and_never_confirmed_in_the_valid_request() {
+        let (valid, settings, draw) = (valid(), settings(), Seed(1).draw("x"));
+        for mistake in Mistake::ALL {
+            let probe = probe(mistake);
+            let with = match mistake {
+                Mistake::UnknownId => {
+                    Valid { target: valid.target.replace("conv_a1b2c3d4", &random_like("conv_a1b2c3d4", draw)), ..valid.clone() }
+                }
+                _ => valid.clone(),
+            };
+            let wire = spoil(&probe, &with, &valid, &settings, draw).unwrap_or_else(|error| panic!("{mistake:?}: {error:?}"));
+            assert_eq!(verify(&probe, &valid, &wire, &settings), Ok(()), "{mistake:?}");
+            if !TRUSTED.contains(&mistake) {
+                assert_ne!(wire, valid.as_wire(), "{mistake:?}");
+                assert!(verify(&probe, &valid, &valid.as_wire(), &settings).is_err(), "{mistake:?} is seen in a valid request");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_that_does_not_survive_is_not_sent() {
+        let draw = Seed(1).draw("x");
+        let not_wrong = |mistake, valid: &Valid, settings: &ProbeSettings| spoil(&probe(mistake), valid, valid, settings, draw).err();
+        let mut lenient = settings();
+        lenient.fields[0] = FieldRule { name: "role".into(), one_of: vec!["<brownout>".into()], ..FieldRule::default() };
+        lenient.fields[1] = FieldRule { name: "count".into(), ..FieldRule::default() };
+        let nowhere = Valid { body: br#"{"other":1}"#.to_vec(), ..valid() };
+        let anonymous = Valid { headers: vec![("content-type".into(), b"application/json".to_vec())], ..valid() };
+        let texted = Valid { headers: Vec::new(), ..valid() };
+        let cases = [
+            ("the value is one of those allowed", not_wrong(Mistake::BadEnum, &valid(), &lenient)),
+            ("the member is not required", not_wrong(Mistake::MissingField, &valid(), &lenient)),
+            ("the number has no range", not_wrong(Mistake::OutOfRange, &valid(), &lenient)),
+            ("there is no such member", not_wrong(Mistake::BadEnum, &nowhere, &settings())),
+            ("there were no credentials to leave out", not_wrong(Mistake::NoCredentials, &anonymous, &settings())),
+            ("there is no scheme to change", not_wrong(Mistake::WrongScheme, &anonymous, &settings())),
+            ("nobody announced JSON", not_wrong(Mistake::EmptyBody, &texted, &settings())),
+            ("the id is the genuine one", not_wrong(Mistake::UnknownId, &valid(), &settings())),
+            ("a number cut short is a number", not_wrong(Mistake::TruncatedJson, &Valid { body: b"12".to_vec(), ..valid() }, &settings())),
+        ];
+        for (why, error) in cases {
+            assert!(matches!(error, Some(Unwritten::NotWrong(_) | Unwritten::NoRoom(_))), "{why}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_random_id_has_the_form_of_the_true_one() {
+        let draw = Seed(9).draw("x");
+        for id in ["conv_a1B2c3", "0b44b1c2-3f6e-4a1d-9c55-0123456789ab", "user_123456"] {
+            let other = random_like(id, draw);
+            assert_ne!(other, id);
+            let shape = |id: &str| id.chars().map(|c| if c.is_ascii_alphanumeric() { 'a' } else { c }).collect::<String>();
+            if !id.starts_with("user") {
+                assert_eq!(shape(&other), shape(id));
+            }
+            assert_eq!(other.split('_').next().filter(|_| id.contains('_')), id.split('_').next().filter(|_| id.contains('_')));
+        }
+        assert!(random_like("42", draw).parse::<u64>().is_ok_and(|number| number >= 1_000_000_000), "no number that was given out");
+    }
+}

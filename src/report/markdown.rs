@@ -121,6 +121,9 @@ fn glance(report: &Report) -> String {
         let seen = format!("**{}/{}** documented errors seen{absolute}", coverage.seen, coverage.in_scope);
         parts.push(format!("{seen}, **{}** conformant", coverage.conformant));
     }
+    if !report.probes.is_empty() {
+        parts.push(wording::probes(&report.probes));
+    }
     format!("{}\n", parts.join(" · "))
 }
 
@@ -130,7 +133,11 @@ fn findings(report: &Report) -> Vec<String> {
 
 fn one_finding(finding: &FindingFacts) -> String {
     let title = safe(&finding.title, SENTENCE);
-    let mut out = format!("**{} · {} · {title}**  \n", safe(&finding.check, 16), finding.severity);
+    let stands = finding.baseline.as_deref().map(|stands| format!(" · {}", safe(stands, 16))).unwrap_or_default();
+    let mut out = format!("**{} · {}{stands} · {title}**  \n", safe(&finding.check, 16), finding.severity);
+    if let Some(waiver) = &finding.waiver {
+        out.push_str(&format!("waived: {}  \n", safe(waiver, SENTENCE)));
+    }
     let place = safe(&wording::met_where(finding), NAME);
     let (count, when) = (wording::answers(finding.count), wording::met_when(finding));
     out.push_str(&format!("expected {}; got {}  \n", safe(&finding.expected, SENTENCE), safe(&finding.actual, SENTENCE)));

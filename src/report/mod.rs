@@ -28,7 +28,7 @@ use sha2::{Digest, Sha256};
 
 use crate::analysis::{
     Accounting, Analysis, ContractFacts, DataQuality, FaultFacts, FindingFacts, HistogramFacts, Metrics, Retries, StageFacts, Timeseries,
-    Verdict,
+    Verdict, WaiverFacts,
 };
 
 /// The version of the report's structure; additions bump the minor number.
@@ -55,11 +55,12 @@ pub struct Report {
     /// `{}` where the plan names no contract.
     #[serde(serialize_with = "json::write_contract", deserialize_with = "json::read_contract")]
     pub contract: Option<ContractFacts>,
-    pub probes: Vec<serde_json::Value>,
+    pub probes: Vec<ProbeFacts>,
     pub findings: Vec<FindingFacts>,
     pub comparison: Option<serde_json::Value>,
     pub data_quality: DataQuality,
-    pub suppressions: Vec<serde_json::Value>,
+    /// The contract's waivers, and what they cover.
+    pub suppressions: Vec<WaiverFacts>,
     pub artifacts: Vec<Artifact>,
     pub extra: BTreeMap<String, serde_json::Value>,
 }
@@ -146,6 +147,37 @@ pub struct TargetFacts {
     pub path: Vec<String>,
 }
 
+/// One request that was wrong on purpose, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeFacts {
+    /// The same in every run of the plan.
+    pub id: String,
+    /// The kind of mistake, a word.
+    pub mistake: String,
+    /// The same for people.
+    pub what: String,
+    /// Method and path, as the plan or the contract writes them.
+    pub operation: String,
+    /// The documented error it is aimed at, the first where it may be several; `null` where it is at none in particular.
+    pub target_entry: Option<String>,
+    /// Statuses that would do; empty: any error.
+    pub accept: Vec<u16>,
+    /// `probe` | `hook`
+    pub how: String,
+    /// How often it was sent.
+    pub sent: u32,
+    /// When the answer was there, in milliseconds since the battery began; `null` where nothing was sent.
+    pub at_ms: Option<u64>,
+    /// `expected` | `unexpected` | `accepted` | `tolerated` | `limited` | `no-answer` | `not-sent`
+    pub outcome: String,
+    pub status: Option<u16>,
+    pub code: Option<String>,
+    /// The documented error that was answered.
+    pub answered_entry: Option<String>,
+    /// Why it was not sent, or not answered.
+    pub reason: Option<String>,
+}
+
 /// A file beside report.json that is not rendered from it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
@@ -187,7 +219,7 @@ impl Report {
             findings: analysis.findings,
             comparison: None,
             data_quality: analysis.data_quality,
-            suppressions: Vec::new(),
+            suppressions: analysis.suppressions,
             artifacts: Vec::new(),
             extra: BTreeMap::new(),
         }

@@ -101,7 +101,13 @@ fn row(gate: &GateFacts) -> [String; 4] {
 
 /// What happened, a line for each subject.
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("load", load(report))];
+    let mut facts = Vec::new();
+    if report.accounting.scheduled > 0 || report.probes.is_empty() {
+        facts.push(("load", load(report)));
+    }
+    if !report.probes.is_empty() {
+        facts.push(("probes", wording::probes(&report.probes)));
+    }
     if !report.metrics.by_failure.is_empty() {
         facts.push(("failed", failures(report)));
     }
@@ -116,6 +122,19 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     }
     if let Some(missing) = missing(report) {
         facts.push(("not seen", missing));
+    }
+    for limiter in report.contract.iter().flat_map(|contract| &contract.limiters).take(3) {
+        let operation = line(&limiter.operation, 60);
+        let why = if limiter.algorithm.is_none() { format!(" · {}", line(&limiter.reason, 160)) } else { String::new() };
+        facts.push(("limiter", format!("{operation} · {}{why}", wording::does(limiter))));
+    }
+    if let Some(baseline) = report.contract.as_ref().and_then(|contract| contract.baseline.as_ref()) {
+        let (new, known) = (number::count(baseline.new), number::count(baseline.known));
+        facts.push(("baseline", format!("{new} new · {known} known · {} not seen again", number::count(baseline.fixed.len() as u64))));
+    }
+    let waived = report.findings.iter().filter(|finding| finding.waiver.is_some()).count() as u64;
+    if waived > 0 {
+        facts.push(("waived", wording::counted(waived, "finding")));
     }
     for (_, finding) in wording::findings_by_weight(report).into_iter().take(1) {
         let title = line(&finding.title, 160);

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use super::escape::line;
 use super::number::{self, NOTHING};
-use super::{EndedBy, Report};
-use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, FindingFacts, GateFacts, Status};
+use super::{EndedBy, ProbeFacts, Report};
+use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, EstimateFacts, FindingFacts, GateFacts, LimiterFacts, Status};
 use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
@@ -103,12 +103,52 @@ pub fn missing(contract: &ContractFacts) -> Vec<&EntryFacts> {
     missing
 }
 
+/// How a probe came out.
+pub const PROBE_OUTCOMES: [(&str, Sign); 7] = [
+    ("accepted", sign("✗", "accepted", Tone::Bad)),
+    ("no-answer", sign("✗", "no answer", Tone::Bad)),
+    ("unexpected", sign("◆", "another error", Tone::Doubtful)),
+    ("limited", sign("◇", "limited", Tone::Doubtful)),
+    ("not-sent", sign("◌", "not sent", Tone::Quiet)),
+    ("expected", sign("✓", "as expected", Tone::Good)),
+    ("tolerated", sign("·", "tolerated", Tone::Quiet)),
+];
+
+/// The sign of a probe's outcome.
+pub fn probe(probe: &ProbeFacts) -> Sign {
+    PROBE_OUTCOMES.iter().find(|(word, _)| *word == probe.outcome).map_or(sign("?", "unknown", Tone::Doubtful), |(_, sign)| *sign)
+}
+
+/// The order of probes: what should be looked at first.
+pub fn probe_weight(probe: &ProbeFacts) -> usize {
+    PROBE_OUTCOMES.iter().position(|(word, _)| *word == probe.outcome).unwrap_or(0)
+}
+
+/// What a probe was answered with, or why with nothing.
+pub fn probe_answer(probe: &ProbeFacts) -> String {
+    let reason = probe.reason.as_deref().map(|reason| line(reason, SENTENCE));
+    match (probe.status, &probe.code) {
+        (Some(status), Some(code)) => format!("{status} {}", line(code, NAME)),
+        (Some(status), None) => status.to_string(),
+        (None, _) => reason.unwrap_or_else(|| NOTHING.to_owned()),
+    }
+}
+
+/// `114 probes: 88 as expected, 26 tolerated`
+pub fn probes(probes: &[ProbeFacts]) -> String {
+    let of = |word: &str| probes.iter().filter(|probe| probe.outcome == word).count() as u64;
+    let parts = PROBE_OUTCOMES.iter().map(|(word, sign)| (of(word), sign.word)).filter(|(n, _)| *n > 0);
+    let parts: Vec<String> = parts.map(|(n, word)| format!("{} {word}", number::count(n))).collect();
+    let all = number::count(probes.len() as u64);
+    format!("{all} {}: {}", if probes.len() == 1 { "probe" } else { "probes" }, parts.join(", "))
+}
+
 /// What the verdict rests on, where it is not the gates: why a run is incomplete, in a sentence.
 pub fn incomplete(report: &Report) -> Option<String> {
     if report.run.complete {
         return None;
     }
-    if report.accounting.scheduled == 0 && report.accounting.attempts == 0 {
+    if report.accounting.scheduled == 0 && report.accounting.attempts == 0 && report.probes.is_empty() {
         return Some("The run never began: there is nothing to be seen below.".to_owned());
     }
     let how = match report.run.ended_by {
@@ -165,10 +205,10 @@ pub fn gates_by_weight(report: &Report) -> Vec<(usize, &GateFacts)> {
     gates
 }
 
-/// The findings, the worst and the most frequent first.
+/// The findings, the worst and the most frequent first, waived ones last.
 pub fn findings_by_weight(report: &Report) -> Vec<(usize, &FindingFacts)> {
     let mut findings: Vec<_> = report.findings.iter().enumerate().collect();
-    findings.sort_by_key(|(at, finding)| (Reverse(finding.severity), Reverse(finding.count), *at));
+    findings.sort_by_key(|(at, finding)| (finding.waiver.is_some(), Reverse(finding.severity), Reverse(finding.count), *at));
     findings
 }
 
@@ -218,6 +258,24 @@ pub fn wall_clock(text: &str) -> String {
     match text.parse::<jiff::Timestamp>() {
         Ok(time) => time.strftime("%-d %b %Y %H:%M UTC").to_string(),
         Err(_) => line(text, NAME),
+    }
+}
+
+/// `token-bucket: 10 at once, 0.98 … 1.02 per second`
+pub fn does(limiter: &LimiterFacts) -> String {
+    let Some(algorithm) = &limiter.algorithm else { return "cannot be told".to_owned() };
+    let capacity = limiter.capacity.map(|capacity| format!("{} at once", between(capacity)));
+    let window = limiter.window_ms.map(|window| format!("in {} ms", between(window)));
+    let rate = limiter.per_second.filter(|_| limiter.window_ms.is_none()).map(|rate| format!("{} per second", between(rate)));
+    let parts: Vec<String> = [capacity, window, rate].into_iter().flatten().collect();
+    format!("{}: {}", line(algorithm, NAME), parts.join(", "))
+}
+
+fn between(estimate: EstimateFacts) -> String {
+    let shown = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{}", (value * 100.0).round() / 100.0) };
+    match (shown(estimate.low), shown(estimate.high)) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} … {high}"),
     }
 }
 

@@ -1,20 +1,20 @@
 //! One token bucket: what is left of a rate limit, and when the next request is admitted.
 //!
 //! Whole numbers throughout, so that a client that waits exactly as long as it was told is admitted, always.
-//! With a limit of *L* cost units per minute and time *t* in microseconds, a level counts sixty-millionths of a
-//! unit: it grows by *L* per microsecond, from 0 to the capacity *L* · 60 000 000, and a cost *c* takes
-//! *c* · 60 000 000 away.
+//! With a limit of *L* cost units per window of *W* microseconds, a level counts *W*ths of a unit: it grows by *L* per
+//! microsecond, from 0 to the capacity *L* · *W*, and a cost *c* takes *c* · *W* away.
 
+use crate::contract::limiter::Algorithm;
 use crate::units::{Micros, Offset};
 
-/// What one cost unit is in levels: the microseconds of a minute.
-const UNIT: u64 = 60_000_000;
-
-/// A rate limit: this many cost units at once, refilled evenly over a minute.
+/// A rate limit: this many cost units per window, given back as the algorithm says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Cost units per minute, at least 1.
-    pub per_minute: u32,
+    /// Cost units per window, at least 1.
+    pub limit: u32,
+    /// At least a millisecond, at most a day.
+    pub window: Micros,
+    pub algorithm: Algorithm,
 }
 
 /// What is left, for one key on one route. A new bucket is full.
@@ -36,7 +36,7 @@ pub struct Standing {
 
 impl Allowance {
     const fn capacity(self) -> u64 {
-        self.per_minute as u64 * UNIT
+        self.limit as u64 * self.window.0
     }
 }
 
@@ -49,7 +49,7 @@ impl Bucket {
     /// Asks for `cost` units now, and takes them if they are there. A cost above the capacity counts as the capacity.
     pub fn take(&mut self, allowance: Allowance, cost: u32, now: Offset) -> Standing {
         self.refill(allowance, now);
-        let cost = u64::from(cost.min(allowance.per_minute)) * UNIT;
+        let cost = u64::from(cost.min(allowance.limit)) * allowance.window.0;
         let admitted = self.level >= cost;
         if admitted {
             self.level -= cost;
@@ -60,21 +60,21 @@ impl Bucket {
     /// How a request of this cost would fare now; takes nothing.
     pub fn look(&mut self, allowance: Allowance, cost: u32, now: Offset) -> Standing {
         self.refill(allowance, now);
-        self.standing(allowance, u64::from(cost.min(allowance.per_minute)) * UNIT, true)
+        self.standing(allowance, u64::from(cost.min(allowance.limit)) * allowance.window.0, true)
     }
 
     fn refill(&mut self, allowance: Allowance, now: Offset) {
         let Micros(elapsed) = now.since(self.at);
-        let gained = elapsed.saturating_mul(u64::from(allowance.per_minute));
+        let gained = elapsed.saturating_mul(u64::from(allowance.limit));
         self.level = self.level.saturating_add(gained).min(allowance.capacity());
         self.at = self.at.max(now);
     }
 
     fn standing(&self, allowance: Allowance, cost: u64, admitted: bool) -> Standing {
-        let wait_us = cost.saturating_sub(self.level).div_ceil(u64::from(allowance.per_minute));
+        let wait_us = cost.saturating_sub(self.level).div_ceil(u64::from(allowance.limit));
         let retry_after_s = wait_us.div_ceil(1_000_000);
         let spendable = self.level / cost.max(1) * cost.max(1);
-        Standing { admitted, remaining: u32::try_from(spendable / UNIT).unwrap_or(u32::MAX), retry_after_s }
+        Standing { admitted, remaining: u32::try_from(spendable / allowance.window.0).unwrap_or(u32::MAX), retry_after_s }
     }
 }
 
@@ -83,11 +83,15 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
+    fn per_minute(limit: u32) -> Allowance {
+        Allowance { limit, window: MINUTE, algorithm: Algorithm::TokenBucket }
+    }
+
     const MINUTE: Micros = Micros::from_secs(60);
 
     #[test]
     fn a_limit_is_spent_at_once_and_comes_back_evenly() {
-        let allowance = Allowance { per_minute: 50 };
+        let allowance = per_minute(50);
         let mut bucket = Bucket::full(allowance);
         let now = Offset::micros(7);
         let remaining: Vec<u32> = (0..5).map(|_| bucket.take(allowance, 10, now).remaining).collect();
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_not_enough_for_the_request_is_not_shown_as_remaining() {
-        let allowance = Allowance { per_minute: 25 };
+        let allowance = per_minute(25);
         let mut bucket = Bucket::full(allowance);
         assert_eq!(bucket.take(allowance, 10, Offset::START).remaining, 10);
         assert_eq!(bucket.take(allowance, 10, Offset::START), Standing { admitted: true, remaining: 0, retry_after_s: 12 });
@@ -110,7 +114,7 @@ mod tests {
 
     #[test]
     fn no_bucket_holds_more_than_its_limit() {
-        let allowance = Allowance { per_minute: 3 };
+        let allowance = per_minute(3);
         let mut bucket = Bucket::full(allowance);
         for _ in 0..3 {
             assert!(bucket.take(allowance, 1, Offset::START + MINUTE + MINUTE).admitted);
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_cost_above_the_limit_takes_all_of_it_and_is_not_refused_for_ever() {
-        let allowance = Allowance { per_minute: 2 };
+        let allowance = per_minute(2);
         let mut bucket = Bucket::full(allowance);
         assert!(bucket.take(allowance, 9, Offset::START).admitted);
         assert_eq!(bucket.take(allowance, 9, Offset::START).retry_after_s, 60);
@@ -134,12 +138,12 @@ mod tests {
         for case in 0..2_000u64 {
             let draw = Seed(11).draw("bucket").with(case);
             let largest = [10, 300, 6_000, 60_000_000][(case % 4) as usize];
-            let allowance = Allowance { per_minute: 1 + draw.with(1).below(largest) as u32 };
+            let allowance = per_minute(1 + draw.with(1).below(largest) as u32);
             let (mut bucket, mut now) = (Bucket::full(allowance), Offset::START);
             for step in 0..60 {
                 let draw = draw.with(2).with(step);
                 now = now + Micros(draw.with(1).below(5_000_000));
-                let cost = 1 + draw.with(2).below(u64::from(allowance.per_minute / 3 + 1)) as u32;
+                let cost = 1 + draw.with(2).below(u64::from(allowance.limit / 3 + 1)) as u32;
                 let standing = bucket.take(allowance, cost, now);
                 if standing.admitted {
                     continue;
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn time_that_stands_still_or_steps_back_gives_nothing() {
-        let allowance = Allowance { per_minute: 60 };
+        let allowance = per_minute(60);
         let mut bucket = Bucket::full(allowance);
         for _ in 0..60 {
             assert!(bucket.take(allowance, 1, Offset::micros(5_000_000)).admitted);

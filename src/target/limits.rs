@@ -1,23 +1,52 @@
-//! The rate limits of a server: one bucket for each key on each route.
+//! The rate limits of a server: one count for each key on each route, kept as the contract's algorithm says.
 //!
 //! A key is a user; everyone without a token shares one. There are finitely many of both, so memory is too.
 
 use super::bucket::{Allowance, Bucket, Standing};
+use super::window::{FixedWindow, SlidingWindow};
+use crate::contract::limiter::Algorithm;
 use crate::contract::server::Limits;
 use crate::contract::server::Server;
 use crate::units::Offset;
 
-/// All buckets of one server.
+/// All counts of one server.
 #[derive(Debug)]
 pub struct Limiter {
     /// By route; the last is for requests that reach none.
     allowances: Vec<Option<Allowance>>,
     /// By key, then by route.
-    buckets: Vec<Bucket>,
+    counts: Vec<Count>,
     enforced: bool,
 }
 
-/// Whose bucket: a user and a route, by their places in the file.
+/// What is left of one limit, for one key on one route.
+#[derive(Clone, Debug)]
+enum Count {
+    Bucket(Bucket),
+    Fixed(FixedWindow),
+    Sliding(SlidingWindow),
+}
+
+impl Count {
+    fn full(allowance: Allowance) -> Count {
+        match allowance.algorithm {
+            Algorithm::TokenBucket => Count::Bucket(Bucket::full(allowance)),
+            Algorithm::FixedWindow => Count::Fixed(FixedWindow::default()),
+            Algorithm::SlidingWindow => Count::Sliding(SlidingWindow::default()),
+        }
+    }
+
+    fn ask(&mut self, allowance: Allowance, cost: u32, now: Offset, take: bool) -> Standing {
+        match self {
+            Count::Bucket(bucket) if take => bucket.take(allowance, cost, now),
+            Count::Bucket(bucket) => bucket.look(allowance, cost, now),
+            Count::Fixed(window) => window.ask(allowance, cost, now, take),
+            Count::Sliding(window) => window.ask(allowance, cost, now, take),
+        }
+    }
+}
+
+/// Whose count: a user and a route, by their places in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     pub user: Option<usize>,
@@ -25,7 +54,7 @@ pub struct Slot {
 }
 
 impl Limiter {
-    /// Full buckets for all users and routes.
+    /// Full limits for all users and routes.
     pub fn new(server: &Server, limits: Limits) -> Limiter {
         let scaled = |limit: u32| match limits {
             Limits::Off | Limits::Documented => limit,
@@ -33,29 +62,31 @@ impl Limiter {
             Limits::Factor(factor) => ((f64::from(limit) * factor).round() as u32).max(1),
         };
         let limits_of = server.routes.iter().map(|route| route.limit).chain([server.limit]);
-        let allowances: Vec<_> = limits_of.map(|limit| limit.map(|limit| Allowance { per_minute: scaled(limit) })).collect();
+        let counting = server.counting;
+        let allowance = |limit: u32| Allowance { limit: scaled(limit), window: counting.window, algorithm: counting.algorithm };
+        let allowances: Vec<_> = limits_of.map(|limit| limit.map(allowance)).collect();
         let keys = server.auth.as_ref().map_or(0, |auth| auth.users.len()) + 1;
-        let full = allowances.iter().map(|allowance| Bucket::full(allowance.unwrap_or(Allowance { per_minute: 1 })));
-        let buckets = (0..keys).flat_map(|_| full.clone()).collect();
-        Limiter { allowances, buckets, enforced: limits != Limits::Off }
+        let full = allowances.iter().map(|limit| Count::full(limit.unwrap_or(allowance(1))));
+        let counts = (0..keys).flat_map(|_| full.clone()).collect();
+        Limiter { allowances, counts, enforced: limits != Limits::Off }
     }
 
     /// Takes the cost of a request. `None` where the route has no limit.
     pub fn take(&mut self, slot: Slot, cost: u32, now: Offset) -> Option<Standing> {
         let enforced = self.enforced;
-        let (allowance, bucket) = self.bucket(slot)?;
-        Some(if enforced { bucket.take(allowance, cost, now) } else { bucket.look(allowance, cost, now) })
+        let (allowance, count) = self.count(slot)?;
+        Some(count.ask(allowance, cost, now, enforced))
     }
 
     /// How the next request of this cost would fare.
     pub fn look(&mut self, slot: Slot, cost: u32, now: Offset) -> Option<Standing> {
-        let (allowance, bucket) = self.bucket(slot)?;
-        Some(bucket.look(allowance, cost, now))
+        let (allowance, count) = self.count(slot)?;
+        Some(count.ask(allowance, cost, now, false))
     }
 
-    /// Cost units per minute, as enforced.
+    /// Cost units per window, as enforced.
     pub fn limit(&self, route: Option<usize>) -> Option<u32> {
-        self.allowances[self.column(route)].map(|allowance| allowance.per_minute)
+        self.allowances[self.column(route)].map(|allowance| allowance.limit)
     }
 
     fn column(&self, route: Option<usize>) -> usize {
@@ -63,11 +94,11 @@ impl Limiter {
         route.map_or(last, |route| route.min(last))
     }
 
-    fn bucket(&mut self, slot: Slot) -> Option<(Allowance, &mut Bucket)> {
+    fn count(&mut self, slot: Slot) -> Option<(Allowance, &mut Count)> {
         let column = self.column(slot.route);
         let allowance = self.allowances[column]?;
         let row = slot.user.map_or(0, |user| user + 1);
-        let bucket = self.buckets.get_mut(row * self.allowances.len() + column)?;
-        Some((allowance, bucket))
+        let count = self.counts.get_mut(row * self.allowances.len() + column)?;
+        Some((allowance, count))
     }
 }

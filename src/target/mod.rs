@@ -26,6 +26,7 @@ mod router;
 mod spoil;
 mod store;
 mod visit;
+mod window;
 
 use std::cell::RefCell;
 use std::io::{Error, ErrorKind};

@@ -3,4 +3,5 @@
 mod heard;
 mod latency;
 mod retries;
+mod standing;
 mod verdicts;

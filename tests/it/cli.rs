@@ -3,10 +3,12 @@
 //! Every test starts the command in a folder of its own; targets are scripts on real sockets.
 
 mod check;
+mod explain;
 mod folders;
 mod quiet;
 mod rendering;
 mod repeat;
+mod replay;
 mod secrets;
 mod serve;
 mod signals;

@@ -7,6 +7,8 @@ mod allocation;
 mod body;
 mod failures;
 mod pool;
+mod raw;
+mod raw_fuzz;
 mod secure;
 mod shared;
 mod transports;
@@ -14,7 +16,9 @@ mod transports;
 use std::future::Future;
 use std::net::SocketAddr;
 
-use brownout::client::{ClientSettings, Connector, Destination, Direct, HttpVersion, Outbound, Reply, Reqwest, TlsSettings, Transport};
+use brownout::client::{
+    ClientSettings, Connector, Destination, Direct, HttpVersion, Listening, Outbound, Reply, Reqwest, TlsSettings, Transport,
+};
 use brownout::clock::{Clock, Timer};
 use brownout::units::{Micros, Size};
 use brownout::wire::SseRule;
@@ -92,7 +96,7 @@ impl Ask {
             headers: &self.headers,
             body: &self.body,
             keep_success_body: self.keep,
-            stream: self.stream.as_ref(),
+            stream: self.stream.as_ref().map(|rule| Listening { rule, ear: None }),
         };
         let mut kept = b"left from before".to_vec();
         let reply = transport.send(&outbound, &mut kept).await;

@@ -97,7 +97,9 @@ fn every_contract_of_the_readme_is_one_and_its_examples_conform_to_it() {
     assert!(contracts.len() >= 2, "{}", contracts.len());
     for text in contracts {
         let read = contract::read("README.md", text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
-        assert_eq!(read.lint(), [], "{text}");
+        // Small as they are, they do not document every common status.
+        let lints: Vec<_> = read.lint().into_iter().filter(|lint| lint.check != "Q05").collect();
+        assert_eq!(lints, [], "{text}");
     }
     assert!(blocks("# contract").iter().any(|text| contract::read("README.md", text).is_ok_and(|read| read.server.is_some())));
 }

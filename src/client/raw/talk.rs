@@ -150,7 +150,8 @@ impl Talk {
         }
         match (progress.head_at, progress.written_at) {
             (Some(_), _) if progress.answer.ends_in_silence() => {
-                ((progress.heard_at + Micros(self.timeouts.linger.0.saturating_mul(4))).min(total), End::Silent)
+                let silent_at = progress.heard_at + Micros(self.timeouts.linger.0.saturating_mul(4));
+                if silent_at < total { (silent_at, End::Silent) } else { (total, End::OutOfTime) }
             }
             (None, Some(written_at)) => ((written_at + self.timeouts.first_byte).min(total), End::OutOfTime),
             _ => (total, End::OutOfTime),
@@ -176,9 +177,11 @@ async fn write_body(writer: &mut (impl AsyncWrite + Unpin), body: RawBody<'_>) -
             write(writer, b"0\r\n\r\n").await
         }
         RawBody::Slow { bytes, piece, pause } => {
-            for piece in bytes.chunks(piece.max(1)) {
+            for (nth, piece) in bytes.chunks(piece.max(1)).enumerate() {
+                if nth > 0 {
+                    tokio::time::sleep(pause.as_duration()).await;
+                }
                 write(writer, piece).await?;
-                tokio::time::sleep(pause.as_duration()).await;
             }
             Ok(())
         }

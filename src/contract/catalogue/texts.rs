@@ -352,7 +352,7 @@ checks! {
         "stamp the error when it happens, on a synchronised clock";
     "T03" "date-missing-or-skewed" Low OneAnswer
         "Date is missing or wrong"
-        "Date is there on 4xx (a missing one is info), can be read, and is within 5 s of our clock and half the round trip"
+        "Date is there on 4xx (a missing one is info), can be read, and lies within 5 s of the exchange"
         "ages, dates and resets are computed from it"
         "RFC 9110 §6.6.1; the tolerance is brownout's own"
         "let the HTTP library send Date, and synchronise the clock";
@@ -454,7 +454,7 @@ checks! {
         "send the terminator, or an error event before the stream is closed";
     "C01" "error-cacheable" High OneAnswer
         "the error may be stored and answered to others"
-        "401, 403, 429, 5xx name no freshness and are not public (else high); 404, 405, 410, 414, 501 have Cache-Control (info)"
+        "401, 403, 429 and 5xx are neither public nor fresh for a time; a GET answered 404, 405, 410, 414, 501 has Cache-Control (else info)"
         "an error that is over, or another person's, is answered from a cache"
         "RFC 9110 §15.1; RFC 9111 §3, §4.2.2"
         "send Cache-Control: no-store";

@@ -111,6 +111,11 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// Whether a node has this name; most have another length.
+    fn is_named(&self, at: usize, name: &str) -> bool {
+        self.nodes.name(at).len() == name.len() && self.name(at) == name
+    }
+
     fn name(&self, at: usize) -> &str {
         self.slice(self.nodes.name(at))
     }
@@ -216,7 +221,7 @@ impl<'d> Members<'d> {
     /// The last member of this name.
     pub fn get(self, name: &str) -> Option<Json<'d>> {
         let document = self.0.document;
-        let mut named = self.0.entries().filter(|&at| document.name(at) == name);
+        let mut named = self.0.entries().filter(|&at| document.is_named(at, name));
         let at = if document.duplicate.is_some() { named.last() } else { named.next() };
         at.map(|at| document.json(at))
     }

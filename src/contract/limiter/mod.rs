@@ -1,8 +1,20 @@
 //! What a rate limiter says of itself, and what it does: told apart from a burst and a trickle.
 //!
-//! A [`Trail`] is what one identity was answered, in order. From trails alone it is decided which algorithm fits,
-//! how much it lets through and how fast that comes back, and whether what is advertised is what is done.
+//! A [`Trail`] is what one identity was answered, in order. From trails alone it is decided which algorithm explains all
+//! of it ([`classify`]), how much is let through and how fast that comes back, in which unit resets are written
+//! ([`reset`]), and whether the waits that are asked for are honest. Where several algorithms explain what was seen, or
+//! none does, that is the answer, with the [`Experiment`] that would tell.
 
+mod classify;
+mod experiment;
+mod limits;
+mod names;
+pub mod reset;
+
+pub use self::classify::{Algorithm, Estimate, Verdict, classify};
+pub use self::experiment::{Experiment, Leg};
+pub use self::limits::{Limits, Measured, Waits};
+pub use self::names::Names;
 use crate::units::Offset;
 
 /// One answer of a limiter: what was admitted, and what it said about its state.
@@ -31,9 +43,19 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Whether the limiter let the request pass: anything but 429.
+    /// Whether the limiter let the request pass: anything but 429, and nothing at all is no answer of a limiter.
     pub const fn admitted(&self) -> bool {
-        self.status != 429
+        self.status != 429 && self.status != 0
+    }
+
+    /// The wait it asks for, in microseconds from the answer; an HTTP-date is compared with the time of the answer.
+    pub fn wait_us(&self) -> Option<u64> {
+        let text = self.retry_after.as_deref()?;
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(text.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(1_000_000));
+        }
+        let until = crate::contract::instant::http_date(text)?;
+        u64::try_from(until.saturating_sub(self.unix_us)).ok()
     }
 }
 
@@ -44,9 +66,9 @@ pub enum Step {
     Burst,
     /// At an even pace after a burst, to see when requests are admitted again.
     Trickle,
-    /// One request after the wait that was advertised.
+    /// One request after the wait that was advertised, and none before it.
     Waited,
-    /// What load happened to see.
+    /// What load happened to see: other requests may have been counted that are not in the trail.
     Load,
 }
 

@@ -130,8 +130,15 @@ impl<'s> Blame<'_, 's> {
 
     /// What a member that is missing would have to be.
     fn wanted(&self, rules: &ObjectRules, name: &str) -> String {
-        let types = rules.property(name).and_then(|ix| self.run.tree.node(ix).types);
+        let types = rules.property(name).and_then(|ix| self.types(ix, 0));
         types.map_or_else(|| "a value".to_owned(), Types::words)
+    }
+
+    /// The types that a schema names, itself or through what it refers to.
+    fn types(&self, ix: NodeIx, depth: usize) -> Option<Types> {
+        let node = self.run.tree.node(ix);
+        let through = |logic: &Logic| if let Logic::Reference(one) = logic { self.types(*one, depth + 1) } else { None };
+        node.types.or_else(|| node.logic.iter().filter(|_| depth < 8).find_map(through))
     }
 
     fn member(&mut self, node: &'s Node, rules: &'s ObjectRules, name: &str, value: Json<'_>, path: &InstancePath<'_>) {
@@ -256,7 +263,7 @@ impl<'s> Blame<'_, 's> {
 
     /// The types that alternatives are of, where all say so.
     fn kinds(&self, all: &[NodeIx]) -> String {
-        let types: Option<Vec<String>> = all.iter().map(|ix| self.run.tree.node(*ix).types.map(Types::words)).collect();
+        let types: Option<Vec<String>> = all.iter().map(|ix| self.types(*ix, 0).map(Types::words)).collect();
         let mut words = String::new();
         for word in types.unwrap_or_default() {
             if !words.contains(&word) {

@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 
 use super::format::Format;
 use super::node::{
-    ArrayRules, Contains, Logic, Node, NodeIx, NumberRules, ObjectRules, Pattern, PatternIx, TextRules, Tree, Types, Unevaluated, Values,
+    ArrayRules, Contains, Logic, Names, Node, NodeIx, NumberRules, ObjectRules, Pattern, PatternIx, TextRules, Tree, Types, Unevaluated,
+    Values,
 };
 use super::{SchemaProblem, cycle, pattern, reference};
 
@@ -296,7 +297,7 @@ impl<'d> Compiler<'d> {
         any.then(|| Box::new(rules))
     }
 
-    fn dependent(&mut self, object: &Object<'d>) -> Box<[(Box<str>, Box<[Box<str>]>)]> {
+    fn dependent(&mut self, object: &Object<'d>) -> Box<[(Box<str>, Names)]> {
         match object.map.get("dependentRequired") {
             None => Box::default(),
             Some(Value::Object(map)) => {
@@ -339,13 +340,9 @@ impl<'d> Compiler<'d> {
         for keyword in ["$ref", "$dynamicRef"] {
             logic.extend(self.reference(object, keyword).map(Logic::Reference));
         }
-        let lists: [(&str, fn(Box<[NodeIx]>) -> Logic); 3] = [("allOf", Logic::All), ("anyOf", Logic::Any), ("oneOf", Logic::One)];
-        for (keyword, of) in lists {
-            let list = self.list(object, keyword);
-            if !list.is_empty() {
-                logic.push(of(list));
-            }
-        }
+        let (all, any, one) = (self.list(object, "allOf"), self.list(object, "anyOf"), self.list(object, "oneOf"));
+        let lists = [Logic::All(all), Logic::Any(any), Logic::One(one)];
+        logic.extend(lists.into_iter().filter(|list| !list.targets().is_empty()));
         logic.extend(self.child(object, "not").map(Logic::Not));
         let (condition, then, otherwise) = (self.child(object, "if"), self.child(object, "then"), self.child(object, "else"));
         logic.extend(condition.map(|condition| Logic::If { condition, then, otherwise }));
@@ -422,7 +419,7 @@ impl<'d> Compiler<'d> {
     }
 
     /// Names of members.
-    fn names(&mut self, at: String, value: &Value) -> Box<[Box<str>]> {
+    fn names(&mut self, at: String, value: &Value) -> Names {
         let names = value.as_array().map(|names| names.iter().map(|name| name.as_str().map(Box::from)).collect::<Option<Vec<_>>>());
         match names.flatten() {
             Some(mut names) => {

@@ -18,7 +18,7 @@
 //! nor where it would take the part of a long array or object that is not kept ([`Outcome::TooLarge`]).
 //!
 //! `compile` reads documents (with `reference`, `cycle`, `pattern`) into `node`; `fit` judges (with `format`, `number`),
-//! `blame` tells why (with `path`).
+//! `blame` tells why (with `path`); `sample` makes a value that fits (with `text`).
 
 mod blame;
 mod compile;
@@ -30,6 +30,8 @@ mod number;
 mod path;
 mod pattern;
 mod reference;
+mod sample;
+mod text;
 
 use serde_json::Value;
 
@@ -117,6 +119,12 @@ impl Schema {
     /// Whether the schema names a member of the value itself, whatever it says about it.
     pub fn names_member(&self, name: &str) -> bool {
         self.tree.members.contains(name)
+    }
+
+    /// A value that fits: as near to the wish as possible, with what the document shows, else as small as possible.
+    /// `None` where none was found; there may be one all the same.
+    pub fn sample(&self, wish: Option<&Value>) -> Option<Value> {
+        sample::make(&self.tree, ROOT, wish)
     }
 
     /// Whether a JSON text fits; `None` where it is no JSON, or too costly to say.

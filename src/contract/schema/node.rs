@@ -172,6 +172,9 @@ pub(super) struct NumberRules {
     pub(super) multiple_of: Option<f64>,
 }
 
+/// Names of members, in order.
+pub(super) type Names = Box<[Box<str>]>;
+
 /// What an object must be.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ObjectRules {
@@ -182,9 +185,9 @@ pub(super) struct ObjectRules {
     pub(super) others: Option<NodeIx>,
     /// `propertyNames`.
     pub(super) names: Option<NodeIx>,
-    pub(super) required: Box<[Box<str>]>,
+    pub(super) required: Names,
     /// `dependentRequired`.
-    pub(super) dependent: Box<[(Box<str>, Box<[Box<str>]>)]>,
+    pub(super) dependent: Box<[(Box<str>, Names)]>,
     pub(super) min: usize,
     pub(super) max: Option<usize>,
 }

@@ -20,10 +20,11 @@ impl<R: Recorder> Round<'_, '_, R> {
     /// Sends until refused, then looks whether what the refusal said is true.
     pub(super) async fn burst(&mut self, ix: usize, wire: &Wire, burst: Burst) {
         let mut trail = Trail { operation: self.operation(ix).to_owned(), observations: Vec::new() };
+        let swift = self.probing.swift.clone();
         let mut last = None;
         let mut times = 0;
         while times < burst.budget {
-            let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { break };
+            let Some(reply) = self.post.send_by(&swift, wire, Pace::AtOnce).await else { break };
             times += 1;
             trail.observations.push((Step::Burst, self.observation(ix, &reply, 0)));
             let refused = matches!(reply.ending, Ending::Answered(status) if status == burst.stop_on);

@@ -23,6 +23,7 @@ use crate::id::{ProbeIx, RowIx};
 use crate::plan::{Plan, ProbeSettings};
 use crate::probe::Battery;
 use crate::record::Recorder;
+use crate::units::Offset;
 use crate::wire::Failure;
 use crate::workload::Workload;
 
@@ -38,6 +39,8 @@ pub struct Probing {
     pub client: RawClient,
     /// The same client with less patience, for requests that a target may well leave unanswered.
     pub hasty: RawClient,
+    /// The same client without looking for bytes after the end of an answer, for bursts.
+    pub swift: RawClient,
     /// Turns true when it is to end.
     pub stop: watch::Receiver<bool>,
     /// What else is going on.
@@ -80,6 +83,8 @@ pub struct Sent {
     pub probe: ProbeIx,
     /// How often it was sent, all rounds together.
     pub times: u32,
+    /// When the first answer was there.
+    pub at: Option<Offset>,
     /// Of the first time.
     pub outcome: Outcome,
 }

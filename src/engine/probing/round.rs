@@ -50,7 +50,12 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
         recorder: &'r mut R,
         number: u32,
     ) -> Round<'r, 'p, R> {
-        let unsent = |ix: usize| Sent { probe: ProbeIx::from(ix), times: 0, outcome: Outcome::NotSent("its turn did not come".to_owned()) };
+        let unsent = |ix: usize| Sent {
+            probe: ProbeIx::from(ix),
+            times: 0,
+            at: None,
+            outcome: Outcome::NotSent("its turn did not come".to_owned()),
+        };
         Round {
             probing,
             battery,
@@ -443,13 +448,14 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
             operation: &probe.operation,
             at: reply.stamps.ended_at,
             how: probe.how,
-            during: self.probing.during,
+            during: self.meanwhile(reply.stamps.ended_at),
             request: &request,
             response: response.as_ref().filter(|_| answered),
             judged: Some(&judged),
             repeatable: probe.repeatable() && !limited,
         });
         self.sent[ix].times += times;
+        self.sent[ix].at = Some(reply.stamps.ended_at);
         self.sent[ix].outcome = outcome;
     }
 
@@ -467,6 +473,12 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
     /// A filling of nothing.
     pub(super) fn nothing(&self) -> Filling<'static> {
         self.filling("")
+    }
+
+    /// What else was going on at a moment.
+    fn meanwhile(&self, at: Offset) -> During {
+        let faulty = self.probing.plan.faults.rules.iter().any(|rule| rule.open_at(at));
+        if self.probing.during != During::Idle && faulty { During::Fault } else { self.probing.during }
     }
 
     fn not_sent(&mut self, ix: usize, why: String) {

@@ -5,6 +5,7 @@ use super::{MOST, source_of};
 use crate::contract::{DocumentedOperation, Operation, Service, Statuses};
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::Problem;
+use crate::units::Micros;
 
 /// Documented operations in file order.
 pub(super) fn operations(root: &Table<'_>, services: &[Service]) -> Vec<DocumentedOperation> {
@@ -19,9 +20,19 @@ fn documented(table: Table<'_>, services: &[Service]) -> Option<DocumentedOperat
     let operation = table.required("request").and_then(|value| operation(&value));
     let service = table.take("service").map(|value| service_ix(&value, services));
     let statuses = table.list("statuses").iter().filter_map(|value| statuses(value, 100)).collect();
+    let limit = table.take("limit").map(|value| value.whole(1..=u32::MAX).map(u64::from));
+    let window = table.take("window").map(|value| value.parsed::<Micros>());
     let source = source_of(&table.place());
     table.finish();
-    Some(DocumentedOperation { operation: operation?, service: service.map_or(Some(None), |named| named.map(Some))?, statuses, source })
+    let optional = |read: Option<Option<u64>>| read.map_or(Some(None), |read| read.map(Some));
+    Some(DocumentedOperation {
+        operation: operation?,
+        service: service.map_or(Some(None), |named| named.map(Some))?,
+        statuses,
+        limit: optional(limit)?,
+        window: window.map_or(Some(None), |read| read.map(Some))?,
+        source,
+    })
 }
 
 /// `GET /v1/models/{id}`

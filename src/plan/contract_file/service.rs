@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use super::clause::compiled;
 use super::envelope::Envelopes;
-use super::{MOST, one_or_more, suggest};
+use super::{MOST, one_or_more, source_of, suggest};
 use crate::contract::{HostPattern, Service, When};
 use crate::id::ServiceIx;
 use crate::plan::file::{Table, Value, View};
@@ -48,7 +48,8 @@ fn service(id: String, value: &Value<'_>, envelopes: &Envelopes<'_>) -> Option<S
     let matching = if when.is_some() { table.take("match") } else { table.required("match") };
     let (paths, hosts) = matching.and_then(|value| value.table()).map(matched).unwrap_or_default();
     table.finish();
-    Some(Service { id, title, paths, hosts, when: when.flatten(), envelope, gateway: gateway.is_some_and(|(gateway, _)| gateway) })
+    let source = source_of(&value.key_place());
+    Some(Service { source, id, title, paths, hosts, when: when.flatten(), envelope, gateway: gateway.is_some_and(|(gateway, _)| gateway) })
 }
 
 /// `match = { path, host }`: a host alone means all its paths.

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::contract::baseline::Baseline;
 use crate::contract::{Profile, Terms};
 use crate::plan::file::{Table, Value};
 use crate::plan::problem::Problems;
-use crate::plan::source::SourceText;
+use crate::plan::source::{SourceText, read_bounded};
 use crate::plan::{ContractUse, contract_file};
 use crate::secret::Secrets;
 use crate::severity::Severity;
@@ -38,16 +39,39 @@ pub fn lower(table: Option<Table<'_>>, folder: &Path, secrets: &Arc<Secrets>) ->
     let profiles = [("core", Profile::Core), ("strict", Profile::Strict), ("companion", Profile::Companion)];
     let profile = table.one_of("profile", &profiles).unwrap_or(Profile::Core);
     let undocumented = table.one_of("undocumented", &Severity::ALL.map(|severity| (severity.word(), severity))).unwrap_or(Severity::High);
+    let baseline = table.take("baseline").map(|value| baseline_of(&value, folder));
     let problems = table.problems();
     table.finish();
     let contract = file.and_then(|file| source(&file, folder)).and_then(|source| read(&source, problems));
-    match contract {
+    match contract.filter(|_| baseline.as_ref().is_none_or(Option::is_some)) {
         Some(contract) => {
             let terms = Terms { profile, undocumented, secrets: Arc::clone(secrets) };
-            Lowered::Sound(ContractUse { contract: Arc::new(contract), terms })
+            Lowered::Sound(ContractUse { contract: Arc::new(contract), terms, baseline: baseline.flatten().map(Arc::new) })
         }
         None => Lowered::Broken,
     }
+}
+
+/// The report that `baseline` names, beside the plan.
+fn baseline_of(value: &Value<'_>, folder: &Path) -> Option<Baseline> {
+    let name = value.string()?;
+    match read_baseline(&folder.join(&name)) {
+        Ok(baseline) => Some(Baseline { path: name, ..baseline }),
+        Err(why) => value.refuse(format!("the baseline `{name}`: {why}"), "write the path of an earlier report.json, relative to the plan"),
+    }
+}
+
+/// Reports larger than this are not read.
+const LARGEST_REPORT: usize = 64 * 1024 * 1024;
+
+/// Reads the findings of an earlier `report.json`.
+///
+/// # Errors
+/// Says why there is none, for whoever named the file.
+pub fn read_baseline(path: &Path) -> Result<Baseline, String> {
+    let bytes = read_bounded(path, LARGEST_REPORT)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8 text".to_owned())?;
+    Baseline::read(text, &path.display().to_string())
 }
 
 fn read(source: &Arc<SourceText>, problems: &Problems) -> Option<crate::contract::Contract> {

@@ -315,11 +315,14 @@ fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -
         Ok(row) => row,
         Err(candidates) => {
             let contract = &using.contract.name;
-            let ambiguous = candidates.iter().any(|candidate| candidate.ends_with(&format!("/{name}")));
+            let ambiguous = candidates.iter().any(|candidate| candidate.ends_with(&format!("/{name}")) || *candidate == name);
             let problem = match ambiguous {
                 true => error
                     .problem(format!("the contract `{contract}` has several errors `{name}`"))
                     .help(format!("say which: {}", candidates.join(", "))),
+                false if name == "*" => error
+                    .problem("a row for any code is named by its key")
+                    .help("write `service/operation/status/*`, as the contract's report and `*/*/5xx/*` have it"),
                 false => {
                     error.problem(format!("the contract `{contract}` has no error `{name}`")).did_you_mean(&name, codes(&using.contract))
                 }
@@ -328,11 +331,17 @@ fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -
             return None;
         }
     };
+    if let Some(why) = using.contract.why_not_composed(row) {
+        return error.refuse(
+            format!("no answer can be made for `{name}` that fits its schema: {why}"),
+            "give the schema `examples`, or write { status = …, headers = {…}, body = \"…\" }",
+        );
+    }
     Some(Respond::Error { row, retry_after: retry_after.map_or(Some(None), |wait| wait.map(Some))?, retry_after_form })
 }
 
 fn codes(contract: &Contract) -> impl Iterator<Item = &str> {
-    let mut codes: Vec<&str> = contract.rows.iter().map(|row| row.code.as_str()).collect();
+    let mut codes: Vec<&str> = contract.rows.iter().filter(|row| !row.any_code).map(|row| row.code.as_str()).collect();
     codes.sort_unstable();
     codes.dedup();
     codes.into_iter()
@@ -399,7 +408,7 @@ fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
         (Respond::Error { row, retry_after, .. }, ContractLowered::Sound(using)) => {
             let row = &using.contract.rows[row.at()];
             let hint = retry_after.map(|wait| format!(", Retry-After {wait}")).unwrap_or_default();
-            format!("{} {}{hint}", row.status, row.code)
+            if row.any_code { format!("{}{hint}", row.status) } else { format!("{} {}{hint}", row.status, row.code) }
         }
         (Respond::Error { .. }, _) => "an error".to_owned(),
         (Respond::Literal { status, .. }, _) => status.to_string(),

@@ -126,6 +126,8 @@ fn possible(value: &Value<'_>, metric: Metric, around: &Surroundings<'_>) -> boo
         metric,
         Metric::ContractViolations(_)
             | Metric::ContractFindings(_)
+            | Metric::ContractNewViolations(_)
+            | Metric::ContractNewFindings(_)
             | Metric::ContractCoverage
             | Metric::ContractCoverageAbsolute
             | Metric::ContractConformance

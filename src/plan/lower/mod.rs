@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+pub use self::contract::read_baseline;
 use super::file::{Document, Reading, Table};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;

@@ -47,7 +47,7 @@ pub fn lower(
     let usual = ProbeSettings::default();
     let mut settings = ProbeSettings {
         max_requests: table.whole("max_requests", 1..=100_000).unwrap_or(usual.max_requests),
-        rate: table.parsed::<Rate>("rate").unwrap_or(usual.rate),
+        rate: rate(&table).unwrap_or(usual.rate),
         timeout: span(&table, "timeout", usual.timeout),
         max_time: span(&table, "max_time", usual.max_time),
         max_body: table.parsed::<Size>("max_body").unwrap_or(usual.max_body),
@@ -59,10 +59,6 @@ pub fn lower(
         ..usual
     };
     (settings.idle, settings.during) = during(&table, names);
-    if settings.rate.get() <= 0.0 {
-        let place = table.take("rate").map_or(table.place(), |value| value.place());
-        table.problems().add(Problem::at(place, "at this rate no probe is ever sent").help("write for example `rate = \"20/s\"`"));
-    }
     if matches!(contract, ContractLowered::Absent) {
         let problem = Problem::at(table.place(), "[probe] provokes the errors of a contract, and the plan names none");
         table.problems().add(problem.help("add `[contract]` with `file = \"…\"`"));
@@ -82,6 +78,14 @@ pub fn lower(
     settings.fields = few(table.tables("field"), "probe.field").into_iter().filter_map(|table| field(table, &known)).collect();
     table.finish();
     Some(settings)
+}
+
+fn rate(table: &Table<'_>) -> Option<Rate> {
+    let value = table.take("rate")?;
+    match value.parsed::<Rate>()? {
+        rate if rate.get() > 0.0 => Some(rate),
+        _ => value.refuse("at this rate no probe is ever sent", "write for example `rate = \"20/s\"`"),
+    }
 }
 
 fn span(table: &Table<'_>, key: &'static str, usual: Micros) -> Micros {

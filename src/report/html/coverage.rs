@@ -1,5 +1,6 @@
 //! The contract: which documented errors were seen and conform, which are missing, and what is not documented.
 
+use super::limiters;
 use super::table::{Head, cell, count, group, more, numbers, row, sign, table, words};
 use crate::analysis::{ContractFacts, EntryFacts, EntryState};
 use crate::contract::Source;
@@ -29,6 +30,7 @@ pub fn render(html: &mut Html, report: &Report) {
         entries(html, contract);
     }
     undocumented(html, contract);
+    limiters::render(html, contract);
     lints(html, contract);
 }
 

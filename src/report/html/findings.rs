@@ -19,6 +19,8 @@ pub(super) fn render(html: &mut Html, report: &Report, detail: Detail) {
     let findings = wording::findings_by_weight(report);
     if findings.is_empty() {
         html.tag("p").text(why_none(report));
+        baseline(html, report);
+        waivers(html, report);
         return;
     }
     html.tag("p").text("Grouped by cause, the worst first. Values of secrets are masked.");
@@ -27,6 +29,56 @@ pub(super) fn render(html: &mut Html, report: &Report, detail: Detail) {
         card(html, *at, finding, samples);
     }
     more(html, findings.len(), detail.findings, "findings");
+    baseline(html, report);
+    waivers(html, report);
+}
+
+/// What became of an earlier report's findings.
+fn baseline(html: &mut Html, report: &Report) {
+    let Some(baseline) = report.contract.as_ref().and_then(|contract| contract.baseline.as_ref()) else { return };
+    html.tag("h3").text("Against the baseline");
+    html.tag("p").text(&format!(
+        "{} new, {} known, {} of the baseline not seen again. The baseline is {} (run {}).",
+        number::count(baseline.new),
+        number::count(baseline.known),
+        number::count(baseline.fixed.len() as u64),
+        line(&baseline.path, NAME),
+        line(&baseline.run, NAME)
+    ));
+    if baseline.fixed.is_empty() {
+        return;
+    }
+    html.tag("ul").with(|html| {
+        for fixed in baseline.fixed.iter().take(60) {
+            let state = if fixed.state == "fixed" { "fixed" } else { "no such answer came" };
+            html.tag("li").text(&format!("{} {} {}: {state}", line(&fixed.check, 16), fixed.severity, line(&fixed.title, SENTENCE)));
+        }
+    });
+    more(html, baseline.fixed.len(), 60, "findings");
+}
+
+/// The contract's waivers, with what they cover.
+fn waivers(html: &mut Html, report: &Report) {
+    if report.suppressions.is_empty() {
+        return;
+    }
+    html.tag("h3").text("Waivers");
+    html.tag("ul").with(|html| {
+        for waiver in report.suppressions.iter().take(60) {
+            let state = match (waiver.expired, waiver.findings) {
+                (true, _) => format!("expired on {}: it does not apply", line(&waiver.expires, 16)),
+                (false, 0) => format!("covers nothing of this run; until {}", line(&waiver.expires, 16)),
+                (false, n) => format!(
+                    "{}, {}; until {}",
+                    wording::counted(n, "finding"),
+                    wording::answers(waiver.violations),
+                    line(&waiver.expires, 16)
+                ),
+            };
+            html.tag("li").text(&format!("{}: {} ({state})", line(&waiver.check, 16), line(&waiver.reason, SENTENCE)));
+        }
+    });
+    more(html, report.suppressions.len(), 60, "waivers");
 }
 
 fn why_none(report: &Report) -> &'static str {
@@ -52,6 +104,9 @@ fn card(html: &mut Html, at: usize, finding: &FindingFacts, samples: usize) {
             html.tag("dd").with(|html| met(html, finding));
             html.tag("dt").text("when");
             html.tag("dd").with(|html| when(html, at, finding));
+            if let Some(waiver) = &finding.waiver {
+                pair(html, "waived", waiver);
+            }
             if !finding.how_to_fix.is_empty() {
                 pair(html, "fix", &finding.how_to_fix);
             }
@@ -77,8 +132,11 @@ fn title(html: &mut Html, finding: &FindingFacts) {
         };
         chip(html, "chip", &finding.check);
         chip(html, tone, finding.severity.word());
-        if finding.responder == "injector" {
-            chip(html, "chip injected", "brownout's own answer");
+        match finding.responder.as_str() {
+            "injector" => chip(html, "chip injected", "brownout's own answer"),
+            // The target itself, as most findings are.
+            "origin" => {}
+            other => chip(html, "chip", other),
         }
         if finding.confidence == "likely" {
             chip(html, "chip", "likely");
@@ -109,6 +167,9 @@ fn met(html: &mut Html, finding: &FindingFacts) {
     }
     if !finding.operations.is_empty() {
         html.text(&format!(" · in {}", listed(&finding.operations)));
+    }
+    if !finding.probes.is_empty() {
+        html.text(&format!(" · probe {}", listed(&finding.probes)));
     }
     if let Some(source) = &finding.contract_ref {
         html.text(&format!(" · documented at {}", place(source)));

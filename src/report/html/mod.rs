@@ -18,6 +18,8 @@ mod gates;
 mod header;
 mod hints;
 mod latency;
+mod limiters;
+mod probes;
 mod quality;
 mod retries;
 mod statuses;
@@ -99,6 +101,9 @@ fn body(html: &mut Html, report: &Report, detail: Detail) {
             statuses::render(html, report);
         });
         section(html, "contract", "Contract", |html| coverage::render(html, report));
+        if !report.probes.is_empty() {
+            section(html, "probes", "Probes", |html| probes::render(html, report));
+        }
         section(html, "findings", "Findings", |html| findings::render(html, report, detail));
         section(html, "retries", "Retries", |html| retries::render(html, report));
         section(html, "latency", "Latency", |html| latency::render(html, report));

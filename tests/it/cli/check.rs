@@ -67,7 +67,7 @@ fn a_host_that_is_not_allowed_is_never_spoken_to() {
 }
 
 #[test]
-fn the_shipped_contract_has_exactly_one_warning() {
+fn the_shipped_contract_has_a_broken_example_and_lacks_405() {
     let plans = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
     let folder = Folder::new();
     std::fs::create_dir_all(folder.at("plans/contracts")).expect("a folder");
@@ -77,7 +77,7 @@ fn the_shipped_contract_has_exactly_one_warning() {
     std::fs::create_dir_all(folder.at("plans/data")).expect("a folder");
     std::fs::copy(format!("{plans}/data/prompts.csv"), folder.at("plans/data/prompts.csv")).expect("a copy");
     let ended = folder.brownout(["check", "plans/quickstart.toml"]).ended().exits(0);
-    assert_eq!(ended.stderr.matches("warning").count(), 1, "{ended}");
+    assert_eq!(ended.stderr.matches("warning: ").count(), 2, "{ended}");
     assert_golden("cli/contract-warning.txt", &ended.stderr);
 }
 
@@ -91,4 +91,19 @@ fn a_plan_can_be_shown_with_its_variables_replaced_and_secrets_masked() {
     assert!(!ended.stdout.contains("very-secret-value"));
     let ended = folder.check().args(["--set", "raet=11"]).env("TOKEN", "very-secret-value").ended().exits(2);
     assert!(ended.stderr.contains("did you mean `rate`?"), "{ended}");
+}
+
+#[test]
+fn warnings_on_a_contract_are_grouped_waived_and_stop_nothing() {
+    let rows: String = (0..9).map(|n| format!("[[error]]\nstatus = {}\ncode = \"A{n}\"\nretry = \"backoff\"\n", 431 + n)).collect();
+    let contract = format!(
+        "name = \"doubtful\"\n[envelope.standard.fields]\ncode = {{ required = true }}\n{rows}\
+         [[waiver]]\ncheck = \"Q05\"\nreason = \"DOC-1\"\nexpires = \"9999-12-31\"\n\
+         [[waiver]]\ncheck = \"Q07\"\nentry = \"*/*/43*/*\"\nreason = \"DOC-2\"\nexpires = \"9999-12-31\"\n\
+         [[waiver]]\ncheck = \"H04\"\nreason = \"DOC-3\"\nexpires = \"2020-12-31\"\n"
+    );
+    let folder = Folder::with_plan(&Draft::of("url = \"http://127.0.0.1:1\"").more("[contract]\nfile = \"doubtful.toml\"").text());
+    folder.put("doubtful.toml", contract);
+    let ended = folder.check().ended().exits(0);
+    assert_golden("cli/contract-warnings.txt", &ended.stderr);
 }

@@ -1,11 +1,11 @@
 //! An answer that we make is an answer that we accept, whatever it is made of.
 
-use brownout::contract::{Circumstances, Profile, RetryClass};
+use brownout::contract::{Circumstances, Contract, Profile, RetryClass};
 use brownout::id::RowIx;
 use brownout::seed::Seed;
 use serde_json::{Value, json};
 
-use crate::support::contract::{NOW_US, Trial, now, shipped};
+use crate::support::contract::{NOW_US, Trial, now, read, shipped};
 
 const PROFILES: [Profile; 3] = [Profile::Core, Profile::Strict, Profile::Companion];
 
@@ -135,4 +135,116 @@ fn numbers_out_of_all_bounds_still_compose() {
         }
     }
     assert!(contract.rows.iter().any(|row| row.retry == RetryClass::AfterHeader));
+}
+
+/// A contract with one error whose envelope has a schema, and fields beside it.
+fn with_schema(schema: &Value, fields: &str) -> Contract {
+    let text = format!("name = \"x\"\n[envelope.own]\nschema = '''{schema}'''\n{fields}\n[[error]]\nstatus = 404\ncode = \"NOT_FOUND\"\n");
+    read("x.toml", &text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const CODE: &str = "fields.code = { type = \"string\", required = true }\nfields.message = { type = \"string\", required = true }";
+
+#[test]
+fn an_answer_is_completed_to_fit_its_schema() {
+    for (schema, expected) in [
+        (json!({ "type": "object" }), json!({ "code": "NOT_FOUND", "message": "not found" })),
+        // What is asked for besides, as small as it may be.
+        (
+            json!({ "required": ["code", "trace", "at", "n"], "properties": {
+                "trace": { "type": "string", "pattern": "^[0-9a-f]{8}$" },
+                "at": { "type": "string", "format": "date-time" },
+                "n": { "type": "integer", "exclusiveMinimum": 3, "multipleOf": 5 },
+            } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "trace": "00000000", "at": "2026-01-01T00:00:00Z", "n": 5 }),
+        ),
+        // What the document shows, listed values, defaults.
+        (
+            json!({ "required": ["a", "b", "c", "d"], "properties": {
+                "a": { "examples": ["shown"] }, "b": { "enum": ["z", "y"] }, "c": { "const": 7 }, "d": { "type": "boolean", "default": true },
+            } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "a": "shown", "b": "z", "c": 7, "d": true }),
+        ),
+        // An example of the whole, with what is this answer's in place.
+        (
+            json!({ "examples": [{ "code": "OTHER", "message": "other", "hint": "h" }], "required": ["hint"] }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "hint": "h" }),
+        ),
+        // Nested objects and arrays, through references.
+        (
+            json!({ "required": ["error"], "properties": { "error": { "$ref": "#/$defs/error" } }, "$defs": {
+                "error": { "type": "object", "required": ["errors"], "properties": { "errors": { "type": "array", "minItems": 2, "items": { "$ref": "#/$defs/one" } } } },
+                "one": { "type": "object", "required": ["field"], "properties": { "field": { "type": "string", "minLength": 3 } } },
+            } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "error": { "errors": [{ "field": "---" }, { "field": "---" }] } }),
+        ),
+        // Alternatives: the first that can be met.
+        (
+            json!({ "oneOf": [{ "required": ["a"], "properties": { "a": false } }, { "required": ["b"], "properties": { "b": { "type": "null" } } }] }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "b": null }),
+        ),
+        (
+            json!({ "allOf": [{ "required": ["a"] }, { "anyOf": [{ "properties": { "a": { "type": "integer", "minimum": 2 } } }] }] }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "a": 2 }),
+        ),
+        // A closed object drops what was only wished for.
+        (json!({ "properties": { "code": {} }, "additionalProperties": false }), json!({ "code": "NOT_FOUND" })),
+        // Conditions.
+        (
+            json!({ "if": { "properties": { "code": { "const": "NOT_FOUND" } } }, "then": { "required": ["what"] } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "what": "-" }),
+        ),
+        (
+            json!({ "dependentRequired": { "code": ["why"] }, "properties": { "why": { "type": "array", "contains": { "const": "x" }, "uniqueItems": true } } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "why": ["x"] }),
+        ),
+        (
+            json!({ "required": ["when"], "properties": { "when": { "type": ["integer", "null"], "maximum": -1 } } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "when": -1 }),
+        ),
+        // Recursive, but not without end.
+        (
+            json!({ "required": ["inner"], "properties": { "inner": { "$ref": "#/$defs/i" } }, "$defs": { "i": { "type": "object", "properties": { "inner": { "$ref": "#/$defs/i" } } } } }),
+            json!({ "code": "NOT_FOUND", "message": "not found", "inner": {} }),
+        ),
+        (json!({ "minProperties": 4 }), json!({ "code": "NOT_FOUND", "message": "not found", "x0": "-", "x1": "-" })),
+    ] {
+        let contract = with_schema(&schema, CODE);
+        let answer = contract.compose(RowIx::from(0), &now());
+        assert_eq!(serde_json::from_slice::<Value>(&answer.body).expect("JSON"), expected, "{schema}");
+        assert_eq!(contract.why_not_composed(RowIx::from(0)), None, "{schema}");
+        if expected.get("message").is_some() {
+            for profile in PROFILES {
+                let trial = Trial::new(&contract, "/", answer.clone()).held_to(profile);
+                assert_eq!(trial.found(), [""; 0], "{schema}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_schema_alone_is_enough_to_compose() {
+    let schema = json!({ "type": "object", "required": ["title"], "properties": { "title": { "type": "string" } } });
+    let contract = with_schema(&schema, "");
+    let trial = Trial::new(&contract, "/", contract.compose(RowIx::from(0), &now()));
+    assert_eq!(trial.answer.body, br#"{"title":"-"}"#);
+}
+
+#[test]
+fn an_error_that_cannot_be_made_says_why() {
+    for (schema, why) in [
+        (json!({ "properties": { "code": { "const": "OTHER" } }, "required": ["code"], "not": {} }), "$.code must be \"OTHER\", by"),
+        (
+            json!({ "type": "object", "required": ["inner"], "properties": { "inner": { "$ref": "#" } } }),
+            "$.inner must be an object, by /required",
+        ),
+        (json!({ "required": ["a"], "properties": { "a": false } }), "$.a must be a value, by /required"),
+        (
+            json!({ "required": ["a"], "properties": { "a": { "type": "string", "pattern": "^\\p{Greek}$" } } }),
+            "$.a must be a string, by /required",
+        ),
+    ] {
+        let found = with_schema(&schema, CODE).why_not_composed(RowIx::from(0)).unwrap_or_default();
+        assert!(found.starts_with(why), "{schema}: {found}");
+    }
 }

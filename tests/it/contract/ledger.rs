@@ -85,6 +85,22 @@ fn many_answers_with_one_cause_are_one_finding() {
 }
 
 #[test]
+fn what_is_wrong_with_the_server_as_a_whole_is_one_finding_whatever_it_answers() {
+    let contract = shipped();
+    let mut ledger = ledger(&contract);
+    for (at, code) in ["CONVERSATION_NOT_FOUND", "INTERNAL_ERROR", "VALIDATION_FAILED", "INVALID_REQUEST"].into_iter().enumerate() {
+        let trial = Trial::of(&contract, code, &now()).header("x-content-type-options", None).header("server", Some("nginx/1.25.3"));
+        note(&mut ledger, &trial, at as u64, None);
+    }
+    let facts = |finding: &Finding| (finding.check, finding.severity, finding.status, finding.code.clone(), finding.count);
+    let mut found: Vec<_> = ledger.findings.sorted().into_iter().map(facts).collect();
+    found.sort();
+    assert_eq!(found, [("H09", Severity::Info, None, None, 4), ("H10", Severity::Info, None, None, 4)]);
+    let titles: Vec<String> = ledger.findings.sorted().into_iter().map(Finding::title).collect();
+    assert!(titles.contains(&"the error may be sniffed as another type (X-Content-Type-Options)".to_owned()), "{titles:?}");
+}
+
+#[test]
 fn samples_are_spread_over_the_whole_run() {
     let contract = shipped();
     let mut ledger = ledger(&contract);

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use brownout::contract::schema::Schema;
+use brownout::contract::json::Document;
+use brownout::contract::schema::{Outcome, Schema};
 use brownout::seed::{Draw, Seed};
 use serde_json::{Value, json};
+
+use crate::support::contract::{Trial, now, read};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -215,4 +218,256 @@ fn another_judge_says_the_same_of_thousands_of_schemas_and_values() {
     }
     assert!(compared > 20_000, "{compared} compared, {refused} refused");
     assert!((compared / 10..compared * 9 / 10).contains(&fitting), "{fitting} of {compared} fit");
+}
+
+/// `$.path /keyword/path: what was wanted <> what was there`, of each misfit.
+fn misfits(schema: &Value, value: &Value) -> Vec<String> {
+    let schema = Schema::compile(schema).unwrap_or_else(|problems| panic!("{schema}: {problems:?}"));
+    let text = value.to_string();
+    let document = Document::read(text.as_bytes()).expect("JSON");
+    let mut told = Vec::new();
+    let outcome = schema.check(document.value(), &mut |misfit| {
+        assert!(misfit.keyword == "false" || misfit.schema_path.ends_with(misfit.keyword), "{misfit:?}");
+        told.push(format!("{} {}: {} <> {}", misfit.instance_path, misfit.schema_path, misfit.expected, misfit.actual));
+    });
+    assert_eq!(outcome, if told.is_empty() { Outcome::Fits } else { Outcome::Misfits }, "{value}");
+    told
+}
+
+#[test]
+fn every_keyword_says_what_it_wants_and_what_is_there() {
+    let long = json!((0..30).collect::<Vec<_>>());
+    for (schema, value, expected) in [
+        (json!({ "type": ["string", "null"] }), json!(5), "$ /type: a string or null <> an integer"),
+        (json!({ "type": "integer" }), json!(1.5), "$ /type: an integer <> a number"),
+        (json!({ "enum": ["B", "A", 1] }), json!("C"), r#"$ /enum: one of "A", "B", 1 <> "C""#),
+        (json!({ "const": { "a": 1 } }), json!({ "a": 2 }), r#"$ /const: {"a":1} <> an object"#),
+        (json!({ "properties": { "a": { "type": "string" } } }), json!({ "a": 1 }), "$.a /properties/a/type: a string <> an integer"),
+        (json!({ "properties": { "a": false } }), json!({ "a": 1 }), "$.a /properties/a: nothing here <> 1"),
+        (
+            json!({ "patternProperties": { "^x": { "minimum": 3 } } }),
+            json!({ "x1": 2 }),
+            "$.* /patternProperties/^x/minimum: at least 3 <> 2",
+        ),
+        (
+            json!({ "properties": { "a": {} }, "additionalProperties": false }),
+            json!({ "b": 1 }),
+            r#"$.* /additionalProperties: only what the schema names <> "b""#,
+        ),
+        (
+            json!({ "additionalProperties": { "type": "string" } }),
+            json!({ "b": [] }),
+            "$.* /additionalProperties/type: a string <> an array",
+        ),
+        (
+            json!({ "propertyNames": { "maxLength": 2 } }),
+            json!({ "abc": 1 }),
+            r#"$.* /propertyNames: a name that fits `propertyNames` <> "abc""#,
+        ),
+        (json!({ "required": ["a"], "properties": { "a": { "type": "string" } } }), json!({}), "$.a /required: a string <> no such member"),
+        (
+            json!({ "dependentRequired": { "a": ["b"] } }),
+            json!({ "a": 1 }),
+            r#"$.b /dependentRequired: a value, since there is "a" <> no such member"#,
+        ),
+        (
+            json!({ "dependentSchemas": { "a": { "required": ["b"] } } }),
+            json!({ "a": 1 }),
+            "$.b /dependentSchemas/a/required: a value <> no such member",
+        ),
+        (json!({ "minProperties": 2 }), json!({ "a": 1 }), "$ /minProperties: at least 2 members <> 1 members"),
+        (json!({ "maxProperties": 0 }), json!({ "a": 1 }), "$ /maxProperties: at most 0 members <> 1 members"),
+        (json!({ "items": { "type": "string" } }), json!(["a", 1]), "$[] /items/type: a string <> an integer"),
+        (json!({ "prefixItems": [{ "const": 1 }], "items": false }), json!([1, 2]), "$[] /items: only what the schema names <> item 2"),
+        (json!({ "prefixItems": [{ "const": 1 }] }), json!([2]), "$[] /prefixItems/0/const: 1 <> 2"),
+        (json!({ "contains": { "const": 1 } }), json!([2, 3]), "$ /contains: an item that fits `contains` <> 0 of 2 items fit"),
+        (
+            json!({ "contains": { "const": 1 }, "minContains": 2 }),
+            json!([1]),
+            "$ /minContains: at least 2 items that fit `contains` <> 1 of 1 items fit",
+        ),
+        (
+            json!({ "contains": { "const": 1 }, "maxContains": 1 }),
+            json!([1, 1]),
+            "$ /maxContains: at most 1 items that fit `contains` <> 2 of 2 items fit",
+        ),
+        (json!({ "minItems": 1 }), json!([]), "$ /minItems: at least 1 items <> 0 items"),
+        (json!({ "maxItems": 3 }), long, "$ /maxItems: at most 3 items <> 30 items"),
+        (json!({ "uniqueItems": true }), json!([1, "a", 1.0]), "$ /uniqueItems: items that differ <> items 1 and 3 are the same"),
+        (json!({ "maximum": 3 }), json!(4), "$ /maximum: at most 3 <> 4"),
+        (json!({ "exclusiveMinimum": 3 }), json!(3), "$ /exclusiveMinimum: more than 3 <> 3"),
+        (json!({ "exclusiveMaximum": 3 }), json!(3), "$ /exclusiveMaximum: less than 3 <> 3"),
+        (json!({ "multipleOf": 0.1 }), json!(0.25), "$ /multipleOf: a multiple of 0.1 <> 0.25"),
+        (json!({ "minLength": 2 }), json!("é"), r#"$ /minLength: at least 2 characters <> 1 characters: "é""#),
+        (json!({ "maxLength": 1 }), json!("ab"), r#"$ /maxLength: at most 1 characters <> 2 characters: "ab""#),
+        (json!({ "pattern": "^[A-Z]+$" }), json!("x"), r#"$ /pattern: a text that matches ^[A-Z]+$ <> "x""#),
+        (json!({ "format": "uuid" }), json!("x"), r#"$ /format: a text in the format uuid <> "x""#),
+        (json!({ "allOf": [{}, { "type": "null" }] }), json!(1), "$ /allOf/1/type: null <> an integer"),
+        (json!({ "anyOf": [{ "type": "null" }, { "type": "string" }] }), json!(1), "$ /anyOf: null or a string <> 1"),
+        (
+            json!({ "oneOf": [{ "minimum": 1 }, { "minimum": 2 }] }),
+            json!(3),
+            "$ /oneOf: exactly one of 2 alternatives <> it fits the alternatives 1 and 2",
+        ),
+        (json!({ "not": { "type": "string" } }), json!("x"), r#"$ /not: what does not fit the schema under `not` <> "x""#),
+        (
+            json!({ "if": { "required": ["a"] }, "then": { "required": ["b"] } }),
+            json!({ "a": 1 }),
+            "$.b /then/required: a value <> no such member",
+        ),
+        (json!({ "if": { "required": ["a"] }, "else": false }), json!({}), "$ /else: nothing here <> an object"),
+        (json!({ "$ref": "#/$defs/e", "$defs": { "e": { "type": "string" } } }), json!(1), "$ /$defs/e/type: a string <> an integer"),
+        (
+            json!({ "allOf": [{ "properties": { "a": {} } }], "unevaluatedProperties": false }),
+            json!({ "a": 1, "b": 2 }),
+            r#"$.* /unevaluatedProperties: only what the schema names <> "b""#,
+        ),
+        (
+            json!({ "allOf": [{ "prefixItems": [{}] }], "unevaluatedItems": false }),
+            json!([1, 2]),
+            "$[] /unevaluatedItems: only what the schema names <> item 2",
+        ),
+    ] {
+        assert_eq!(misfits(&schema, &value), [expected], "{schema}");
+    }
+}
+
+#[test]
+fn of_several_alternatives_the_closest_is_spoken_about() {
+    // By the member that tells them apart.
+    let by_kind = json!({ "oneOf": [
+        { "properties": { "kind": { "const": "field" }, "field": { "type": "string" } }, "required": ["kind", "field"] },
+        { "properties": { "kind": { "const": "quota" }, "limit": { "type": "integer" }, "unit": { "type": "string" } }, "required": ["kind", "limit", "unit"] },
+    ] });
+    let value = json!({ "kind": "quota", "field": "x" });
+    assert_eq!(
+        misfits(&by_kind, &value),
+        ["$.limit /oneOf/1/required: an integer <> no such member", "$.unit /oneOf/1/required: a string <> no such member",]
+    );
+    // By its type, though there is more wrong with it; else by the number of misfits.
+    let by_count = json!({ "anyOf": [
+        { "type": "null" },
+        { "type": "object", "required": ["a", "b", "c"] },
+        { "type": "object", "required": ["a", "d"] },
+    ] });
+    assert_eq!(misfits(&by_count, &json!({ "a": 1 })), ["$.d /anyOf/2/required: a value <> no such member"]);
+    // By how far it got.
+    let by_depth = json!({ "anyOf": [{ "maxProperties": 0 }, { "properties": { "a": { "properties": { "b": { "type": "string" } } } } }] });
+    assert_eq!(misfits(&by_depth, &json!({ "a": { "b": 1 } })), ["$.a.b /anyOf/1/properties/a/properties/b/type: a string <> an integer"]);
+}
+
+#[test]
+fn a_handful_of_misfits_is_told_of_one_answer() {
+    let schema = json!({ "additionalProperties": { "type": "string" } });
+    let value = Value::Object((0..200).map(|k| (format!("k{k}"), json!(1))).collect());
+    assert_eq!(misfits(&schema, &value).len(), 8);
+}
+
+#[test]
+fn what_cannot_be_held_against_an_answer_is_refused_with_its_place() {
+    for (schema, pointer, said) in [
+        (json!({ "$ref": "#" }), "", "leads back to itself"),
+        (json!({ "$defs": { "a": { "$ref": "#/$defs/a" } }, "$ref": "#/$defs/a" }), "/$defs/a", "leads back to itself"),
+        (json!({ "properties": { "x": { "allOf": [{ "not": { "$ref": "#/properties/x" } }] } } }), "/properties/x", "leads back to itself"),
+        (json!({ "$ref": "https://example.com/e.json" }), "/$ref", "is remote, and is not fetched"),
+        (json!({ "items": { "$ref": "other.json#/x" } }), "/items/$ref", "is remote, and is not fetched"),
+        (json!({ "$ref": "#/$defs/missing" }), "/$ref", "leads nowhere"),
+        (json!({ "$ref": "#nowhere" }), "/$ref", "there is no `$anchor`"),
+        (json!({ "$ref": "#/required", "required": ["a"] }), "/$ref", "no schema"),
+        (json!({ "properties": { "a/b": { "pattern": "(?=x)" } } }), "/properties/a~1b/pattern", "look-ahead"),
+        (json!({ "pattern": r"(.)\1" }), "/pattern", "back-reference"),
+        (json!({ "patternProperties": { "(": {} } }), "/patternProperties/(", "not a regular expression"),
+        (json!({ "type": "text" }), "/type", "is no JSON type"),
+        (json!({ "minimum": "1" }), "/minimum", "must be a number"),
+        (json!({ "exclusiveMinimum": true }), "/exclusiveMinimum", "draft 4"),
+        (json!({ "minLength": -1 }), "/minLength", "whole number"),
+        (json!({ "multipleOf": 0 }), "/multipleOf", "more than 0"),
+        (json!({ "required": true }), "/required", "list of names"),
+        (json!({ "properties": [] }), "/properties", "object of schemas"),
+        (json!({ "properties": { "a": 5 } }), "/properties/a", "a schema is"),
+        (json!({ "items": [{}] }), "/items", "prefixItems"),
+        (json!({ "dependencies": { "a": ["b"] } }), "/dependencies", "dependentRequired"),
+        (json!({ "nullable": true }), "/nullable", "OpenAPI 3.0"),
+        (json!({ "anyOf": [] }), "/anyOf", "one at least"),
+        (json!({ "enum": "a" }), "/enum", "list of values"),
+        (json!({ "uniqueItems": 1 }), "/uniqueItems", "true or false"),
+        (json!({ "$defs": { "a": { "$id": "https://example.com/a" } }, "$ref": "#/$defs/a" }), "/$defs/a/$id", "below the root"),
+        (json!([]), "", "a schema is"),
+    ] {
+        let problems = Schema::compile(&schema).map(|_| ()).expect_err(&schema.to_string());
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].pointer == pointer && problems[0].what.contains(said), "{problems:?}");
+    }
+    assert_eq!(Schema::compile_at(&json!({}), "/a").map(|_| ()).expect_err("no such place")[0].what, "there is nothing at this place");
+}
+
+#[test]
+fn a_part_of_a_larger_document_is_a_schema_with_the_references_of_the_whole() {
+    let document = json!({ "components": { "schemas": {
+        "Error": { "properties": { "inner": { "$ref": "#/components/schemas/Error" }, "code": { "$ref": "#/components/schemas/Code" } } },
+        "Code": { "type": "string" },
+        "Broken": { "type": "strange" },
+    } } });
+    let schema = Schema::compile_at(&document, "/components/schemas/Error").expect("a schema");
+    assert_eq!(schema.accepts(br#"{"inner":{"inner":{"code":"X"}}}"#), Some(true));
+    assert_eq!(schema.accepts(br#"{"inner":{"inner":{"code":1}}}"#), Some(false));
+    assert_eq!(schema.accepts(b"{"), None);
+    assert!(schema.names_member("inner") && !schema.names_member("Error"));
+}
+
+#[test]
+fn what_is_not_kept_of_a_long_answer_is_not_held_against_it() {
+    let schema = Schema::compile(&json!({ "required": ["last"] })).expect("a schema");
+    let members: String = (0..300).map(|k| format!("\"k{k}\":1,")).collect();
+    assert_eq!(schema.accepts(format!("{{{members}\"last\":1}}").as_bytes()), None);
+    assert_eq!(schema.accepts(format!("{{\"last\":1,{members}\"z\":1}}").as_bytes()), Some(true));
+    let schema = Schema::compile(&json!({ "minItems": 300, "maxItems": 400 })).expect("a schema");
+    assert_eq!(schema.accepts(format!("[{}0]", "0,".repeat(299)).as_bytes()), Some(true));
+    assert_eq!(schema.accepts(format!("[{}0]", "0,".repeat(400)).as_bytes()), Some(false));
+}
+
+#[test]
+fn an_error_is_held_to_the_schema_of_its_envelope() {
+    let text = r##"name = "x"
+[envelope.own]
+schema = '''{ "type": "object", "required": ["code", "details"],
+  "properties": { "code": { "type": "string" }, "details": { "type": "array", "items": { "$ref": "#/$defs/detail" } } },
+  "$defs": { "detail": { "properties": { "field": { "type": "string" } }, "required": ["field"] } } }'''
+fields.code = { type = "string", required = true }
+[[error]]
+status = 400
+code = "BAD"
+"##;
+    let contract = read("x.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
+    let found = |body: &Value| Trial::of(&contract, "BAD", &now()).body(body.to_string().as_bytes()).found();
+    assert_eq!(found(&json!({ "code": "BAD", "details": [{ "field": "a" }], "more": 1 })), [""; 0]);
+    assert_eq!(
+        found(&json!({ "code": "BAD", "details": [{ "field": 1 }, { "field": 2 }, {}] })),
+        ["B03 high $.details[].field: /$defs/detail/properties/field/type", "B03 high $.details[].field: /$defs/detail/required",]
+    );
+    let trial = Trial::of(&contract, "BAD", &now()).body(br#"{"code":"BAD"}"#);
+    let violation = trial.violations().into_iter().next().expect("a violation");
+    assert_eq!((violation.check, violation.instance_path.as_str(), violation.cause.as_str()), ("B03", "$.details", "/required"));
+    assert_eq!((violation.expected.as_str(), violation.actual.as_str()), ("an array", "no such member"));
+    assert_eq!(violation.contract_ref.map(|source| (source.file, source.line)), Some(("x.toml".to_owned(), 3)));
+}
+
+#[test]
+fn an_answer_that_fits_costs_no_allocation() {
+    let schema = json!({
+        "type": "object", "required": ["code", "at"], "additionalProperties": { "type": ["string", "array", "object"] },
+        "properties": {
+            "code": { "enum": ["NOT_FOUND", "GONE"] }, "at": { "format": "date-time" }, "id": { "pattern": "^req_" },
+            "n": { "multipleOf": 0.1 }, "mail": { "format": "email" }, "link": { "format": "uri" }, "host": { "format": "hostname" },
+        },
+        "patternProperties": { "^x-": { "oneOf": [{ "type": "integer" }, { "type": "array", "uniqueItems": true, "items": { "maxLength": 3 } }] } },
+        "propertyNames": { "maxLength": 8 }, "unevaluatedProperties": false,
+    });
+    let schema = Schema::compile(&schema).expect("a schema");
+    let body = br#"{"code":"GONE","at":"2026-01-01T00:00:00Z","id":"req_1","n":0.7,"mail":"a@b.c","link":"https://a.b/c?d#e","host":"a.b","x-a":["a","b"],"x-b":7,"more":{}}"#;
+    let document = Document::read(body).expect("JSON");
+    let check = || assert_eq!(schema.check(document.value(), &mut |misfit| panic!("{misfit:?}")), Outcome::Fits);
+    // A regular expression makes its caches at the first match of a thread.
+    check();
+    assert_eq!(allocation_counter::measure(check).count_total, 0);
 }

@@ -477,8 +477,44 @@ fn contract(own_429: u64, injected_429: u64, injected_503: u64, inspected: u64) 
                 .to_owned(),
             contract_ref: source(221),
         }],
+        shapes: shapes(own_429),
+        limiters: vec![limiter(own_429)],
+        baseline: None,
         inspected,
         inspected_injected: injected_429 + injected_503,
+    }
+}
+
+fn shapes(own_429: u64) -> Vec<ShapeFacts> {
+    let standard = "$.code: string, $.error: string, $.message: string";
+    let shape = |shape: &str, count, statuses: &[u16]| ShapeFacts {
+        service: Some("llm-api".to_owned()),
+        shape: shape.to_owned(),
+        count,
+        statuses: statuses.to_vec(),
+    };
+    vec![shape(standard, 25, &[400, 404, 422]), shape(&format!("{standard}, $.limit: number, $.reset_at: string"), own_429, &[429])]
+}
+
+fn limiter(own_429: u64) -> LimiterFacts {
+    LimiterFacts {
+        operation: "POST /v1/chat/completions".to_owned(),
+        seen_by: "load".to_owned(),
+        requests: 640,
+        refused: own_429,
+        advertised_limit: Some(50),
+        reset_units: vec!["Unix time in seconds".to_owned()],
+        documented_limit: Some(60),
+        documented_window_ms: Some(60_000),
+        algorithm: Some("token-bucket".to_owned()),
+        fits: vec!["token-bucket".to_owned()],
+        reason: "a token bucket explains all of 640 decisions; a sliding window is wrong about 41, a fixed window is wrong about 77"
+            .to_owned(),
+        capacity: Some(EstimateFacts { low: 49.0, best: 50.0, high: 51.0 }),
+        per_second: Some(EstimateFacts { low: 0.82, best: 0.83, high: 0.84 }),
+        window_ms: None,
+        experiment: None,
+        waits: WaitFacts { kept: 12, refused_again: 1, ci: Some([0.015, 0.354]), overlong: 0 },
     }
 }
 
@@ -508,6 +544,8 @@ fn finding(id: &str, check: &str, severity: Severity, title: &str) -> FindingFac
         how_to_fix: String::new(),
         sources: vec![],
         baseline: None,
+        waiver: None,
+        probes: vec![],
     }
 }
 
@@ -779,6 +817,7 @@ pub fn realistic() -> Report {
     }
     let lag = metrics.overall.lag_us.ok.clone();
     let analysis = Analysis {
+        suppressions: vec![],
         verdict: Verdict {
             status: Status::Fail,
             headline: format!(
@@ -833,6 +872,7 @@ pub fn realistic() -> Report {
 /// A run in which nothing was due: no contract, no faults, no gates.
 pub fn empty() -> Report {
     let analysis = Analysis {
+        suppressions: vec![],
         verdict: Verdict {
             status: Status::Inconclusive,
             headline: "No request was due: the schedule held no arrivals.".to_owned(),

@@ -8,29 +8,21 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 
 use crate::contract::check::Clock;
+use crate::contract::lint::Lint;
 use crate::contract::rows::Asked;
-use crate::contract::{Contract, Example, Profile, Source, Terms, Violation};
+use crate::contract::{Contract, Example, Operation, Profile, Source, Terms, Violation};
 use crate::id::RowIx;
 use crate::secret::Secrets;
 use crate::severity::Severity;
 use crate::units::Micros;
 use crate::wire::{RequestFacts, ResponseFacts};
 
-/// Something that is wrong with a contract document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lint {
-    /// `Q01`.
-    pub check: &'static str,
-    pub message: String,
-    pub contract_ref: Source,
+/// Q01.
+pub(super) fn lint(contract: &Contract) -> Vec<Lint> {
+    contract.examples.iter().flat_map(|example| contract.lint_example(example)).collect()
 }
 
 impl Contract {
-    /// What is wrong with the document itself: warnings, never a part of the verdict on a live answer.
-    pub fn lint(&self) -> Vec<Lint> {
-        self.examples.iter().flat_map(|example| self.lint_example(example)).collect()
-    }
-
     fn lint_example(&self, example: &Example) -> Vec<Lint> {
         let terms = Terms { profile: Profile::Strict, undocumented: Severity::High, secrets: Arc::new(Secrets::default()) };
         let none = HeaderMap::new();
@@ -44,8 +36,14 @@ impl Contract {
             received_at_unix_us: 0,
             round_trip: Micros::ZERO,
         };
-        let service = example.row.and_then(|row| self.row(row).service);
-        let judged = self.judge(&terms, &request, &response, Asked { service, ..Asked::default() }, Clock::None);
+        let row = example.row.map(|row| self.row(row));
+        let service = row.and_then(|row| row.service);
+        // Of an operation, the example is of a request that fits it.
+        let operation = row.and_then(|row| row.operation.as_ref());
+        let (method, path) =
+            (operation.and_then(|operation| operation.method.clone()).unwrap_or_default(), operation.map(Operation::a_path));
+        let asked = Asked { service, request: path.as_deref().map(|path| (&method, path)), ..Asked::default() };
+        let judged = self.judge(&terms, &request, &response, asked, Clock::None);
         let shown = |violation: &&Violation| violation.severity > Severity::Info && !is_absent_header(violation);
         judged.violations.iter().filter(shown).map(|violation| self.lint_of(example, violation)).collect()
     }
@@ -55,7 +53,8 @@ impl Contract {
         let whose = example.row.map_or_else(|| example.status.to_string(), of);
         let Violation { check, instance_path, expected, actual, .. } = violation;
         let message = format!("the example of {whose} fails its own check {check}: {instance_path} must be {expected}, and is {actual}");
-        Lint { check: "Q01", message, contract_ref: Source { file: example.source.file.clone(), line: line_of(example, violation) } }
+        let entry = example.row.map(|row| self.row(row).key.clone());
+        Lint { check: "Q01", message, entry, contract_ref: Source { file: example.source.file.clone(), line: line_of(example, violation) } }
     }
 }
 

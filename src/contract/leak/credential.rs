@@ -1,0 +1,70 @@
+//! L04: credentials in an answer, our own and others'. A value is never shown, only what it is.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use http::HeaderMap;
+use regex::Captures;
+
+use crate::contract::leak::pattern::Forms;
+use crate::secret::{Secrets, is_spelled_in};
+use crate::wire::{OWN_HEADERS, ResponseFacts};
+
+/// Credentials shorter than this are words that any text may hold.
+const SHORTEST: usize = 8;
+/// The same for the value of one cookie: many are settings.
+const SHORTEST_COOKIE: usize = 16;
+
+/// Credentials that anyone knows by their form, and what they are.
+pub(super) static FORMS: LazyLock<Forms> = LazyLock::new(|| {
+    Forms::new(&[
+        ("a JSON Web Token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+        ("a private key", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----[A-Za-z0-9+/=\s]*"),
+        ("a cloud access key", r"(?-u:\b)(?:AKIA|ASIA)[0-9A-Z]{16}(?-u:\b)"),
+        (
+            "an API key",
+            r"(?-u:\b)(?:AIza[0-9A-Za-z_-]{35}|[sr]k_live_[0-9A-Za-z]{16,}|gh[opusr]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{40,}|xox[abprs]-[0-9A-Za-z-]{10,}|glpat-[0-9A-Za-z_-]{20}|sk-(?:proj-|ant-)?[0-9A-Za-z]{20,}[0-9A-Za-z_-]*|SG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}|npm_[0-9A-Za-z]{36}|hf_[0-9A-Za-z]{30,})",
+        ),
+        ("a URI with a password", r"(?-u:\b)[a-z][a-z0-9+.-]*://[^\s/:@\x22']+:[^\s/@\x22']+@[0-9A-Za-z_.-]"),
+        (
+            "a connection string with a password",
+            r"(?-u:\b)(?i:host|server|data source|user(?: id)?|uid|dbname)=[^;\s\x22']+[; ][^\n\x22']*(?i:password|passwd|pwd)=[^\s;&\x22']+",
+        ),
+        ("an Authorization header", r"(?i:authorization: ?(?:basic|bearer)) [A-Za-z0-9+/=._~-]{12,}"),
+    ])
+});
+
+/// A text with every secret of a known form replaced by what it is.
+pub(in crate::contract) fn mask(text: &str) -> Cow<'_, str> {
+    FORMS.any().replace_all(text, |captures: &Captures<'_>| format!("[{}]", FORMS.name_of(&captures[0]).unwrap_or("a secret")))
+}
+
+/// Whether the answer shows a credential of ours: one that the plan declares, or one that the request carried.
+pub(super) fn is_ours(secrets: &Secrets, request: &HeaderMap, response: &ResponseFacts<'_>, text: &[u8]) -> bool {
+    let shortest = secrets.shortest_searched();
+    let in_headers = |longer_than: usize, holds: &dyn Fn(&[u8]) -> bool| {
+        let values = response.headers.iter().filter(|(name, value)| value.len() >= longer_than && !name.as_str().starts_with(OWN_HEADERS));
+        values.map(|(_, value)| value.as_bytes()).any(holds)
+    };
+    if shortest.is_some_and(|shortest| secrets.are_in(text) || in_headers(shortest, &|value| secrets.are_in(value))) {
+        return true;
+    }
+    sent(request).any(|credential| {
+        let holds = |hay: &[u8]| is_spelled_in(hay, credential);
+        !secrets.values().any(|declared| declared == credential) && (holds(text) || in_headers(credential.len(), &holds))
+    })
+}
+
+/// The credentials of a request: what follows the scheme, each value of a cookie, the whole of other fields.
+fn sent(request: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = request.iter().filter_map(|(name, value)| {
+        let credential = value.to_str().map_or("", |value| Secrets::credential(name.as_str(), value));
+        (!credential.is_empty()).then_some((name == http::header::COOKIE, credential))
+    });
+    fields.flat_map(|(is_cookie, credential)| {
+        credential.split(move |c| is_cookie && c == ';').filter_map(move |part| {
+            let value = if is_cookie { part.split_once('=').map_or(part, |(_, value)| value) } else { part }.trim();
+            (value.len() >= if is_cookie { SHORTEST_COOKIE } else { SHORTEST }).then_some(value)
+        })
+    })
+}
