@@ -5,8 +5,8 @@
 //! the contract itself documents in several forms. An answer that breaks the documented structure is blamed for that
 //! already (B02, B03) and is only counted in the table of shapes.
 //!
-//! A structure is taken apart once for each shape. Names and timestamps are read of a part of the answers: the first 64
-//! of each kind, and then four in a second; for what is the same in every answer, a part shows it.
+//! A structure is taken apart once for each shape. Names and timestamps are read of a part of the answers: the first 16
+//! of each kind, and then one in a second; for what is the same in every answer, a part shows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,9 +23,9 @@ use crate::units::{Micros, Offset};
 const SHAPES: usize = 128;
 /// Documented errors whose names and timestamps are compared, at most.
 const KINDS: usize = 512;
-/// Answers of one kind that are all read; later ones four times a second.
-const ALL_READ: u64 = 64;
-const READ_EVERY: Micros = Micros(250_000);
+/// Answers of one kind that are all read; later ones once a second.
+const ALL_READ: u64 = 16;
+const READ_EVERY: Micros = Micros::from_secs(1);
 /// Names that one code may have: a few spellings are not yet unstable.
 pub const NAMES: usize = 3;
 /// Names kept of one code, and characters of each.

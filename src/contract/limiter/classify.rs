@@ -364,7 +364,12 @@ fn fixed_window(events: &[Event]) -> Option<Fit> {
             windows.extend(apart.flat_map(|apart| [apart, apart / 2.0, apart / 3.0]));
         }
     }
-    // Where only one boundary was seen, the window is at least as long as the rest.
+    // Where only one boundary was seen, the first burst fell into the window before it, at its beginning or later.
+    for onset in &onsets {
+        let since = points(onset.low - events[0].late, onset.high - events[0].early, 5);
+        windows.extend(since.flat_map(|since| [1.0, 1.15, 1.35, 1.6, 2.0, 2.6, 3.5].map(|part| since * part)));
+    }
+    // Or the window is as long as all that was seen.
     windows.push(1.01 * span(events));
     let begins: Vec<f64> = anchors.iter().flat_map(|onset| points(onset.low, onset.high, 9)).collect();
     let fits = runs(events).into_iter().map(|limit| {
@@ -619,6 +624,16 @@ mod tests {
         assert_eq!(verdict.algorithm, None, "{}", verdict.reason);
         assert!(verdict.fits.contains(&Algorithm::FixedWindow) && verdict.fits.contains(&Algorithm::SlidingWindow), "{verdict:?}");
         assert!(verdict.reason.contains("equally well") && verdict.experiment.is_some(), "{}", verdict.reason);
+    }
+
+    #[test]
+    fn a_fixed_window_that_begins_with_the_burst_shows_one_boundary_and_is_named() {
+        let experiment = Experiment::telling(12, Micros(1_600_000));
+        for begin in [0, 4_000, 700_000, 1_590_000] {
+            let mut server = Server::new(Algorithm::FixedWindow, 12, 1_600_000, begin);
+            let verdict = classify(&walk(&mut server, &experiment, Seed(9).draw("one").with(begin)));
+            assert_eq!(verdict.algorithm, Some(Algorithm::FixedWindow), "{begin}: {}", verdict.reason);
+        }
     }
 
     #[test]
