@@ -260,7 +260,7 @@ fn samples(contract: &Contract) -> Vec<Sample> {
 fn spoiled(sample: &Sample, n: u64) -> Sample {
     let mut body: serde_json::Value = serde_json::from_slice(&sample.body).expect("JSON");
     let id = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    body["request_id"] = json!(format!("{id:016x}"));
+    body["request_id"] = json!(format!("req_{id:016x}"));
     match n % 7 {
         0 => body["code"] = json!(format!("MADE_UP_{n}")),
         1 => {

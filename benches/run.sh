@@ -40,6 +40,9 @@ for _ in $(seq "$rounds"); do
 done | costs
 [ -z "${BEFORE:-}" ] || exit 0
 
+echo "# what judging one answer costs, beside serde_json and a general validator"
+cargo bench --quiet --bench contract
+
 echo "# arrivals at 5000/s; load average $(cut -d' ' -f1-3 /proc/loadavg)"
 for _ in $(seq "$rounds"); do
     cpu=$(run "$now" benches/open.toml seconds="$seconds")

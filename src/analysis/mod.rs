@@ -447,6 +447,7 @@ pub struct CoverageFacts {
     /// Documented errors, excluded ones included.
     pub absolute_total: u64,
     /// Of them, answered by the target.
+    #[serde(default)]
     pub absolute_seen: u64,
 }
 

@@ -73,6 +73,24 @@ fn warn(plan: &Plan) {
     if !warnings.is_empty() {
         terminal::say(&format!("{}\n", warnings.render(terminal::colour_err()).trim_end()));
     }
+    let declared = deviations(contract);
+    if !declared.is_empty() {
+        terminal::say(&format!("note: declared deviations, of which no warning tells\n{}", declared.concat()));
+    }
+}
+
+/// What the contract declares to deviate from HTTP, a line each.
+fn deviations(contract: &Contract) -> Vec<String> {
+    const LISTED: usize = 20;
+    let of_rows = contract.rows.iter().filter_map(|row| Some((row.key.clone(), row.deviation.as_deref()?)));
+    let of_statuses = contract.deviations.iter().map(|deviation| (deviation.status.to_string(), deviation.reason.as_str()));
+    let all: Vec<(String, &str)> = of_rows.chain(of_statuses).collect();
+    let line = |(what, why): &(String, &str)| format!("  {}: {}\n", escape::line(what, 100), escape::line(why, 200));
+    let mut lines: Vec<String> = all.iter().take(LISTED).map(line).collect();
+    if all.len() > LISTED {
+        lines.push(format!("  and {} more\n", all.len() - LISTED));
+    }
+    lines
 }
 
 fn named(check: &str) -> &'static str {

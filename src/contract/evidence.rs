@@ -124,23 +124,41 @@ impl Mask<'_> {
                 let _ = write!(line, " -X {}", argument(method));
             }
         }
+        let mut notes = Vec::new();
         for (name, value) in request.headers {
             let skipped = ["host", "content-length", "connection", "transfer-encoding"].contains(&name.as_str());
-            if !skipped && !name.as_str().starts_with(OWN_HEADERS) && line.len() < LONGEST {
-                let value = bytes_to_text(value.as_bytes());
-                let _ = write!(line, " -H {}", argument(&format!("{name}: {}", self.0.mask_header(name.as_str(), &value))));
+            if skipped || name.as_str().starts_with(OWN_HEADERS) || line.len() >= LONGEST {
+                continue;
             }
+            if value.len() > LONGEST_ARGUMENT {
+                let _ = write!(line, " -H @{name}.header");
+                notes.push(format!("{name}: {} bytes, not shown", value.len()));
+                continue;
+            }
+            let value = bytes_to_text(value.as_bytes());
+            let _ = write!(line, " -H {}", argument(&format!("{name}: {}", self.0.mask_header(name.as_str(), &value))));
         }
         if !request.body.is_empty() {
-            let _ = match std::str::from_utf8(request.body) {
+            match std::str::from_utf8(request.body) {
                 Ok(body) if body.len() <= LONGEST_ARGUMENT && !body.chars().any(is_hidden) => {
-                    write!(line, " --data-raw {}", argument(&self.0.mask(body)))
+                    let _ = write!(line, " --data-raw {}", argument(&self.0.mask(body)));
                 }
-                _ => write!(line, " --data-binary @body   # {} bytes, not shown", request.body.len()),
-            };
+                _ => {
+                    line.push_str(" --data-binary @body");
+                    notes.push(format!("{} bytes, not shown", request.body.len()));
+                }
+            }
         }
-        let comment = line.find("   #").map(|at| line.split_off(at)).unwrap_or_default();
-        let _ = write!(line, " {}{comment}", argument(&format!("{base_url}{}", self.0.mask(&place(request)))));
+        let place = place(request);
+        if place.len() > LONGEST_ARGUMENT {
+            let _ = write!(line, " {}\"$(cat path)\"", argument(base_url));
+            notes.push(format!("path: {} bytes, not shown", place.len()));
+        } else {
+            let _ = write!(line, " {}", argument(&format!("{base_url}{}", self.0.mask(&place))));
+        }
+        if !notes.is_empty() {
+            let _ = write!(line, "   # {}", notes.join("; "));
+        }
         line
     }
 }
@@ -280,6 +298,16 @@ mod tests {
                 .curl
                 .contains("--data-binary @body \"http://127.0.0.1:1/v1/x?page=2&key=$TOKEN\"   # 2 bytes")
         );
+    }
+
+    #[test]
+    fn values_too_long_for_a_command_are_files() {
+        let long = "h".repeat(70_000);
+        let found = evidence(Method::POST, &[("x-long", long.as_bytes()), ("x-odd", b"a   # b")], long.as_bytes(), b"");
+        assert!(found.curl.len() < LONGEST, "{}", found.curl.len());
+        assert!(found.curl.contains(" -H @x-long.header -H 'x-odd: a   # b' --data-binary @body \"http"), "{}", found.curl);
+        assert!(found.curl.ends_with("   # x-long: 70000 bytes, not shown; 70000 bytes, not shown"), "{}", found.curl);
+        assert!(found.resend.left_out.is_some_and(|why| why.contains("longer than 64 KiB")));
     }
 
     #[test]

@@ -13,6 +13,23 @@ const DAY_S: i64 = 86_400;
 ///
 /// Source: RFC 3339 §5.6. ISO 8601 forms outside it (no offset, a blank for the `T` is read by some parsers) are refused.
 pub(super) fn rfc3339(text: &str) -> Option<i64> {
+    utc_second(text.as_bytes()).or_else(|| any_rfc3339(text))
+}
+
+/// The form that is written most: `2025-12-23T12:05:00Z`.
+fn utc_second(text: &[u8]) -> Option<i64> {
+    let b: &[u8; 20] = text.try_into().ok()?;
+    let marks = b[4] == b'-' && b[7] == b'-' && b[10] == b'T' && b[13] == b':' && b[16] == b':' && b[19] == b'Z';
+    let two = |at: usize| {
+        let (tens, ones) = (b[at].wrapping_sub(b'0'), b[at + 1].wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| i32::from(tens) * 10 + i32::from(ones))
+    };
+    let day = days(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
+    let second = second_of_day(two(11)?, two(14)?, two(17)?)?;
+    marks.then_some((day * DAY_S + second) * 1_000_000)
+}
+
+fn any_rfc3339(text: &str) -> Option<i64> {
     let b = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| b.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let number = |range: std::ops::Range<usize>| b[range].iter().fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
@@ -79,14 +96,14 @@ pub(super) fn http_date(text: &str) -> Option<i64> {
 
 /// The form that is written today: `Tue, 23 Dec 2025 12:05:00 GMT`. The name of the day is not looked at.
 fn fixdate(text: &[u8]) -> Option<i64> {
-    const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    const MONTHS: &[u8; 48] = b" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
     let b: &[u8; 29] = text.try_into().ok()?;
     let blanks =
         &b[3..5] == b", " && b[7] == b' ' && b[11] == b' ' && b[16] == b' ' && b[19] == b':' && b[22] == b':' && b[25..] == *b" GMT";
     let number = |range: std::ops::Range<usize>| {
         b[range].iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i32::from(digit - b'0')))
     };
-    let month = MONTHS.iter().position(|month| *month == &b[8..11]).filter(|_| blanks)?;
+    let month = MONTHS.chunks_exact(4).position(|month| month == &b[7..11]).filter(|_| blanks)?;
     let day = days(number(12..16)?, month as i32 + 1, number(5..7)?)?;
     let second = second_of_day(number(17..19)?, number(20..22)?, number(23..25)?)?;
     u64::try_from(day * DAY_S + second).ok().and_then(|since| i64::try_from(since * 1_000_000).ok())

@@ -91,6 +91,8 @@ pub struct Burst {
     pub stop_on: u16,
     /// Whether to wait as long as the refusal says, and to look whether that was true.
     pub recover: bool,
+    /// Whether to go on until it shows which kind of limiter it is: three of its windows, four times its limit.
+    pub tell: bool,
 }
 
 impl ProbeSpec {
@@ -141,7 +143,7 @@ mod tests {
         let spec = ProbeSpec { setup, repeat: 2, ..ProbeSpec::default() };
         assert_eq!(spec.requests(), 13);
         assert_eq!(ProbeSpec::default().requests(), 1);
-        let burst = Some(Burst { budget: 200, stop_on: 429, recover: true });
+        let burst = Some(Burst { budget: 200, stop_on: 429, recover: true, tell: false });
         assert_eq!(ProbeSpec { burst, ..ProbeSpec::default() }.requests(), 200);
     }
 }

@@ -175,3 +175,134 @@ fn unanswered(ending: Ending) -> String {
         Ending::Answered(_) | Ending::Unfinished => "no answer".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method};
+
+    use super::*;
+    use crate::contract::{Circumstances, Profile, Terms};
+    use crate::plan::contract_file;
+    use crate::plan::problem::Problems;
+    use crate::plan::source::SourceText;
+    use crate::severity::Severity;
+    use crate::units::Micros;
+
+    fn shipped() -> Contract {
+        let name = contract_file::shipped_name();
+        let text = contract_file::shipped(name).expect("it is compiled in");
+        contract_file::lower(&SourceText::new(name, text), &Problems::new()).expect("it is sound")
+    }
+
+    /// What an answer says about a finding; `id` is made up unless the finding is to be the answer's own.
+    struct Trial<'c> {
+        contract: &'c Contract,
+        status: u16,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    }
+
+    impl<'c> Trial<'c> {
+        fn of(contract: &'c Contract, code: &str) -> Trial<'c> {
+            let row = contract.row_named(code, None).expect("a documented error");
+            let now = Circumstances { now_unix_us: 1_795_348_800_000_000, retry_after_s: Some(30), ..Circumstances::default() };
+            let answer = contract.compose(row, &now);
+            Trial { contract, status: answer.status, headers: answer.headers, body: answer.body }
+        }
+
+        /// Calls with the answer, and the ids of the findings that it makes.
+        fn with<T>(&self, then: impl FnOnce(&Answer<'_>, Vec<(&'static str, String)>) -> T) -> T {
+            let terms = Terms { profile: Profile::Core, undocumented: Severity::High, secrets: std::sync::Arc::default() };
+            let none = HeaderMap::new();
+            let request = RequestFacts { method: &Method::GET, path: "/v1/conversations", query: None, headers: &none, body: b"" };
+            let response = ResponseFacts {
+                status: self.status,
+                headers: &self.headers,
+                body: &self.body,
+                body_complete: true,
+                body_bytes: self.body.len() as u64,
+                received_at_unix_us: 1_795_348_800_000_000,
+                round_trip: Micros(1),
+            };
+            let judged = self.contract.check(&terms, &request, &response);
+            let answer = Answer { request: &request, ending: Ending::Answered(self.status), response: Some(&response), judged: &judged };
+            let place = Place::Load { stage: StageIx(1), scenario: ScenarioIx(2), step: StepIx(3) };
+            let sighting = Sighting {
+                at: Offset::START,
+                place,
+                open_faults: &[],
+                injected: None,
+                request: &request,
+                response: Some(&response),
+                judged: &judged,
+            };
+            let ids = judged.violations.iter().map(|v| (v.check, format!("{:016x}", identity(self.contract, &sighting, v)))).collect();
+            then(&answer, ids)
+        }
+
+        fn says(&self, wanted: &Wanted<'_>) -> (Outcome, String) {
+            self.with(|answer, _| {
+                let replayed = judge(self.contract, wanted, answer);
+                (replayed.outcome, replayed.reason)
+            })
+        }
+    }
+
+    fn wanted<'a>(check: &'a str, status: u16, code: Option<&'a str>) -> Wanted<'a> {
+        Wanted { id: "0123456789abcdef", check, status: (status > 0).then_some(status), code }
+    }
+
+    #[test]
+    fn the_same_finding_is_reproduced_wherever_in_the_run_it_was_made() {
+        let contract = shipped();
+        let mut limited = Trial::of(&contract, "RATE_LIMIT_EXCEEDED");
+        limited.headers.insert("x-ratelimit-reset", HeaderValue::from_static("1"));
+        let (check, id) = limited.with(|_, ids| ids.into_iter().find(|(check, _)| *check == "R04").expect("a wrong reset"));
+        let wanted = Wanted { id: &id, check, status: Some(429), code: Some("RATE_LIMIT_EXCEEDED") };
+        assert_eq!(limited.says(&wanted).0, Outcome::Reproduced);
+        let in_order = Trial::of(&contract, "RATE_LIMIT_EXCEEDED").says(&wanted);
+        assert_eq!(in_order.0, Outcome::NotReproduced, "{}", in_order.1);
+    }
+
+    #[test]
+    fn another_answer_than_the_findings_own_decides_only_where_the_status_was_the_fault() {
+        let contract = shipped();
+        let missing = Trial::of(&contract, "CONVERSATION_NOT_FOUND");
+        for (wanted, outcome, because) in [
+            (wanted("B03", 404, Some("CONVERSATION_NOT_FOUND")), Outcome::NotReproduced, "in order"),
+            (wanted("B02", 404, None), Outcome::NotReproduced, "in order"),
+            (wanted("B03", 404, Some("OTHER")), Outcome::CannotTell, "the finding is about 404 OTHER"),
+            (wanted("R04", 429, Some("RATE_LIMIT_EXCEEDED")), Outcome::CannotTell, "it may take a burst"),
+            (wanted("B03", 500, Some("INTERNAL_ERROR")), Outcome::CannotTell, "load or a fault"),
+            (wanted("H02", 200, None), Outcome::CannotTell, "what was there before"),
+            (wanted("S01", 418, None), Outcome::NotReproduced, "a documented error"),
+            (wanted("S08", 200, Some("CONVERSATION_NOT_FOUND")), Outcome::NotReproduced, "a documented error"),
+            (wanted("P08", 0, None), Outcome::NotReproduced, "a whole answer"),
+            (wanted("I03", 404, None), Outcome::CannotTell, "whole run"),
+            (wanted("S06", 200, None), Outcome::CannotTell, "brownout probe"),
+            (wanted("Q01", 404, None), Outcome::CannotTell, "the contract document"),
+            (wanted("S12", 200, None), Outcome::CannotTell, "stream"),
+            (wanted("Z99", 404, None), Outcome::CannotTell, "no check Z99"),
+        ] {
+            let (said, reason) = missing.says(&wanted);
+            assert!(said == outcome && reason.contains(because), "{wanted:?}: {said:?}, {reason}");
+        }
+        let limited = Trial::of(&contract, "RATE_LIMIT_EXCEEDED").says(&wanted("H02", 200, None));
+        assert!(limited.0 == Outcome::CannotTell && limited.1.contains("still limiting"), "{limited:?}");
+    }
+
+    #[test]
+    fn no_answer_tells_nothing_unless_that_was_the_finding() {
+        let contract = shipped();
+        let trial = Trial::of(&contract, "CONVERSATION_NOT_FOUND");
+        let (reset, cut) = (Failure::Reset, Failure::BodyCutShort { received: 4, reset: false });
+        for (failure, reason) in [(reset, "no answer: connection reset"), (cut, "body cut short after 4 bytes")] {
+            let replayed = trial.with(|answer, _| {
+                let nothing = Judged::default();
+                let answer = Answer { ending: Ending::Failed(failure), judged: &nothing, ..*answer };
+                judge(&contract, &wanted("B03", 404, Some("CONVERSATION_NOT_FOUND")), &answer)
+            });
+            assert_eq!(replayed, Replayed::cannot_tell(reason));
+        }
+    }
+}

@@ -22,11 +22,12 @@ pub enum Kind {
     Uncheckable,
     Contradiction,
     Duplicate,
+    Indistinct,
     ExampleMisfit,
 }
 
 /// All kinds with their ids in the JSON form, and what they mean.
-pub(super) const KINDS: [(Kind, &str, &str); 20] = [
+pub(super) const KINDS: [(Kind, &str, &str); 21] = [
     (Kind::Untyped, "untyped", "error responses without a schema"),
     (Kind::AcceptsAnything, "accepts-anything", "error schemas that any JSON fits"),
     (Kind::AcceptsEmpty, "accepts-empty", "error schemas that `{}` fits"),
@@ -46,6 +47,7 @@ pub(super) const KINDS: [(Kind, &str, &str); 20] = [
     (Kind::Uncheckable, "uncheckable", "keywords that cannot be held against an answer"),
     (Kind::Contradiction, "contradiction", "places that contradict themselves"),
     (Kind::Duplicate, "duplicate", "operations documented twice"),
+    (Kind::Indistinct, "indistinct", "operations left out: a path cannot tell them from others"),
     (Kind::ExampleMisfit, "example-misfit", "examples that do not fit their own schema"),
 ];
 

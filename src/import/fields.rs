@@ -82,13 +82,16 @@ fn outline_at(schema: &Value, root: &Value, depth: usize, left: usize, steps: &S
     let inherited = parts(schema, root).flat_map(|part| outline_at(part, root, depth, left, steps)).collect::<Vec<_>>();
     let own = schema.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, inner)| Field {
         fields: outline_at(inner, root, depth - 1, left, steps),
+        nullable: inner.get("type").is_some_and(Value::is_array),
         ..Field::new(name, only_kind(inner, root, left, steps).unwrap_or("any"))
     });
     for field in own.chain(inherited) {
         match found.iter_mut().find(|known| known.name == field.name) {
             None => found.push(field),
-            Some(known) if known.kind != field.kind => known.kind = "any",
-            Some(_) => {}
+            Some(known) => {
+                known.kind = if known.kind == field.kind { known.kind } else { "any" };
+                known.nullable |= field.nullable;
+            }
         }
     }
     found

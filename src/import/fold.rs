@@ -107,12 +107,12 @@ fn services(api: &Api) -> Vec<Service> {
     }
     services.sort_by_key(|service| (std::cmp::Reverse(service.operations.len()), service.operations.first().copied()));
     let mut names = words::Names::default();
-    for at in 0..services.len() {
+    for (at, service) in services.iter_mut().enumerate() {
         let base = match at {
             0 => words::slug(&api.title, "api"),
-            _ => words::slug(services[at].bases.first().map_or("", String::as_str), "root"),
+            _ => words::slug(service.bases.first().map_or("", String::as_str), "root"),
         };
-        services[at].id = names.give(&base);
+        service.id = names.give(&base);
     }
     services
 }
@@ -200,6 +200,10 @@ impl<'a> OfService<'a> {
         let mut groups: Vec<Group<'a>> = Vec::new();
         let mut known: HashMap<(usize, String), usize> = HashMap::new();
         for &(operation, answer) in occurrences {
+            if answer.ambiguous {
+                self.push(Some(operation), answer.status, &[(operation, answer)], rows);
+                continue;
+            }
             let key = self.key(answer);
             let at = *known.entry(key.clone()).or_insert(groups.len());
             match groups.get_mut(at) {
@@ -209,7 +213,13 @@ impl<'a> OfService<'a> {
         }
         // The first of the largest groups stands for the service, if it is more than one operation's word.
         let most = groups.iter().map(|group| group.members.len()).max().unwrap_or(0);
-        let general = groups.iter().position(|group| group.members.len() == most && (most > 1 || self.operations.len() == 1));
+        // What is said of a whole class must be said by most, or it would excuse the others.
+        let all = self.operations.len();
+        let enough = match occurrences[0].1.status {
+            Status::Exact(_) => most > 1 || all == 1,
+            Status::Class(_) | Status::Default => most * 2 > all,
+        };
+        let general = groups.iter().position(|group| group.members.len() == most && enough);
         if let Some(at) = general {
             let others = self.covered_otherwise(&groups[at], occurrences);
             if others.len() < most {

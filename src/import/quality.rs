@@ -141,7 +141,7 @@ impl Quality {
 
 /// Judges what was read.
 pub(super) fn of(api: &Api, folded: &Folded, file: &str) -> Quality {
-    let answers = || api.operations.iter().flat_map(|operation| &operation.answers);
+    let answers = || api.operations.iter().flat_map(Operation::errors);
     let schemas: BTreeSet<usize> = answers().filter_map(|answer| schema_of(&answer.body)).collect();
     let shapes: BTreeSet<String> = schemas.iter().map(|&ix| schema::shape(&api.schemas[ix].value)).collect();
     let mut codes: BTreeSet<&str> = folded.rows.iter().filter_map(|row| row.code.as_deref()).collect();
@@ -192,8 +192,8 @@ fn defects(api: &Api, folded: &Folded, schemas: &BTreeSet<usize>) -> Vec<Defect>
     let mut shown = HashSet::new();
     for operation in &api.operations {
         operation_defects(operation, &mut found);
-        operation.answers.iter().for_each(|answer| answer_defects(answer, &mut found));
-        operation.answers.iter().for_each(|answer| example_defects(answer, api, &mut shown, &mut found));
+        operation.errors().for_each(|answer| answer_defects(answer, &mut found));
+        operation.errors().for_each(|answer| example_defects(answer, api, &mut shown, &mut found));
     }
     for &ix in schemas {
         let place = &api.schemas[ix].place;
@@ -288,7 +288,7 @@ fn contradictions(schema: &Value, place: &str, found: &mut Vec<Defect>) {
 fn shape_defects(api: &Api, schemas: &BTreeSet<usize>, found: &mut Vec<Defect>) {
     let shapes: BTreeMap<usize, String> = schemas.iter().map(|&ix| (ix, schema::shape(&api.schemas[ix].value))).collect();
     let mut uses: BTreeMap<&str, (usize, usize)> = shapes.iter().rev().map(|(&ix, shape)| (shape.as_str(), (0, ix))).collect();
-    for answer in api.operations.iter().flat_map(|operation| &operation.answers) {
+    for answer in api.operations.iter().flat_map(Operation::errors) {
         if let Some(ix) = schema_of(&answer.body)
             && let Some((count, _)) = shapes.get(&ix).and_then(|shape| uses.get_mut(shape.as_str()))
         {

@@ -3,6 +3,8 @@
 mod clause;
 mod text;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +13,7 @@ use self::text::{key, literal, pretty, quoted};
 use super::fields::{self, Field};
 use super::fold::{self, Envelope, Folded, Row, Service};
 use super::library::Library;
-use super::spec::{Api, Body, Operation, Status};
+use super::spec::{self, Api, Body, Operation, Status};
 use super::{Imported, Place, Problem, Quality, quality, schema, words};
 
 /// Entries of a contract at most, as its reader has it.
@@ -56,34 +58,23 @@ fn head(api: &Api, file: &str, document: &[u8], quality: &Quality) -> String {
     }
     text += "unknown_fields = \"allowed\"\n";
     let statuses = successes(&api.operations);
-    match statuses {
-        Ok(statuses) if statuses.is_empty() => {}
-        Ok(statuses) => text += &format!("other_statuses = {statuses:?}\n"),
-        Err(place) => text += &format!("# other_statuses: left out, since some operations document no success of their own ({place})\n"),
+    if !statuses.is_empty() {
+        text += &format!("other_statuses = {:?}\n", statuses.iter().collect::<Vec<_>>());
     }
     text
 }
 
-/// The documented statuses below 400; the place of an operation that documents none.
-fn successes(operations: &[Operation]) -> Result<Vec<u16>, &str> {
-    let mut found: Vec<u16> = Vec::new();
-    for operation in operations {
-        let mut own = 0;
-        for status in operation.statuses.iter().filter(|status| !status.is_error()) {
-            own += 1;
-            match status {
-                Status::Exact(status) => found.push(*status),
-                Status::Class(class) => found.extend(REGISTERED.iter().filter(|status| **status / 100 == u16::from(*class))),
-                Status::Default => {}
-            }
-        }
-        if own == 0 {
-            return Err(&operation.place);
+/// The documented statuses below 400.
+fn successes(operations: &[Operation]) -> BTreeSet<u16> {
+    let mut found = BTreeSet::new();
+    for status in operations.iter().flat_map(|operation| &operation.statuses).filter(|status| !status.is_error()) {
+        match status {
+            Status::Exact(status) => _ = found.insert(*status),
+            Status::Class(class) => found.extend(REGISTERED.iter().filter(|status| **status / 100 == u16::from(*class))),
+            Status::Default => {}
         }
     }
-    found.sort_unstable();
-    found.dedup();
-    Ok(found)
+    found
 }
 
 fn services(services: &[Service], api: &Api) -> String {
@@ -215,7 +206,10 @@ fn operations(folded: &Folded, api: &Api) -> String {
             text += &format!("\n# source: {}\n[[operation]]\n", words::printable(&operation.place));
             text += &format!("service = {}\n", quoted(&service.id));
             text += &format!("request = {}\n", quoted(&format!("{} {}", operation.method, operation.path)));
-            text += &format!("statuses = [{}]\n", statuses.join(", "));
+            text += &match spec::has_success(&operation.statuses) {
+                true => format!("statuses = [{}]\n", statuses.join(", ")),
+                false => "# no success is documented for it, so that its statuses are not listed\n".to_owned(),
+            };
         }
     }
     text

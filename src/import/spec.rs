@@ -4,6 +4,7 @@ mod answer;
 mod base;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use super::library::{Broken, Library, Spot};
 use super::{Place, Problem, schema, words};
 use crate::contract::schema::{Schema, SchemaProblem};
 
-pub(super) use self::answer::{Answer, Body, HeaderDoc};
+pub(super) use self::answer::{Answer, Body, HeaderDoc, has_success};
 pub(super) use self::base::pattern;
 
 /// Problems that are told at most.
@@ -55,6 +56,13 @@ pub(super) struct Operation {
     pub(super) statuses: Vec<Status>,
     /// Its errors.
     pub(super) answers: Vec<Answer>,
+}
+
+impl Operation {
+    /// Its answers without those that may be no error.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.iter().filter(|answer| !answer.ambiguous)
+    }
 }
 
 /// The key of a response.
@@ -243,7 +251,7 @@ impl<'l> Reader<'l> {
         let security = root.value.get("security").cloned();
         let mut operations = Vec::new();
         let mut count = 0;
-        let mut known: HashMap<(String, String), String> = HashMap::new();
+        let mut known: HashMap<(String, String), (String, String)> = HashMap::new();
         for (path, spot) in paths.members().filter(|(path, _)| !path.starts_with("x-")) {
             if !path.starts_with('/') {
                 self.problem(
@@ -268,9 +276,17 @@ impl<'l> Reader<'l> {
                 let first = bases.first().map_or("", String::as_str);
                 let pattern = base::pattern(&format!("{first}{path}"));
                 let place = self.library.shown(&spot);
-                if let Some(first) = known.insert((method.clone(), base::nameless(&pattern)), place.clone()) {
-                    self.defects.push(Defect::new(Kind::Duplicate, place, format!("the same requests as {first}")));
-                    continue;
+                let own = base::nameless(&format!("{first}{path}"));
+                match known.entry((method.clone(), base::nameless(&pattern))) {
+                    Entry::Vacant(free) => _ = free.insert((own, place.clone())),
+                    Entry::Occupied(taken) => {
+                        let (other, first) = taken.get();
+                        self.defects.push(match *other == own {
+                            true => Defect::new(Kind::Duplicate, place, format!("the same requests as {first}")),
+                            false => Defect::new(Kind::Indistinct, place, format!("its requests look like those of {first}")),
+                        });
+                        continue;
+                    }
                 }
                 if operations.len() >= MOST_OPERATIONS {
                     self.problem(&spot, format!("more than {MOST_OPERATIONS} operations"), "import a part of the document");
@@ -328,9 +344,11 @@ impl<'l> Reader<'l> {
         statuses.sort_unstable();
         statuses.dedup();
         answers.sort_by_key(|answer| answer.status);
-        // Without a documented success the default documents it, too: it is no error's shape then.
-        if !statuses.iter().any(|status| matches!(status, Status::Exact(100..=399) | Status::Class(1..=3))) {
-            answers.retain(|answer| answer.status != Status::Default);
+        // Without a documented success the default documents it, too: nothing is known of its errors then.
+        if !answer::has_success(&statuses) {
+            answers.iter_mut().filter(|answer| answer.status == Status::Default).for_each(|answer| {
+                (answer.body, answer.ambiguous) = (Body::Undocumented, true);
+            });
         }
         (statuses, answers)
     }

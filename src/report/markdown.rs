@@ -151,7 +151,10 @@ fn one_finding(finding: &FindingFacts) -> String {
     if let Some(evidence) = finding.evidence.first() {
         out.push_str("<pre>");
         // a blank line would end the block in some renderers
-        push_html(&mut out, &evidence.curl.replace("\n\n", "\n \n"), 1000);
+        let mut command = String::new();
+        push_html(&mut command, &evidence.curl.replace("\n\n", "\n \n"), 1000);
+        // no mention and no link, and still the same text where it is copied from
+        out.push_str(&command.replace('@', "&#64;").replace("://", ":&#47;/"));
         out.push_str("</pre>\n");
     }
     out.push('\n');

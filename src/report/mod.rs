@@ -197,6 +197,11 @@ pub struct Setting {
 }
 
 impl Report {
+    /// Whether there was no load and was not to be any: the battery of probes alone.
+    pub fn is_battery(&self) -> bool {
+        !self.probes.is_empty() && self.accounting.scheduled == 0
+    }
+
     /// The report of a run: where and how it was made, joined with what was found out.
     pub fn new(setting: Setting, analysis: Analysis) -> Report {
         Report {

@@ -124,6 +124,11 @@ pub fn probe_weight(probe: &ProbeFacts) -> usize {
     PROBE_OUTCOMES.iter().position(|(word, _)| *word == probe.outcome).unwrap_or(0)
 }
 
+/// Whether a probe came out as it should, or as it may.
+pub fn probe_is_fine(probe: &ProbeFacts) -> bool {
+    matches!(probe.outcome.as_str(), "expected" | "tolerated")
+}
+
 /// What a probe was answered with, or why with nothing.
 pub fn probe_answer(probe: &ProbeFacts) -> String {
     let reason = probe.reason.as_deref().map(|reason| line(reason, SENTENCE));
@@ -132,6 +137,20 @@ pub fn probe_answer(probe: &ProbeFacts) -> String {
         (Some(status), None) => status.to_string(),
         (None, _) => reason.unwrap_or_else(|| NOTHING.to_owned()),
     }
+}
+
+/// What should have come instead: the documented error that was aimed at, else the statuses that would do. Nothing where
+/// it came.
+pub fn probe_wanted(probe: &ProbeFacts) -> Option<String> {
+    if probe.outcome == "expected" || probe.target_entry.is_some() && probe.target_entry == probe.answered_entry {
+        return None;
+    }
+    let statuses: Vec<String> = probe.accept.iter().map(u16::to_string).collect();
+    let statuses = if statuses.is_empty() { "any error".to_owned() } else { statuses.join(" or ") };
+    Some(match &probe.target_entry {
+        Some(key) => format!("aimed at {}", line(key, NAME)),
+        None => format!("{statuses} would do"),
+    })
 }
 
 /// `114 probes: 88 as expected, 26 tolerated`

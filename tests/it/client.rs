@@ -26,7 +26,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 /// Runs a test on a thread of its own kind: one local runtime, as a worker has.
-fn on_a_worker<F: Future>(test: F) -> F::Output {
+pub(crate) fn on_a_worker<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, test)
 }
@@ -49,7 +49,7 @@ fn destination(url: &str, connect_to: Option<&str>) -> Destination {
     Destination::of(&url.parse().expect("a URL"), connect_to).expect("a destination")
 }
 
-async fn connector(url: &str, tls: &TlsSettings<'_>, version: HttpVersion) -> Connector {
+pub(crate) async fn connector(url: &str, tls: &TlsSettings<'_>, version: HttpVersion) -> Connector {
     Connector::resolve(&destination(url, None), tls, version, Clock::new()).await.expect("a connector")
 }
 

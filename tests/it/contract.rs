@@ -3,6 +3,7 @@
 mod catalogue;
 mod checks;
 mod compose;
+mod cost;
 mod envelopes;
 mod file;
 mod hostile;
@@ -14,4 +15,5 @@ mod lint;
 mod runlevel;
 mod schema;
 mod shipped;
+mod streams;
 mod unusual;

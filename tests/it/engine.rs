@@ -70,6 +70,7 @@ fn heard(ran: Ran<Notes>) -> Notes {
         all.dropped += notes.dropped;
         all.unstarted += notes.unstarted;
         all.answered += notes.answered;
+        all.checks.extend(notes.checks);
         all.exchanges.extend(notes.exchanges);
         all.sessions.extend(notes.sessions);
     }
@@ -422,4 +423,40 @@ fn a_target_that_stalls_is_felt_by_those_who_arrived_meanwhile() {
     let slow = |times: &[Micros]| times.iter().filter(|time| **time > Micros::from_millis(100)).count();
     assert!(slow(&response) >= 25, "about 30 arrivals waited for more than 100 ms: {}", slow(&response));
     assert!(slow(&service) <= 3, "only the stalled attempt itself was slow: {}", slow(&service));
+}
+
+const ONE_STREAM: &str = r#"
+[target]
+url = "TARGET"
+timeouts = { connect = "2s", first_byte = "5s", total = "5s" }
+[contract]
+file = "contracts/jan-server.toml"
+profile = "core"
+[[scenario]]
+name = "stream"
+  [[scenario.step]]
+  request = "POST /v1/chat/completions"
+  stream = { sse = { done = "[DONE]" } }
+[load]
+arrivals = "even"
+[[load.stage]]
+name = "s"
+for = "100ms"
+rate = "10/s"
+"#;
+
+#[test]
+fn what_a_stream_says_is_judged_with_its_answer() {
+    let error = r#"{"error":{"message":"overloaded"}}"#;
+    for (events, expected) in [
+        ("data: {\"x\":1}\n\ndata: [DONE]\n\n".to_owned(), vec![]),
+        (format!("data: {{\"x\":1}}\n\ndata: {error}\n\ndata: [DONE]\n\n"), vec!["S12"]),
+        ("data: {\"x\":1}\n\n".to_owned(), vec!["P09"]),
+        (format!("data: {error}\n\n"), vec!["S12", "P09"]),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {}\r\n\r\n", events.len());
+        let target = Upstream::always(Act::write(format!("{head}{events}")));
+        let notes = run(&plan(&target, ONE_STREAM), &target, 1);
+        assert_eq!(notes.checks, [expected], "{events}");
+    }
 }

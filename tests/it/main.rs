@@ -9,6 +9,7 @@ mod client; // one attempt is sent, stamped, and nothing added
 mod contract; // the shipped contract states the seed document, whole
 mod engine; // a plan is carried out and accounted for, to the last arrival
 mod fault; // the same plan and seed decide the same faults
+mod import; // public API descriptions become contracts, and bad ones messages
 mod plan; // plans are read, and every problem in one is shown at its place
 mod probe; // wrong requests are sent within bounds, and what they are answered is told
 mod proxy; // faults arrive on the wire as the plan says

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{DEEPEST, KEPT, NODES, NotJson};
 
 /// Nodes that need no allocation.
-const INLINE: usize = 40;
+const INLINE: usize = 24;
 /// Members of one object that are compared with each other, one by one.
 const COMPARED: usize = 24;
 
@@ -129,6 +129,22 @@ impl Nodes {
     }
 }
 
+/// Whether two names of an object may be the same: a bit for each, by its length and two of its letters.
+#[derive(Default)]
+struct Names {
+    bits: u64,
+    may_repeat: bool,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        let letter = |at: usize| name.as_bytes().get(at).map_or(0, |&letter| usize::from(letter));
+        let bit = 1 << ((name.len() * 11 + letter(0) + letter(name.len() / 2) * 5) % 64);
+        self.may_repeat |= self.bits & bit != 0;
+        self.bits |= bit;
+    }
+}
+
 /// Reads one value and nothing else.
 pub(super) fn read(text: &str) -> Result<Read, NotJson> {
     // Places are 31 bits wide; nobody keeps a body as long as that.
@@ -183,12 +199,16 @@ impl Reader<'_> {
         }
         self.at += 1;
         let mut len = 0;
+        let mut names = Names::default();
         if self.next()? == close {
             self.at += 1;
         } else {
             loop {
                 let keep = keep && len < KEPT && self.nodes.len < NODES;
                 let name = if is_object { self.name(keep)? } else { Span::default() };
+                if is_object {
+                    names.add(self.slice(name));
+                }
                 self.value(name, depth + 1, keep)?;
                 len += 1;
                 let end = self.next()?;
@@ -203,7 +223,7 @@ impl Reader<'_> {
         if keep {
             let (end, len) = (self.nodes.len as u32, len as u32);
             self.nodes.set(own, if is_object { Node::Object { end, len } } else { Node::Array { end, len } });
-            if is_object && self.duplicate.is_none() {
+            if names.may_repeat && self.duplicate.is_none() {
                 self.duplicate = self.duplicate_in(own);
             }
         }

@@ -4,7 +4,7 @@
 //! the target ourselves tells nobody anything. Paths count where they begin as those of a machine do: `/v1/…` is no path
 //! of a file, and one that the request itself had in its path is an echo.
 
-use std::net::Ipv4Addr;
+use core::net::Ipv4Addr;
 use std::sync::LazyLock;
 
 use crate::contract::leak::pattern::Forms;

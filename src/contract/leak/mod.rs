@@ -1,7 +1,7 @@
 //! L01–L05: what an error answer must not give away. All patterns run in time linear in the body.
 //!
-//! Most answers give nothing away, and are seen to in one pass: [`TRIGGERS`] are literals, one of which every leak has.
-//! Only where one is found, or where the body has escapes or is no JSON, the patterns of the checks are tried. One cause
+//! Most answers give nothing away, and are seen to without any pattern: a leak has an odd slash, dot or colon, or one of
+//! [`TRIGGERS`]. Only where one is found, or where the body has escapes or is no JSON, the patterns of the checks are tried. One cause
 //! is one finding: what a stack trace or a database's message shows beside itself is not blamed again.
 
 mod credential;
@@ -26,72 +26,39 @@ pub(super) use credential::mask;
 /// Bytes of a body that are searched.
 const SEARCHED: usize = 256 * 1024;
 
-/// Pieces of text one of which every leak has, that is not known by an escape or by its not being JSON; rare in messages
-/// for people.
+/// Pieces of text one of which every leak has, unless it has one of the [`is_odd`] places, or escapes, or is no JSON; rare in
+/// messages for people.
 const TRIGGERS: &[&str] = &[
-    // stack traces
-    ".java:",
-    ".kt:",
-    ".scala:",
-    ".groovy:",
-    ".clj:",
-    "Native Method",
-    "Unknown Source",
-    "<generated>",
-    ", line ",
-    "js:",
-    ".ts:",
-    ".go:",
-    ".rs:",
-    ".rb:",
-    ".py:",
-    ".cs:",
-    ".cc:",
-    ".cpp:",
-    ".ex:",
-    ".exs:",
-    ".php",
-    "\"line",
-    ":line ",
-    "   at ",
-    "webpack:",
-    "node:",
-    "file:",
     // exceptions
     "xception",
     "Error:",
-    "Error(",
     "Errno",
-    "java.",
     "Traceback",
-    "panic",
-    "nil pointer",
-    "index out of range",
-    "slice bounds",
+    "panicked",
     "NoneType",
     "Cannot read prop",
     "is not a function",
     "Object reference",
     "undefined method",
+    "nil pointer",
     "Segmentation",
     "has no len",
     "unsupported operand",
     "atal error",
-    "Unhandled",
-    "Uncaught",
-    "Werkzeug",
-    "__debugger__",
+    "nhandled",
+    "ncaught",
+    "runtime error",
+    "lineno",
+    "\"line",
+    "   at ",
+    "Native Method",
+    "Unknown Source",
+    "Whoops",
+    "Whitelabel",
+    "<pre>",
     "DEBUG",
     "URLconf",
     "Django",
-    "Rails",
-    "Whoops",
-    "Symfony",
-    "<pre>",
-    "Whitelabel",
-    "Server Error in",
-    "Microsoft",
-    "Tomcat",
     // databases
     "SELECT ",
     "INSERT ",
@@ -101,55 +68,46 @@ const TRIGGERS: &[&str] = &[
     "into `",
     "update `",
     "SQL",
-    "sqlite",
     "syntax",
     "constraint",
     "pq: ",
-    "PG::",
     "psycopg",
-    "asyncpg",
-    "postgres",
+    "pymysql",
     "password authentication",
     "transaction is aborted",
     "Duplicate entry",
     "Unknown column",
     "Table '",
     "ER_",
-    "MariaDB",
-    "mysql",
     "Error 1",
-    "Access denied for user",
+    "Access denied for",
     "no such ",
     "is locked",
     "quotation mark",
     "object name",
     "Msg ",
-    "SqlClient",
     "ORA-",
     "PLS-",
     "TNS-",
     "E11000",
     "Mongo",
-    "mongo",
     "ObjectId",
     "WRONGTYPE",
     "NOAUTH",
     "MOVED ",
     "Prisma",
     "Sequelize",
-    "sqlalchemy",
     "ibernate",
     "JDBC",
     "could not execute",
     "QueryFailed",
-    "ActiveRecord",
-    "gorm.io",
     "ECONNREFUSED",
     "EHOSTUNREACH",
     "ENOTFOUND",
-    "dial tcp",
+    "gone away",
+    "MariaDB",
+    "Microsoft",
     // credentials
-    "eyJ",
     "-----",
     "AKIA",
     "ASIA",
@@ -164,55 +122,41 @@ const TRIGGERS: &[&str] = &[
     "xox",
     "glpat-",
     "sk-",
-    "SG.",
     "npm_",
     "hf_",
-    "://",
     "assword=",
     "asswd=",
-    "wd=",
+    "pwd=",
+    "Pwd=",
+    "PWD=",
     "uthorization:",
-    // addresses and paths
-    "10.",
-    "192.168",
-    "172.",
-    "127.",
-    "169.254",
-    "[::1]",
-    "fe80:",
-    "localhost:",
-    ".svc",
-    ".local",
-    ".internal",
-    ".lan",
-    ".corp",
-    ".intranet",
-    "/usr/",
-    "/etc/",
-    "/proc/",
-    "/var/",
-    "/srv/",
-    "/opt/",
-    "/root/",
-    "/home/",
-    "/Users/",
-    "/app/",
-    "/apps/",
-    "/workspace/",
-    "/code/",
-    "/build",
-    "/src/",
-    "/data/",
-    "/mnt/",
-    "/tmp/",
-    "/go/",
-    "node_modules/",
+    "UTHORIZATION:",
 ];
 
-static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
-    let literals: Vec<String> = TRIGGERS.iter().map(|literal| regex::escape(literal)).collect();
-    Regex::new(&literals.join("|")).expect("literals are a regular expression")
+/// Literals of one search: up to so many are looked for in many bytes at a time (Teddy, in `aho-corasick`).
+const TOGETHER: usize = 32;
+
+static SUSPECT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let any_of = |literals: &[&str]| literals.iter().map(|literal| regex::escape(literal)).collect::<Vec<_>>().join("|");
+    TRIGGERS.chunks(TOGETHER).map(|literals| Regex::new(&any_of(literals)).expect("literals are a regular expression")).collect()
 });
+
+/// Whether any pattern could match: whether there is a path, an address, a dotted name, a place in a file, or a trigger.
+fn is_suspect(body: &[u8]) -> bool {
+    memchr::memchr3_iter(b'/', b'.', b':', body).any(|at| is_odd(body, at)) || SUSPECT.iter().any(|literals| literals.is_match(body))
+}
+
+/// Whether a slash, dot or colon is not one of a sentence, of a time, or of JSON itself.
+fn is_odd(body: &[u8], at: usize) -> bool {
+    let (before, after) = (at.checked_sub(1).map_or(b' ', |before| body[before]), body.get(at + 1).copied().unwrap_or(b' '));
+    match body[at] {
+        b'/' => true,
+        // Between digits it is that of a fraction, unless another one follows, as in addresses.
+        b'.' if before.is_ascii_digit() && after.is_ascii_digit() => body[at + 2..body.len().min(at + 5)].contains(&b'.'),
+        b'.' => before.is_ascii_alphanumeric() && after.is_ascii_alphanumeric(),
+        _ => after == b':' || (after.is_ascii_digit() && !before.is_ascii_digit() && before != b'"'),
+    }
+}
 
 /// Looks for what an error answer gives away.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
@@ -223,7 +167,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, body) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
-    if body.is_empty() || (case.body.is_some() && !body.contains(&b'\\') && !SUSPECT.is_match(body)) {
+    if body.is_empty() || (case.body.is_some() && memchr::memchr(b'\\', body).is_none() && !is_suspect(body)) {
         return;
     }
     suspect(case, &text_of(body, case.body), found);
@@ -291,7 +235,7 @@ fn in_sample(sample: &serde_json::Value, hit: &str) -> bool {
 /// The body as text, its JSON strings unescaped where there are escapes.
 fn text_of<'t>(body: &'t [u8], json: Option<Json<'_>>) -> Cow<'t, str> {
     match json {
-        Some(json) if body.contains(&b'\\') => {
+        Some(json) if memchr::memchr(b'\\', body).is_some() => {
             let mut text = String::with_capacity(body.len());
             strings(json, &mut text);
             Cow::Owned(text)

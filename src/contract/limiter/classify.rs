@@ -280,11 +280,17 @@ fn onsets(events: &[Event]) -> Vec<Onset> {
     all
 }
 
-/// What was admitted at a stretch before a refusal: the limit of a window is one of them, or nearly.
+/// What was admitted at a stretch before a refusal, or before a rest: the limit of a window is one of them, or nearly.
 fn runs(events: &[Event]) -> Vec<f64> {
     const MOST_LIMITS: usize = 4;
-    let (mut runs, mut run) = (Vec::new(), 0.0);
+    let rest = 10.0 * spacing(events);
+    let (mut runs, mut run, mut last) = (Vec::new(), 0.0, events[0].late);
     for event in events {
+        if event.early - last > rest && run > 0.0 {
+            runs.push(run);
+            run = 0.0;
+        }
+        last = event.late;
         if event.admitted {
             run += event.cost;
         } else if run > 0.0 {
@@ -360,7 +366,7 @@ fn fixed_window(events: &[Event]) -> Option<Fit> {
     }
     // Where only one boundary was seen, the window is at least as long as the rest.
     windows.push(1.01 * span(events));
-    let begins: Vec<f64> = anchors.iter().flat_map(|onset| points(onset.low, onset.high, 5)).collect();
+    let begins: Vec<f64> = anchors.iter().flat_map(|onset| points(onset.low, onset.high, 9)).collect();
     let fits = runs(events).into_iter().map(|limit| {
         let wrong =
             |window: f64| begins.iter().map(|begin| wrong_about_window(events, limit, window, *begin)).min().unwrap_or(events.len());
@@ -506,13 +512,13 @@ mod tests {
         };
         for leg in &experiment.legs {
             match *leg {
-                Leg::Burst { most } => {
-                    for _ in 0..most {
+                Leg::Burst { most, beyond } => {
+                    let (mut left, mut refused) = (most, 0);
+                    while left > 0 && refused <= beyond {
                         let (admitted, back) = ask(now, &mut seen);
                         now = back + 50;
-                        if !admitted {
-                            break;
-                        }
+                        left -= 1;
+                        refused += u32::from(!admitted);
                     }
                 }
                 Leg::Trickle { every, lasts } => {
@@ -539,7 +545,8 @@ mod tests {
             let begin = draw.with(3).below(window);
             let seen = walk(&mut Server::new(algorithm, limit, window, begin), &Experiment::telling(limit, Micros(window)), draw.with(4));
             let verdict = classify(&seen);
-            if verdict.algorithm != Some(algorithm) {
+            assert!(verdict.algorithm.is_none_or(|named| named == algorithm), "{case}: {algorithm:?}: {}", verdict.reason);
+            if verdict.algorithm.is_none() {
                 wrong.push(format!("{case}: {algorithm:?} {limit} per {window} µs from {begin}: {:?} {}", verdict.fits, verdict.reason));
                 continue;
             }
@@ -553,7 +560,29 @@ mod tests {
                 assert!(holds(estimate, window as f64, window as f64 * 0.05), "{case}: {algorithm:?} {window}: {estimate:?}");
             }
         }
-        assert!(wrong.is_empty(), "{} of 60\n{}", wrong.len(), wrong.join("\n"));
+        // A window that happens to begin where a sliding one would end it explains the same: then nothing is claimed.
+        assert!(wrong.len() <= 3, "{} of 60\n{}", wrong.len(), wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_slow_network_may_hide_an_algorithm_and_never_shows_another() {
+        let mut told = 0;
+        for case in 0..30u64 {
+            let draw = Seed(8).draw("slow").with(case);
+            let algorithm = Algorithm::ALL[(case % 3) as usize];
+            let (limit, window) = (6 + draw.with(1).below(20), 2_000_000);
+            let mut server = Server::new(algorithm, limit, window, draw.with(3).below(window));
+            // One request in ten takes up to 60 ms more.
+            let slow = |n: u64| if draw.with(n).below(10) == 0 { draw.with(n).with(1).below(60_000) } else { 0 };
+            let mut seen = walk(&mut server, &Experiment::telling(limit, Micros(window)), draw.with(4));
+            for (n, one) in (0..).zip(&mut seen) {
+                one.at = Offset::micros(one.at.0.0 + slow(n));
+            }
+            let verdict = classify(&seen);
+            assert!(verdict.algorithm.is_none_or(|named| named == algorithm), "{case}: {algorithm:?}: {}", verdict.reason);
+            told += u64::from(verdict.algorithm.is_some());
+        }
+        assert!(told >= 24, "{told} of 30");
     }
 
     fn trail(decisions: &[(u64, u16)]) -> Vec<Observation> {

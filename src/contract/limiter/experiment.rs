@@ -13,8 +13,8 @@ pub struct Experiment {
 /// A part of an experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leg {
-    /// As fast as possible, until the first refusal, and so many requests at most.
-    Burst { most: u32 },
+    /// As fast as possible, until the first refusal and for so many requests beyond it, and so many at most.
+    Burst { most: u32, beyond: u32 },
     /// One request every so often, refused or not.
     Trickle { every: Micros, lasts: Micros },
     /// Nothing for so long.
@@ -32,13 +32,15 @@ impl Experiment {
         // Even at a hundred requests a second the pattern shows.
         let every = Micros((window.0 / (2 * limit)).max(10_000));
         let most = u32::try_from(limit.saturating_mul(2) + 1).unwrap_or(u32::MAX);
+        // One refusal may be an accident, several are a state.
+        let beyond = u32::try_from(limit / 3).unwrap_or(u32::MAX).clamp(4, 100);
         let part = |tenths: u64| Micros(window.0.saturating_mul(tenths) / 10);
         Experiment {
             legs: vec![
-                Leg::Burst { most },
+                Leg::Burst { most, beyond },
                 Leg::Trickle { every, lasts: part(13) },
                 Leg::Rest(Micros(part(15).0 / 2)),
-                Leg::Burst { most },
+                Leg::Burst { most, beyond },
                 Leg::Trickle { every, lasts: part(9) },
             ],
             why: "a burst, a trickle at twice the refill for more than a window, a rest until the next, then both again",
@@ -48,7 +50,7 @@ impl Experiment {
     /// How many requests it may take.
     pub fn requests(&self) -> u64 {
         let of = |leg: &Leg| match leg {
-            Leg::Burst { most } => u64::from(*most),
+            Leg::Burst { most, .. } => u64::from(*most),
             Leg::Trickle { every, lasts } => lasts.0 / every.0.max(1) + 1,
             Leg::Rest(_) => 0,
         };

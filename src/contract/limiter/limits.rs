@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::names::{Seen, Short};
 use super::{Algorithm, Names, Observation, Step, Trail, Verdict, classify, reset};
 use crate::contract::drift::violation;
 use crate::contract::evidence::Evidence;
@@ -51,7 +52,7 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 struct LoadTrail {
     operation: String,
-    observations: Vec<Observation>,
+    observations: Vec<Seen>,
     refused: u64,
     service: Option<ServiceIx>,
     /// Of a refusal.
@@ -247,7 +248,7 @@ impl Limits {
             let rose = trail.rose();
             let waits = self.waits_of((*scenario, *step));
             let dishonest = dishonest(waits, FEWEST_WAITS, Confidence::Likely);
-            let overlong = overlong(overlong_waits(trail.observations.iter()));
+            let overlong = overlong(overlong_waits(&trail.observed()));
             for one in [rose, dishonest, overlong].into_iter().flatten() {
                 found.push(RunFinding { operations: [(*scenario, *step)].into(), ..trail.about(one) });
             }
@@ -283,9 +284,9 @@ impl Limits {
             measured(contract, &trail.operation, seen, true, trail_waits(trail))
         });
         let loaded = self.trails.iter().filter(|(_, trail)| trail.refused > 0).map(|((scenario, step, _), trail)| {
-            let overlong = overlong_waits(trail.observations.iter());
-            let waits = Waits { overlong, ..self.waits_of((*scenario, *step)) };
-            measured(contract, &trail.operation, trail.observations.clone(), false, waits)
+            let observed = trail.observed();
+            let waits = Waits { overlong: overlong_waits(&observed), ..self.waits_of((*scenario, *step)) };
+            measured(contract, &trail.operation, observed, false, waits)
         });
         probed.chain(loaded).collect()
     }
@@ -441,9 +442,9 @@ fn overlong(count: u64) -> Option<RunFinding> {
 }
 
 /// Refusals after which the same identity was admitted before the wait was over, by more than rounding explains.
-fn overlong_waits<'o>(observations: impl Iterator<Item = &'o Observation>) -> u64 {
+fn overlong_waits(observations: &[Observation]) -> u64 {
     const ROUNDED_UP: u64 = 1_000_000;
-    let mut sorted: Vec<&Observation> = observations.collect();
+    let mut sorted: Vec<&Observation> = observations.iter().collect();
     sorted.sort_by_key(|seen| seen.sent_at);
     let refused = sorted.iter().enumerate().filter(|(_, seen)| seen.status == 429);
     let overlong = refused.filter(|(ix, seen)| {
@@ -456,11 +457,12 @@ fn overlong_waits<'o>(observations: impl Iterator<Item = &'o Observation>) -> u6
 }
 
 fn trail_waits(trail: &Trail) -> Waits {
+    let observed: Vec<Observation> = trail.observations.iter().map(|(_, seen)| seen.clone()).collect();
     let waited = || trail.observations.iter().filter(|(step, seen)| *step == Step::Waited && seen.status != 0);
     Waits {
         kept: waited().count() as u64,
         refused_again: waited().filter(|(_, seen)| !seen.admitted()).count() as u64,
-        overlong: overlong_waits(trail.observations.iter().map(|(_, seen)| seen)),
+        overlong: overlong_waits(&observed),
     }
 }
 
@@ -480,9 +482,13 @@ fn about_probe(contract: &Contract, trail: &Trail, found: RunFinding) -> RunFind
 }
 
 impl LoadTrail {
+    fn observed(&self) -> Vec<Observation> {
+        self.observations.iter().map(Seen::observation).collect()
+    }
+
     /// R10: compares with the answer before, where that had come before this request was sent.
-    fn count_down(&mut self, contract: &Contract, seen: &Observation, sample: &impl Fn() -> Evidence) {
-        let (Some(remaining), Some(text)) = (seen.remaining, seen.reset.as_deref()) else { return };
+    fn count_down(&mut self, contract: &Contract, seen: &Seen, sample: &impl Fn() -> Evidence) {
+        let (Some(remaining), Some(text)) = (seen.remaining, seen.reset.as_ref().map(Short::text)) else { return };
         // Which unit it is does not matter here, as long as it is always the same one.
         let Some(reset_us) = reset::Unit::ALL.iter().find_map(|unit| plausible(*unit, text, seen.unix_us)) else { return };
         let mut horizon_us = reset_us.saturating_sub(seen.unix_us).max(0);

@@ -59,16 +59,80 @@ impl Names {
         }
     }
 
-    /// The same of an answer under load: the request was sent a round trip before its answer was there.
-    pub(super) fn seen(&self, at: Offset, response: &ResponseFacts<'_>) -> Observation {
-        let sent_at = Offset(Micros(at.0.0.saturating_sub(response.round_trip.0)));
-        self.observe(0, sent_at, at, response)
+    /// The same of an answer under load, without an allocation: the request was sent a round trip before its answer was
+    /// there.
+    pub(super) fn seen(&self, at: Offset, response: &ResponseFacts<'_>) -> Seen {
+        let headers = response.headers;
+        Seen {
+            sent_at: Offset(Micros(at.0.0.saturating_sub(response.round_trip.0))),
+            at,
+            status: response.status,
+            limit: whole(headers, &self.limit),
+            remaining: whole(headers, &self.remaining),
+            reset: short(headers, &self.reset),
+            retry_after: short(headers, &self.retry_after),
+            unix_us: dated(headers).unwrap_or(response.received_at_unix_us),
+        }
     }
 
     /// Whether an answer says anything of a limiter.
     pub(super) fn any(&self, response: &ResponseFacts<'_>) -> bool {
         response.status == 429 || self.limit.iter().chain(&self.remaining).any(|name| response.headers.contains_key(name))
     }
+}
+
+/// An observation under load, of which many are kept.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) sent_at: Offset,
+    pub(super) at: Offset,
+    pub(super) status: u16,
+    pub(super) limit: Option<u64>,
+    pub(super) remaining: Option<u64>,
+    pub(super) reset: Option<Short>,
+    pub(super) retry_after: Option<Short>,
+    pub(super) unix_us: i64,
+}
+
+impl Seen {
+    /// The same in full.
+    pub(super) fn observation(&self) -> Observation {
+        Observation {
+            sent_at: self.sent_at,
+            at: self.at,
+            identity: 0,
+            status: self.status,
+            cost: 1,
+            limit: self.limit,
+            remaining: self.remaining,
+            reset: self.reset.as_ref().map(|text| text.text().to_owned()),
+            retry_after: self.retry_after.as_ref().map(|text| text.text().to_owned()),
+            unix_us: self.unix_us,
+        }
+    }
+}
+
+/// A text of a header that says when: an HTTP-date has 29 bytes, RFC 3339 with an offset and milliseconds as many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short {
+    bytes: [u8; 31],
+    length: u8,
+}
+
+impl Short {
+    fn of(text: &str) -> Option<Short> {
+        let mut bytes = [0; 31];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Short { bytes, length: u8::try_from(text.len()).ok()? })
+    }
+
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+fn short(headers: &HeaderMap, names: &[HeaderName]) -> Option<Short> {
+    Short::of(names.iter().find_map(|name| header_text(headers, name))?.trim())
 }
 
 /// The Date header.

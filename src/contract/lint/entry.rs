@@ -9,6 +9,9 @@ use crate::id::ServiceIx;
 /// Rows of one status and code of which every pair is compared.
 const COMPARED: usize = 500;
 
+/// A meaning, with whose it is: service and operation.
+type Cause = (String, Option<ServiceIx>, Option<String>);
+
 /// Q02. Two entries with one key are no contract; here are those that are the same in all but their spelling, those that
 /// overlap without either being more specific, and those that no request can reach.
 pub(super) fn twice(contract: &Contract) -> Vec<Lint> {
@@ -76,7 +79,7 @@ fn services(contract: &Contract) -> Vec<Lint> {
 pub(super) fn two_statuses(contract: &Contract) -> Vec<Lint> {
     let mut lints = Vec::new();
     let mut codes: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    let mut meanings: BTreeMap<(String, Option<ServiceIx>, Option<String>), Vec<&Row>> = BTreeMap::new();
+    let mut meanings: BTreeMap<Cause, Vec<&Row>> = BTreeMap::new();
     for row in contract.rows.iter().filter(|row| row.deviation.is_none() && row.statuses.exact().is_some()) {
         if !row.any_code {
             codes.entry(&row.code).or_default().push(row);

@@ -1,6 +1,6 @@
 //! `format`, asserted for those formats that clients rely on. Formats of other names say nothing here.
 
-use core::net::{Ipv4Addr, Ipv6Addr}; // addresses as values: nothing is connected to
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// A format that is held against texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::post::Pace;
 use super::round::Round;
 use crate::client::RawReply;
-use crate::contract::limiter::{Observation, Step, Trail};
+use crate::contract::limiter::{Experiment, Leg, Observation, Step, Trail};
 use crate::contract::provoke::{Ask, Burst, Who};
 use crate::contract::{Role, Row};
 use crate::probe::{Wire, carries_credentials};
@@ -15,6 +15,9 @@ use crate::wire::Ending;
 
 /// A refusal that asks for a longer wait than this is not waited for.
 const LONGEST_WAIT: Micros = Micros::from_secs(65);
+
+/// The window of a limit whose contract does not say.
+const USUAL_WINDOW: Micros = Micros::from_secs(60);
 
 impl<R: Recorder> Round<'_, '_, R> {
     /// Sends until refused, then looks whether what the refusal said is true.
@@ -40,6 +43,10 @@ impl<R: Recorder> Round<'_, '_, R> {
         self.take(ix, wire, last, times);
         if is_refused && burst.recover {
             self.somebody_else(ix, wire, &mut trail).await;
+        }
+        if is_refused && burst.tell {
+            self.tell(ix, wire, burst, &mut trail).await;
+        } else if is_refused && burst.recover {
             self.after_the_wait(ix, wire, wait, &mut trail).await;
         }
         self.recorder.limited(&trail);
@@ -76,6 +83,43 @@ impl<R: Recorder> Round<'_, '_, R> {
             && let Some(reply) = self.post.send(wire, Pace::AtOnce).await
         {
             trail.observations.push((Step::Waited, self.observation(ix, &reply, 0)));
+        }
+    }
+
+    /// What shows which kind of limiter it is: the rest of an experiment whose first burst is over.
+    async fn tell(&mut self, ix: usize, wire: &Wire, burst: Burst, trail: &mut Trail) {
+        let admitted = trail.observations.iter().filter(|(_, seen)| seen.identity == 0 && seen.admitted()).count() as u64;
+        let window = self.row(ix).into_iter().flat_map(|row| &row.envelope.fields).find_map(|field| field.rule.window);
+        let experiment = Experiment::telling(admitted, window.unwrap_or(USUAL_WINDOW));
+        for leg in experiment.legs.iter().skip(1) {
+            match *leg {
+                Leg::Rest(span) => {
+                    self.post.pause(span).await;
+                }
+                Leg::Burst { most } => {
+                    for _ in 0..most.min(burst.budget) {
+                        let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { return };
+                        let seen = self.observation(ix, &reply, 0);
+                        let refused = !seen.admitted();
+                        trail.observations.push((Step::Burst, seen));
+                        if refused {
+                            break;
+                        }
+                    }
+                }
+                Leg::Trickle { every, lasts } => {
+                    let clock = self.probing.clock;
+                    let begun = clock.now();
+                    for number in 0..lasts.0 / every.0.max(1) {
+                        let due = begun + Micros(every.0 * number);
+                        if !self.post.pause(due.since(clock.now())).await {
+                            return;
+                        }
+                        let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { return };
+                        trail.observations.push((Step::Trickle, self.observation(ix, &reply, 0)));
+                    }
+                }
+            }
         }
     }
 

@@ -21,6 +21,13 @@ pub(in super::super) struct Answer {
     pub(in super::super) body: Body,
     pub(in super::super) headers: Vec<HeaderDoc>,
     pub(in super::super) examples: Vec<Example>,
+    /// Whether it is a `default` that documents the success, too.
+    pub(in super::super) ambiguous: bool,
+}
+
+/// Whether one of these is a success or a redirect.
+pub(in super::super) fn has_success(statuses: &[Status]) -> bool {
+    statuses.iter().any(|status| !status.is_error())
 }
 
 /// What is said about the body.
@@ -60,7 +67,7 @@ impl<'l> Reader<'l> {
             None => self.body_of_2(response, produces),
         };
         let headers = self.headers(response);
-        Answer { status, place, meaning, body, headers, examples }
+        Answer { status, place, meaning, body, headers, examples, ambiguous: false }
     }
 
     /// 2.0: one schema, and the media types of the operation or the document.

@@ -79,10 +79,16 @@ fn segment(segment: &str) -> String {
     }
 }
 
-/// A pattern without the names of its variables: two that are equal match the same requests.
-pub(super) fn nameless(pattern: &str) -> String {
-    let nameless = |segment: &str| if segment.starts_with('{') { "*".to_owned() } else { segment.to_owned() };
-    pattern.split('/').map(nameless).collect::<Vec<_>>().join("/")
+/// A path or pattern without the names of its variables: two that are equal match the same requests.
+pub(super) fn nameless(path: &str) -> String {
+    let mut nameless = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('{') {
+        nameless.push_str(before);
+        nameless.push('*');
+        rest = after.split_once('}').map_or("", |(_, after)| after);
+    }
+    nameless + rest
 }
 
 #[cfg(test)]
@@ -122,5 +128,6 @@ mod tests {
             crate::wire::PathPattern::new(wanted).expect("a path pattern");
         }
         assert_eq!(nameless("/a/{b}/c"), nameless("/a/{d}/c"));
+        assert_eq!(nameless("/a/{b}.csv?x"), "/a/*.csv?x");
     }
 }

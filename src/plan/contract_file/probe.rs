@@ -129,8 +129,9 @@ fn burst(table: Table<'_>) -> Option<Burst> {
         None => Some(429),
     };
     let recover = table.boolean("recover").unwrap_or(true);
+    let tell = table.boolean("tell").unwrap_or(false);
     table.finish();
-    Some(Burst { budget: budget?, stop_on: stop_on?, recover })
+    Some(Burst { budget: budget?, stop_on: stop_on?, recover, tell })
 }
 
 /// A hook's request, or a preparation's, or the probe itself.
@@ -305,7 +306,7 @@ mod tests {
         let (spec, problems) = read("probe = { burst = { budget = 200, stop_on = 429 } }\n");
         assert_eq!(problems, Vec::<String>::new());
         let spec = spec.expect("a probe");
-        assert_eq!((spec.request, spec.burst), (None, Some(Burst { budget: 200, stop_on: 429, recover: true })));
+        assert_eq!((spec.request, spec.burst), (None, Some(Burst { budget: 200, stop_on: 429, recover: true, tell: false })));
         assert!(!spec.writes);
     }
 

@@ -17,7 +17,7 @@ pub fn render(html: &mut Html, report: &Report) {
             html.newline();
             banners(html, report);
             facts(html, report);
-            contents(html);
+            contents(html, report);
         });
     });
     html.newline();
@@ -117,20 +117,22 @@ const fn profile(profile: crate::contract::Profile) -> &'static str {
     }
 }
 
-fn contents(html: &mut Html) {
+fn contents(html: &mut Html, report: &Report) {
+    let (load, probes) = (!report.is_battery(), !report.probes.is_empty());
     let sections = [
-        ("#gates", "Gates"),
-        ("#timeline", "What happened"),
-        ("#contract", "Contract"),
-        ("#findings", "Findings"),
-        ("#retries", "Retries"),
-        ("#latency", "Latency"),
-        ("#faults", "Faults"),
-        ("#quality", "Data quality"),
-        ("#appendix", "Appendix"),
+        ("#gates", "Gates", true),
+        ("#timeline", "What happened", load),
+        ("#contract", "Contract", true),
+        ("#probes", "Probes", probes),
+        ("#findings", "Findings", true),
+        ("#retries", "Retries", load),
+        ("#latency", "Latency", load),
+        ("#faults", "Faults", load),
+        ("#quality", "Data quality", true),
+        ("#appendix", "Appendix", true),
     ];
     html.tag("nav").attr("aria-label", "Sections").with(|html| {
-        for (anchor, title) in sections {
+        for (anchor, title, _) in sections.into_iter().filter(|(_, _, there)| *there) {
             html.tag("a").attr("href", anchor).text(title);
             html.text(" ");
         }

@@ -96,18 +96,22 @@ fn body(html: &mut Html, report: &Report, detail: Detail) {
         html.newline();
         section(html, "gates", "Gates", |html| gates::render(html, report));
         tiles::render(html, report);
-        section(html, "timeline", "What happened", |html| {
-            timeline::render(html, report);
-            statuses::render(html, report);
-        });
+        if !report.is_battery() {
+            section(html, "timeline", "What happened", |html| {
+                timeline::render(html, report);
+                statuses::render(html, report);
+            });
+        }
         section(html, "contract", "Contract", |html| coverage::render(html, report));
         if !report.probes.is_empty() {
             section(html, "probes", "Probes", |html| probes::render(html, report));
         }
         section(html, "findings", "Findings", |html| findings::render(html, report, detail));
-        section(html, "retries", "Retries", |html| retries::render(html, report));
-        section(html, "latency", "Latency", |html| latency::render(html, report));
-        section(html, "faults", "Faults", |html| faults::render(html, report));
+        if !report.is_battery() {
+            section(html, "retries", "Retries", |html| retries::render(html, report));
+            section(html, "latency", "Latency", |html| latency::render(html, report));
+            section(html, "faults", "Faults", |html| faults::render(html, report));
+        }
         section(html, "quality", "Data quality", |html| quality::render(html, report));
         section(html, "appendix", "Appendix", |html| appendix::render(html, report));
         html.tag("footer")

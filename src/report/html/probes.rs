@@ -1,4 +1,4 @@
-//! The probes: what was wrong with each request, what it was aimed at, and what it was answered with.
+//! The probes: what was wrong with each request, and what it was answered with. What is worth a look stands open.
 
 use super::table::{cell, count, more, numbers, row, sign, table, words};
 use crate::report::escape::line;
@@ -15,18 +15,24 @@ pub fn render(html: &mut Html, report: &Report) {
          it is, which it may. What a probe should be answered with comes from the contract.",
         wording::probes(&report.probes)
     ));
-    let heads = [
-        words("verdict"),
-        words("what is wrong"),
-        words("request"),
-        words("aimed at"),
-        words("answer"),
-        words("would do"),
-        numbers("sent"),
-    ];
     let mut probes: Vec<(usize, &ProbeFacts)> = report.probes.iter().enumerate().collect();
     probes.sort_by_key(|(_, probe)| wording::probe_weight(probe));
-    table(html, "Probes", &heads, |html| {
+    let (quiet, open): (Vec<_>, Vec<_>) = probes.into_iter().partition(|(_, probe)| wording::probe_is_fine(probe));
+    if !open.is_empty() {
+        rows(html, "Probes to look at", &open);
+    }
+    if !quiet.is_empty() {
+        html.tag("details").with(|html| {
+            let what = if open.is_empty() { "All probes" } else { "Probes that came out as they should" };
+            html.tag("summary").text(&format!("{what} ({})", quiet.len()));
+            rows(html, what, &quiet);
+        });
+    }
+}
+
+fn rows(html: &mut Html, label: &str, probes: &[(usize, &ProbeFacts)]) {
+    let heads = [words("verdict"), words("what is wrong"), words("request"), words("answer"), numbers("sent")];
+    table(html, label, &heads, |html| {
         for (at, probe) in probes.iter().take(ROWS) {
             row(html, |html| one(html, *at, probe));
         }
@@ -41,9 +47,11 @@ fn one(html: &mut Html, at: usize, probe: &ProbeFacts) {
         html.tag("div").class("sub").text(&line(&probe.id, NAME));
     });
     cell(html, "", &line(&probe.operation, NAME));
-    cell(html, "", &probe.target_entry.as_deref().map_or_else(|| "–".to_owned(), |key| line(key, NAME)));
-    cell(html, "", &wording::probe_answer(probe));
-    let statuses: Vec<String> = probe.accept.iter().map(u16::to_string).collect();
-    cell(html, "", &if statuses.is_empty() { "any error".to_owned() } else { statuses.join(", ") });
+    html.tag("td").with(|html| {
+        html.text(&wording::probe_answer(probe));
+        if let Some(wanted) = wording::probe_wanted(probe) {
+            html.tag("div").class("sub").text(&wanted);
+        }
+    });
     count(html, &format!("/probes/{at}/sent"), u64::from(probe.sent));
 }

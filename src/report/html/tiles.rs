@@ -9,9 +9,13 @@ use crate::report::wording;
 /// Writes the tiles.
 pub fn render(html: &mut Html, report: &Report) {
     html.tag("ul").class("tiles").attr("aria-label", "At a glance").with(|html| {
-        success(html, report);
-        latency(html, report);
-        amplification(html, report);
+        if report.is_battery() {
+            probes(html, report);
+        } else {
+            success(html, report);
+            latency(html, report);
+            amplification(html, report);
+        }
         coverage(html, report);
         worst(html, report);
     });
@@ -24,6 +28,13 @@ fn tile(html: &mut Html, value: &str, facts: impl FnOnce(Tag<'_>) -> Tag<'_>, me
         html.tag("div").text(meaning);
     });
     html.newline();
+}
+
+/// Where no load was sent, its numbers say nothing.
+fn probes(html: &mut Html, report: &Report) {
+    let open = report.probes.iter().filter(|probe| !wording::probe_is_fine(probe)).count();
+    let of = format!("of {} to be looked at", wording::counted(report.probes.len() as u64, "probe"));
+    tile(html, &number::count(open as u64), |tag| tag, &of);
 }
 
 fn success(html: &mut Html, report: &Report) {

@@ -4,7 +4,7 @@ use brownout::contract::Profile;
 use brownout::seed::Seed;
 use http::{HeaderValue, StatusCode};
 
-use crate::support::contract::{Trial, now, shipped};
+use crate::support::contract::{Trial, now, read, shipped};
 
 fn bodies() -> Vec<(&'static str, Vec<u8>)> {
     let mebibyte = 1 << 20;
@@ -51,6 +51,66 @@ fn hostile_bodies_are_judged_within_bounds() {
         }
     }
     // Debug builds on a loaded machine: linear in 20 MB, not a measurement.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn answers_built_to_be_slow_to_look_through_are_looked_through_in_time() {
+    let contract = shipped();
+    let message = |text: &str| serde_json::json!({ "error": "Internal Server Error", "code": "INTERNAL_ERROR", "message": text });
+    let texts = [
+        ("backslashes", "\\".repeat(150_000)),
+        ("percent signs", "%41%4".repeat(50_000)),
+        ("entities", "&amp;&am".repeat(30_000)),
+        ("dots", "a.b.".repeat(60_000)),
+        ("places", "x:1:2 ".repeat(40_000)),
+        ("slashes", "/a/var/log/".repeat(20_000)),
+        ("almost SQL", "SELECT a UPDATE b ".repeat(14_000)),
+        ("almost traces", "at a(b) at c.d(".repeat(17_000)),
+        ("almost addresses", "10.0.0.".repeat(36_000)),
+        ("almost pages", "You're seeing this error because you have ".repeat(6_000)),
+        ("almost connection strings", "host=a;user=b;".repeat(18_000)),
+        ("our own secret, almost", "top-secret-top-secret-%2".repeat(10_000)),
+    ];
+    let begun = std::time::Instant::now();
+    for (what, text) in texts {
+        let mut trial = Trial::of(&contract, "INTERNAL_ERROR", &now()).body(message(&text).to_string().as_bytes());
+        trial.secrets.declare("token", "top-secret-1+2");
+        trial.request_headers.insert("authorization", HeaderValue::from_static("Bearer aaaa.bbbb.cccc"));
+        assert!(trial.violations().len() < 10, "{what}");
+    }
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn ten_megabytes_in_one_line_are_read_once() {
+    let contract = shipped();
+    let begun = std::time::Instant::now();
+    let size = 10 << 20;
+    let members: String = (0..700_000).map(|k| format!("\"k{k}\":{k},")).collect();
+    for body in [
+        format!("{{\"code\":\"INTERNAL_ERROR\",\"message\":\"{}\"}}", "x".repeat(size)),
+        format!("{{{members}\"code\":\"INTERNAL_ERROR\"}}"),
+        format!("{{\"code\":\"INTERNAL_ERROR\",\"details\":[{}0]}}", "[{\"a\":[]}],".repeat(size / 12)),
+        format!("{{\"message\":{}{}}}", "[".repeat(120), "]".repeat(120)),
+    ] {
+        let trial = Trial::of(&contract, "INTERNAL_ERROR", &now()).body(body.as_bytes());
+        assert!((1..10).contains(&trial.violations().len()), "{} bytes", body.len());
+    }
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_pattern_that_other_engines_choke_on_takes_linear_time() {
+    let text = "name = \"t\"\n[stream]\nmust_not_match = \"(x+x+)+y\"\n[envelope.e.fields]\ncode = { required = true }\n\
+                message = { required = true, pattern = \"^(a|aa)+$\" }\n[[error]]\nstatus = 500\ncode = \"A\"\n";
+    let contract = read("t.toml", text).unwrap_or_else(|problems| panic!("{problems}"));
+    let begun = std::time::Instant::now();
+    let long = "a".repeat(300_000);
+    let trial = Trial::of(&contract, "A", &now()).member("message", Some(serde_json::json!(format!("{long}b"))));
+    assert_eq!(trial.found(), ["B03 high $.message: pattern"]);
+    let success = Trial::of(&contract, "A", &now()).status(200).body(format!("{}z", "x".repeat(300_000)).as_bytes());
+    assert_eq!(success.found(), [""; 0]);
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
 

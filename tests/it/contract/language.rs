@@ -321,7 +321,7 @@ fn hostile_contracts_are_refused_or_read_in_bounded_time() {
         if let Ok(contract) = read("hostile.toml", &text) {
             let _ = contract.lint();
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{what}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(180), "{what}: {:?}", begun.elapsed());
     }
     let folder = Folder::new();
     folder.put("large.toml", "#".repeat(20_000_000));

@@ -11,6 +11,8 @@ pub struct Notes {
     pub dropped: usize,
     pub unstarted: usize,
     pub answered: usize,
+    /// The checks that each answer failed.
+    pub checks: Vec<Vec<&'static str>>,
     pub exchanges: Vec<Noted>,
     pub sessions: Vec<(Offset, Offset, bool)>,
 }
@@ -44,7 +46,8 @@ impl Recorder for Notes {
     fn unstarted(&mut self, _: StageIx, _: Offset) {
         self.unstarted += 1;
     }
-    fn answered(&mut self, _: &Answered<'_>) {
+    fn answered(&mut self, answered: &Answered<'_>) {
+        self.checks.extend(answered.judged.map(|judged| judged.violations.iter().map(|violation| violation.check).collect()));
         self.answered += 1;
     }
     fn exchange(&mut self, exchange: &Exchange<'_>) {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use brownout::contract::probed::{Credentials, ProbeFacts, existence_oracle};
-use brownout::contract::{Contract, Profile, Terms, Violation};
+use brownout::contract::stream::StreamJudge;
+use brownout::contract::{Contract, Judged, Profile, Terms, Violation};
 use brownout::secret::Secrets;
 use brownout::severity::Severity;
 use brownout::units::Micros;
-use brownout::wire::{Failure, Phase, RequestFacts, ResponseFacts};
+use brownout::wire::{Ending, Failure, Phase, RequestFacts, ResponseFacts, SseRule, StreamFacts};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::contract::NOW_US;
@@ -158,13 +159,31 @@ impl Sample {
         };
         let probe = self.probe.as_deref().or(request.probe.as_deref());
         match probe.map(probed) {
-            None => contract.check(&terms, &facts, &response).violations,
+            None => {
+                let mut judged = contract.check(&terms, &facts, &response);
+                if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+                    hear(contract, &terms, body, &mut judged);
+                }
+                judged.violations
+            }
             Some(Probed { accept, client_fault, field, canary, credentials }) => {
                 let probe = ProbeFacts { accept: &accept, client_fault, field, canary, credentials };
                 contract.check_probe(&terms, &facts, &response, &probe).violations
             }
         }
     }
+}
+
+/// Tells the events of a stream to its judge.
+fn hear(contract: &Contract, terms: &Terms, body: &[u8], judged: &mut Judged<'_>) {
+    const DONE: &str = "[DONE]";
+    let text = std::str::from_utf8(body).expect("events are text");
+    let events: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let mut judge = StreamJudge::new(contract, terms);
+    events.iter().filter(|event| **event != DONE).for_each(|event| judge.event(event.as_bytes()));
+    let rule = SseRule { done: Some(DONE.to_owned()), max_gap: None };
+    let facts = StreamFacts { events: events.len() as u64, terminated: events.last() == Some(&DONE), ..StreamFacts::default() };
+    judge.finish(&rule, &facts, Ending::Answered(200), judged);
 }
 
 struct Probed<'t> {

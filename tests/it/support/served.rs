@@ -86,7 +86,8 @@ impl Served {
             round_trip: Micros::from_millis(5),
         };
         let judged = self.contract.check(&terms, &request, &response);
-        judged.violations
+        // Which token was sent is not known here: H05.
+        judged.violations.into_iter().filter(|violation| violation.check != "H05").collect()
     }
 
     /// Panics where an answer does not conform under all three profiles.

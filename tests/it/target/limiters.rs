@@ -38,9 +38,10 @@ fn walk(served: &mut Served, experiment: &Experiment) -> Vec<Observation> {
     for leg in &experiment.legs {
         let start = now();
         match *leg {
-            Leg::Burst { most } => {
-                let mut left = most;
-                while left > 0 && ask(served, &mut seen) {
+            Leg::Burst { most, beyond } => {
+                let (mut left, mut refused) = (most, 0);
+                while left > 0 && refused <= beyond {
+                    refused += u32::from(!ask(served, &mut seen));
                     left -= 1;
                 }
             }
