@@ -675,7 +675,10 @@ fn every_shipped_plan_is_sound_and_can_decide_its_gates() {
         let plan = Plan::load(&path, &LoadOptions { env: &env, ..LoadOptions::default() }).unwrap_or_else(|problems| panic!("{problems}"));
         let forecast = plan.forecast();
         for gate in &forecast.gates {
-            assert_eq!(gate.outlook, brownout::plan::forecast::Outlook::Enough, "{}: {}", path.display(), gate.require);
+            // What a battery covers depends on the target, and one answer decides it.
+            let by_probes = plan.probe.is_some() && gate.require.starts_with("contract.co");
+            let outlook = gate.outlook == brownout::plan::forecast::Outlook::Enough;
+            assert!(outlook || by_probes, "{}: {}", path.display(), gate.require);
         }
         assert!(forecast.stages.iter().all(|stage| !stage.may_meet_limit), "{}", path.display());
         assert!(forecast.faults.iter().all(|fault| fault.hits >= 5.0), "{}", path.display());
