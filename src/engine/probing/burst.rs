@@ -96,15 +96,16 @@ impl<R: Recorder> Round<'_, '_, R> {
                 Leg::Rest(span) => {
                     self.post.pause(span).await;
                 }
-                Leg::Burst { most } => {
-                    for _ in 0..most.min(burst.budget) {
+                Leg::Burst { most, beyond } => {
+                    let (mut left, mut refused) = (most.min(burst.budget), false);
+                    while left > 0 {
                         let Some(reply) = self.post.send(wire, Pace::AtOnce).await else { return };
                         let seen = self.observation(ix, &reply, 0);
-                        let refused = !seen.admitted();
-                        trail.observations.push((Step::Burst, seen));
-                        if refused {
-                            break;
+                        left -= 1;
+                        if !seen.admitted() && !refused {
+                            (left, refused) = (left.min(beyond), true);
                         }
+                        trail.observations.push((Step::Burst, seen));
                     }
                 }
                 Leg::Trickle { every, lasts } => {
