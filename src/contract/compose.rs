@@ -32,8 +32,9 @@ impl Contract {
         let row = self.row(row);
         let values = Values::new(row, circumstances);
         let body = Value::Object(values.body());
-        // What the fields come to is what the schema is asked to complete.
-        let body = row.envelope.schema.as_ref().and_then(|schema| schema.sample(Some(&body))).unwrap_or(body);
+        // What the fields come to is what the schema is asked to complete; where there are none, it alone says what is made.
+        let wish = Some(&body).filter(|body| body.as_object().is_some_and(|members| !members.is_empty()));
+        let body = row.envelope.schema.as_ref().and_then(|schema| schema.sample(wish)).unwrap_or_else(|| body.clone());
         let headers = values.headers(body.as_object().unwrap_or(&Map::new()));
         Answer { status: row.status, headers, body: serde_json::to_vec(&body).expect("a JSON value is written") }
     }

@@ -97,6 +97,20 @@ impl Drop for Folder {
     }
 }
 
+#[test]
+fn an_error_that_no_answer_can_be_made_for_is_refused_where_it_is_injected() {
+    let schema = "{ \"type\": \"object\", \"required\": [\"never\"], \"properties\": { \"never\": false } }";
+    let contract = format!("name = \"x\"\n[envelope.own]\nschema = '{schema}'\n[[error]]\nstatus = 404\ncode = \"NONE\"\n");
+    let folder = Folder::new("unmakeable", &[("c.toml", contract.as_bytes())]);
+    let plan = include_str!("../golden/plans/unknown-error-in-a-fault.toml");
+    let (before, _) = plan.split_once("[[fault]]").expect("a fault");
+    let plan = before.replace("contracts/jan-server.toml", "c.toml") + "[[fault]]\nname = \"none\"\nrespond = { error = \"NONE\" }\n";
+    let source = SourceText::new("x.toml", plan);
+    let problems = Plan::from_source(&source, &folder.0, &LoadOptions::default()).expect_err("no such answer").render(false);
+    let said = "no answer can be made for `NONE` that fits its schema: $.never must be a value, by /required";
+    assert!(problems.contains(said), "{problems}");
+}
+
 fn ms(ms: u64) -> Micros {
     Micros::from_millis(ms)
 }

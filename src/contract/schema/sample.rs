@@ -45,9 +45,14 @@ impl<'s> Maker<'s> {
         }
         // With the members that are wished for, whatever the alternatives; only then without.
         let wished = wish.and_then(Value::as_object);
-        wished
-            .and_then(|wished| self.first(all, |maker, nodes| maker.near(nodes, wished, depth)))
-            .or_else(|| self.first(all, |maker, nodes| maker.any(nodes, depth)))
+        wished.and_then(|wished| self.first(all, |maker, nodes| maker.near(nodes, wished, depth))).or_else(|| {
+            self.first(all, |maker, nodes| {
+                let mut candidates = maker.any(nodes, depth);
+                // The whole stays an object, where one was wished for.
+                candidates.retain(|candidate| wished.is_none() || depth > 0 || candidate.is_object());
+                candidates
+            })
+        })
     }
 
     /// The first candidate that fits, alternative by alternative.
