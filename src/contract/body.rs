@@ -101,7 +101,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         found.add("B03", Level::Must, || blame("an object", json.kind().to_owned(), "type"));
         return;
     }
-    members(case, case.fields, json, &Path::ROOT, found);
+    members(case, case.fields, &|ix, _| case.values.field(ix), &Path::ROOT, found);
     if by_fields {
         let closed = case.row.is_some_and(|row| case.contract.row(row).envelope.closed);
         unknown_members(case.contract.unknown_fields, closed, case, json, found);
@@ -196,9 +196,10 @@ fn essence(value: &str) -> &str {
     value.split(';').next().unwrap_or("").trim()
 }
 
-fn members(case: &Case<'_, '_>, fields: &[Field], object: Json<'_>, path: &Path<'_>, found: &mut Found) {
-    for field in fields {
-        match object.get(&field.name) {
+/// Holds the members of one object to its fields; `value` says what stands for the field of an index.
+fn members<'d>(case: &Case<'_, '_>, fields: &[Field], value: &dyn Fn(usize, &str) -> Option<Json<'d>>, path: &Path<'_>, found: &mut Found) {
+    for (ix, field) in fields.iter().enumerate() {
+        match value(ix, &field.name) {
             Some(value) => member(case, field, value, &path.member(&field.name), found),
             None => found.add(identity::missing_check(field.role), field.level, || Blame {
                 path: path.member(&field.name).words(),
@@ -236,7 +237,7 @@ fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, 
         relation::comparable(value).into_iter().for_each(|text| relation::check(case, &field.rule, &text, wrong));
     }
     match value {
-        Json::Object(_) if !field.fields.is_empty() => members(case, &field.fields, value, path, found),
+        Json::Object(_) if !field.fields.is_empty() => members(case, &field.fields, &|_, name| value.get(name), path, found),
         Json::Array(items) => {
             if items.len() < field.min_items {
                 found.add("B03", Level::Must, || fault(field, at(), format!("at least {} items", field.min_items), value, "too few items"));
@@ -244,7 +245,7 @@ fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, 
             for item in items.iter().take(if field.fields.is_empty() { 0 } else { ITEMS }) {
                 let path = Path { item: true, ..*path };
                 match item {
-                    Json::Object(_) => members(case, &field.fields, item, &path, found),
+                    Json::Object(_) => members(case, &field.fields, &|_, name| item.get(name), &path, found),
                     _ => found.add("B03", Level::Must, || fault(field, path.words(), "an object".to_owned(), item, "item type")),
                 }
             }

@@ -9,6 +9,7 @@ use crate::contract::json::{Document, Json};
 use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
 use crate::contract::shape::Shape;
+use crate::contract::values::{Named, Values};
 use crate::contract::{
     Contract, Envelope, Field, Header, Judged, Level, Profile, Role, Row, Source, Terms, Violation, body, cache, catalogue, header,
     identity, leak, placeholder, protocol, ratelimit, role, standard, status, vocabulary,
@@ -54,6 +55,7 @@ impl Contract {
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
+        let values = Values::of(fields, json, headers, &head, response.headers);
         let case = Case {
             contract: self,
             terms,
@@ -65,6 +67,7 @@ impl Contract {
             code,
             fields,
             headers,
+            values: &values,
             schema: self.schema_of(asked, response.status, row),
             body: json,
             now,
@@ -145,13 +148,14 @@ pub(super) struct Case<'c, 'a> {
     pub(super) code: Option<&'c str>,
     pub(super) fields: &'c [Field],
     pub(super) headers: &'c [Header],
+    pub(super) values: &'c Values<'c>,
     pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
     pub(super) body: Option<Json<'c>>,
     pub(super) now: Option<Moment>,
 }
 
-impl Case<'_, '_> {
+impl<'c> Case<'c, '_> {
     /// The status.
     pub(super) fn status(&self) -> u16 {
         self.response.status
@@ -162,9 +166,15 @@ impl Case<'_, '_> {
         self.response.status >= 400
     }
 
-    /// The value of a header that has one; of several fields the first.
-    pub(super) fn first(&self, name: &HeaderName) -> Option<Cow<'_, str>> {
-        self.response.headers.get(name).map(|value| text_of(value.as_bytes()))
+    /// Every header that the contract names, in file order.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'c Header, Named<'c>)> {
+        self.values.headers(self.head)
+    }
+
+    /// The first header that the contract gives a role, and what it says; of several fields the first.
+    pub(super) fn header_with(&self, role: Role) -> Option<(&'c Header, Option<Cow<'c, str>>)> {
+        let (header, named) = self.named().find(|(header, _)| header.role == Some(role))?;
+        Some((header, named.value.map(|value| text_of(value.as_bytes()))))
     }
 
     /// The value of a header; several fields of one name are one list, as RFC 9110 §5.3 has it.

@@ -152,6 +152,16 @@ impl<'h> Head<'h> {
         head
     }
 
+    /// The field as it came; of a repeated one the first.
+    pub(super) fn value(&self, known: Known) -> Option<&'h HeaderValue> {
+        self.fields[known as usize]
+    }
+
+    /// Whether it is there more than once.
+    pub(super) const fn is_repeated(&self, known: Known) -> bool {
+        self.repeated & known.bit() != 0
+    }
+
     /// Whether it is there.
     pub(super) fn has(&self, known: Known) -> bool {
         self.fields[known as usize].is_some()

@@ -1,20 +1,23 @@
 //! H01, H02, R01, R02, and the relations of headers that have no role: what an answer says outside its body.
 
 use crate::contract::body::{format_word, is_format};
-use crate::contract::check::{Blame, Case, Found, quoted};
+use crate::contract::check::{Blame, Case, Found, quoted, text_of};
 use crate::contract::head::Known;
 use crate::contract::json::Json;
-use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, role, standard};
+use crate::contract::values::Named;
+use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, standard};
 use crate::severity::Severity;
 
 /// Looks at every header the contract names, alone.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
-    for header in case.headers {
-        // Of a repeated field with one value, H03 says that it is repeated: the first is looked at.
-        let said = if standard::is_single(header) { case.first(&header.name) } else { case.header(&header.name) };
-        match said {
-            None => missing(case, header, found),
-            Some(text) => {
+    for (header, Named { known, value: first }) in case.named() {
+        match first {
+            None => missing(case, header, known, found),
+            Some(first) => {
+                // Of a repeated field with one value, H03 says that it is repeated: the first is looked at.
+                let alone = standard::is_single(header, known) || known.is_some_and(|known| !case.head.is_repeated(known));
+                let list = || case.header(&header.name).unwrap_or_default();
+                let text = if alone { text_of(first.as_bytes()) } else { list() };
                 let text = text.trim();
                 if header.role == Some(Role::RetryAfter) {
                     retry_after(header, text, found);
@@ -27,10 +30,10 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 }
 
 /// The severity of an absent Retry-After is that of the status: a 429 without it leaves a client guessing.
-fn missing(case: &Case<'_, '_>, header: &Header, found: &mut Found) {
+fn missing(case: &Case<'_, '_>, header: &Header, known: Option<Known>, found: &mut Found) {
     let absent = || blame(header, "to be there".to_owned(), "no such header".to_owned(), "missing");
     if header.role != Some(Role::RetryAfter) {
-        let check = standard::absence_check(Known::of(header.name.as_str()), case.status());
+        let check = standard::absence_check(known, case.status());
         found.add(check, header.level, absent);
         return;
     }
@@ -74,8 +77,7 @@ fn misread(text: &str) -> &'static str {
 fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     let rule = &header.rule;
     // Said by R04, which knows which unit would fit, where the body has the same moment.
-    let told_by_r04 =
-        || header.role == Some(Role::Reset) && role::of(case.fields, Role::Reset).is_some_and(|field| said(case, field).is_some());
+    let told_by_r04 = || header.role == Some(Role::Reset) && said(case, Role::Reset).is_some();
     let mut wrong = |cause: &'static str, level: Level, expected: String| {
         found.add("H02", level, || blame(header, expected, quoted(text), cause));
     };
@@ -114,14 +116,16 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     }
 }
 
-/// What the body says in a field: nothing where it is absent or not of the field's type.
-pub(super) fn said<'c>(case: &Case<'c, '_>, field: &Field) -> Option<Json<'c>> {
-    let value = role::value(case.fields, field, case.body?)?;
-    match (field.kind, value) {
-        (Kind::String, Json::Text(text)) => (field.rule.format.is_none_or(|format| is_format(format, text))).then_some(value),
-        (Kind::Integer | Kind::Number, Json::Number(_)) => Some(value),
-        _ => None,
-    }
+/// What the body says in the field with a role: nothing where it is absent or not of the field's type.
+pub(super) fn said<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
+    let (field, value) = case.values.member(role)?;
+    let value = value?;
+    let is_typed = match (field.kind, value) {
+        (Kind::String, Json::Text(text)) => field.rule.format.is_none_or(|format| is_format(format, text)),
+        (Kind::Integer | Kind::Number, Json::Number(_)) => true,
+        _ => false,
+    };
+    is_typed.then_some((field, value))
 }
 
 fn blame(header: &Header, expected: String, actual: String, cause: &str) -> Blame {

@@ -6,7 +6,7 @@ use crate::contract::check::{Blame, Case, Found, SECOND_US, header_text, quoted,
 use crate::contract::head::Known;
 use crate::contract::header::said;
 use crate::contract::json::Json;
-use crate::contract::{Field, Level, Role, Source, instant, role};
+use crate::contract::{Level, Role, Source, instant, role};
 use crate::units::Micros;
 
 /// What the Date of an answer may be off by, in microseconds.
@@ -37,8 +37,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
 
 /// The request id of the body, where no other answer may have it; an echo of the request's own id is no duplicate.
 pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
-    let field = role::of(case.fields, Role::RequestId).filter(|field| field.rule.unique)?;
-    let Json::Text(id) = role::value(case.fields, field, case.body?)? else { return None };
+    let (_, Some(Json::Text(id))) = case.values.member(Role::RequestId).filter(|(field, _)| field.rule.unique)? else { return None };
     let echoed = case.headers.iter().filter(|header| header.role == Some(Role::RequestId));
     let mut sent = echoed.filter_map(|header| header_text(case.request.headers, &header.name));
     (!sent.any(|own| own == id)).then_some(id)
@@ -46,9 +45,12 @@ pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
 
 /// I04.
 fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
-    let Some((field, Json::Text(body))) = field_of(case, Role::RequestId) else { return };
-    let Some(header) = case.headers.iter().find(|header| header.role == Some(Role::RequestId)) else { return };
-    let Some(text) = case.first(&header.name).filter(|text| text.trim() != body) else { return };
+    let Some((field, Json::Text(body))) = said(case, Role::RequestId) else { return };
+    let Some((header, Some(text))) =
+        case.header_with(Role::RequestId).filter(|(_, text)| text.as_ref().is_some_and(|text| text.trim() != body))
+    else {
+        return;
+    };
     found.add("I04", Level::Must, || Blame {
         path: format!("header:{}", header.shown),
         expected: format!("{}, as {} says", quoted(body), role::path(case.fields, field)),
@@ -60,9 +62,10 @@ fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
 
 /// I05, where the contract says echo and the request had an id to echo.
 fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
-    let header = case.headers.iter().find(|header| header.role == Some(Role::RequestId));
-    let field = role::of(case.fields, Role::RequestId).filter(|field| field.rule.echo);
-    let echoing = header.filter(|header| header.rule.echo);
+    let answered = case.header_with(Role::RequestId);
+    let header = answered.as_ref().map(|(header, _)| *header);
+    let field = case.values.member(Role::RequestId).map(|(field, _)| field).filter(|field| field.rule.echo);
+    let echoing = answered.as_ref().filter(|(header, _)| header.rule.echo);
     if echoing.is_none() && field.is_none() {
         return;
     }
@@ -80,9 +83,9 @@ fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
             });
         }
     };
-    if let Some((header, said)) = echoing.and_then(|header| Some((header, case.first(&header.name)?))) {
-        told(format!("header:{}", header.shown), &said, &header.source);
-    } else if let Some((field, Json::Text(said))) = field.and_then(|field| Some((field, said(case, field)?))) {
+    if let Some((header, said)) = echoing.and_then(|(header, text)| Some((header, text.as_deref()?))) {
+        told(format!("header:{}", header.shown), said, &header.source);
+    } else if let Some((field, Json::Text(said))) = field.and_then(|_| said(case, Role::RequestId)) {
         told(role::path(case.fields, field), said, &field.source);
     }
 }
@@ -111,7 +114,7 @@ fn date_is_now(case: &Case<'_, '_>, found: &mut Found) {
 
 /// T02: only against the Date header, for two clocks of one server must agree and ours need not.
 fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
-    let Some((field, Json::Text(text))) = field_of(case, Role::Timestamp) else { return };
+    let Some((field, Json::Text(text))) = said(case, Role::Timestamp) else { return };
     let Some((at, date)) = instant::rfc3339(text).zip(case.head.date_us) else { return };
     let allowed = field.rule.near_date.unwrap_or(Micros::from_secs(5));
     let off = at.saturating_sub(date).unsigned_abs();
@@ -124,9 +127,4 @@ fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
             source: Some(field.source.clone()),
         });
     }
-}
-
-fn field_of<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
-    let field = role::of(case.fields, role)?;
-    Some((field, said(case, field)?))
 }

@@ -54,6 +54,7 @@ pub mod shape;
 mod standard;
 mod status;
 pub mod stream;
+mod values;
 mod vocabulary;
 pub(crate) mod waiver;
 
@@ -117,6 +118,11 @@ pub enum Role {
     RetryAfter,
     RequestId,
     Timestamp,
+}
+
+impl Role {
+    /// How many there are.
+    pub(in crate::contract) const COUNT: usize = Role::Timestamp as usize + 1;
 }
 
 /// When the document allows the same request to be repeated.

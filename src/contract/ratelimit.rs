@@ -300,16 +300,15 @@ fn until(wait: Wait, now: Option<Moment>) -> Option<(i64, i64)> {
 }
 
 fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
-    let header = case.headers.iter().find(|header| header.role == Some(role))?;
-    let text = case.first(&header.name)?;
-    let value = read(text.trim(), header.rule.format)?;
+    let (header, text) = case.header_with(role)?;
+    let value = read(text?.trim(), header.rule.format)?;
     let tolerance_us = header.rule.tolerance.map_or(SECOND_US, |tolerance| i64::try_from(tolerance.0).unwrap_or(i64::MAX));
     Some(Said { value, path: Place::Header(&header.shown), source: &header.source, tolerance_us })
 }
 
 fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
-    let field = role::of(case.fields, role)?;
-    let value = read(said(case, field)?, field.rule.format)?;
+    let (field, value) = said(case, role)?;
+    let value = read(value, field.rule.format)?;
     Some(Said { value, path: Place::Member(case.fields, field), source: &field.source, tolerance_us: SECOND_US })
 }
 
@@ -358,8 +357,7 @@ fn body_moment(json: Json<'_>, format: Option<Format>, now: Option<Moment>) -> O
 }
 
 fn reset_text(case: &Case<'_, '_>) -> Option<String> {
-    let header = case.headers.iter().find(|header| header.role == Some(Role::Reset))?;
-    case.first(&header.name).map(|text| text.trim().to_owned())
+    case.header_with(Role::Reset)?.1.map(|text| text.trim().to_owned())
 }
 
 fn window(case: &Case<'_, '_>) -> Option<i64> {

@@ -50,12 +50,12 @@ pub(super) fn absence_check(known: Option<Known>, status: u16) -> &'static str {
 
 /// Whether the contract says anything about a header of this answer.
 pub(super) fn is_named(case: &Case<'_, '_>, known: Known) -> bool {
-    case.headers.iter().any(|header| Known::of(header.name.as_str()) == Some(known))
+    case.named().any(|(_, named)| named.known == Some(known))
 }
 
 /// Whether a header of the contract has one value, and no list of them.
-pub(super) fn is_single(header: &Header) -> bool {
-    header.role.is_some() || header.kind == Kind::Integer || Known::of(header.name.as_str()).is_some_and(Known::is_single)
+pub(super) fn is_single(header: &Header, known: Option<Known>) -> bool {
+    header.role.is_some() || header.kind == Kind::Integer || known.is_some_and(Known::is_single)
 }
 
 /// What belongs to a status. Source: RFC 9110 §15.5.2, §15.5.6, §15.5.8, §15.5.17, §15.5.22.
@@ -93,8 +93,8 @@ fn repeated(case: &Case<'_, '_>, found: &mut Found) {
     for known in case.head.repeated().filter(|known| known.is_single()).filter(framing) {
         found.add("H03", Level::Must, || twice(known.shown()));
     }
-    for header in case.headers.iter().filter(|header| is_single(header) && Known::of(header.name.as_str()).is_none()) {
-        if case.response.headers.get_all(&header.name).iter().nth(1).is_some() {
+    for (header, named) in case.named().filter(|(header, named)| named.known.is_none() && is_single(header, None)) {
+        if named.value.is_some() && case.response.headers.get_all(&header.name).iter().nth(1).is_some() {
             found.add("H03", Level::Must, || Blame { source: Some(header.source.clone()), ..twice(&header.shown) });
         }
     }

@@ -75,8 +75,8 @@ fn leading(text: &str) -> Option<u64> {
 fn same_reset(case: &Case<'_, '_>, in_s: u64, text: &str) -> bool {
     let Some(now) = case.now else { return true };
     let wanted = now.us.saturating_add_unsigned(in_s.saturating_mul(SECOND_US.unsigned_abs()));
-    let header = case.headers.iter().find(|header| Known::of(header.name.as_str()) == Some(Known::XRateLimitReset));
-    let declared = header.and_then(|header| header.rule.format);
+    let header = case.named().find(|(_, named)| named.known == Some(Known::XRateLimitReset));
+    let declared = header.and_then(|(header, _)| header.rule.format);
     let fits = |format: Format| {
         ratelimit::moment(text, format, case.now).is_none_or(|us| us.abs_diff(wanted) <= (SECOND_US + now.slack_us).unsigned_abs())
     };

@@ -218,6 +218,19 @@ impl<'d> Members<'d> {
         self.0.entries().map(move |at| (document.name(at), document.json(at)))
     }
 
+    /// Tells of every member that has one of some names which it is. Members that come in the order of the names, as most
+    /// documented ones do, are each compared with little else; of several with one name the last is told last.
+    pub fn matched<'n>(self, names: usize, name: impl Fn(usize) -> &'n str, mut found: impl FnMut(usize, Json<'d>)) {
+        let document = self.0.document;
+        let mut next = 0;
+        for at in self.0.entries() {
+            if let Some(ix) = (next..names).chain(0..next).find(|&ix| document.is_named(at, name(ix))) {
+                found(ix, document.json(at));
+                next = ix + 1;
+            }
+        }
+    }
+
     /// The last member of this name.
     pub fn get(self, name: &str) -> Option<Json<'d>> {
         let document = self.0.document;
