@@ -254,8 +254,13 @@ impl PathPattern {
 
     /// Whether a path matches; `found` is told each named segment (`{id}`) and its text.
     pub fn captures<'p>(&self, path: &'p str, mut found: impl FnMut(&str, &'p str)) -> bool {
-        // Most paths are told apart by their beginning, before anything is taken into segments.
-        let literal = &self.text[..self.literal];
+        // Most paths are told apart by their beginning, before anything is taken into segments; many need no more.
+        let (literal, wild) = self.text.split_at(self.literal);
+        match wild {
+            "" => return path == literal,
+            "**" => return path.starts_with(literal) || literal.strip_suffix('/') == Some(path),
+            _ => {}
+        }
         if !path.starts_with(literal.strip_suffix('/').unwrap_or(literal)) {
             return false;
         }

@@ -81,7 +81,8 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     let mut wrong = |cause: &'static str, level: Level, expected: String| {
         found.add("H02", level, || blame(header, expected, quoted(text), cause));
     };
-    let whole = text.parse::<i128>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    let counts = header.kind == Kind::Integer || rule.min.is_some() || rule.max.is_some();
+    let whole = if counts { whole(text) } else { None };
     if header.kind == Kind::Integer && whole.is_none() {
         return wrong("type", Level::Must, "an integer".to_owned());
     }
@@ -116,15 +117,24 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     }
 }
 
-/// What the body says in the field with a role: nothing where it is absent or not of the field's type.
+/// A whole number; most have few digits.
+fn whole(text: &str) -> Option<i128> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let read = || if text.len() < 19 { text.parse::<i64>().ok().map(i128::from) } else { text.parse().ok() };
+    if plain { read() } else { None }
+}
+
+/// What the body says in the field with a role: nothing where it is absent, or not of the field's type and format.
 pub(super) fn said<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
+    let is_in = |format: Format, value: Json<'_>| value.text().is_none_or(|text| is_format(format, text));
+    typed(case, role).filter(|(field, value)| field.rule.format.is_none_or(|format| is_in(format, *value)))
+}
+
+/// The same whatever its format, for readers of that format.
+pub(super) fn typed<'c>(case: &Case<'c, '_>, role: Role) -> Option<(&'c Field, Json<'c>)> {
     let (field, value) = case.values.member(role)?;
     let value = value?;
-    let is_typed = match (field.kind, value) {
-        (Kind::String, Json::Text(text)) => field.rule.format.is_none_or(|format| is_format(format, text)),
-        (Kind::Integer | Kind::Number, Json::Number(_)) => true,
-        _ => false,
-    };
+    let is_typed = matches!((field.kind, value), (Kind::String, Json::Text(_)) | (Kind::Integer | Kind::Number, Json::Number(_)));
     is_typed.then_some((field, value))
 }
 

@@ -4,9 +4,9 @@ use http::HeaderName;
 
 use crate::contract::check::{Blame, Case, Found, SECOND_US, header_text, quoted, text_of};
 use crate::contract::head::Known;
-use crate::contract::header::said;
+use crate::contract::header::{said, typed};
 use crate::contract::json::Json;
-use crate::contract::{Level, Role, Source, instant, role};
+use crate::contract::{Field, Format, Level, Role, Source, instant, role};
 use crate::units::Micros;
 
 /// What the Date of an answer may be off by, in microseconds.
@@ -114,7 +114,8 @@ fn date_is_now(case: &Case<'_, '_>, found: &mut Found) {
 
 /// T02: only against the Date header, for two clocks of one server must agree and ours need not.
 fn timestamp_is_now(case: &Case<'_, '_>, found: &mut Found) {
-    let Some((field, Json::Text(text))) = said(case, Role::Timestamp) else { return };
+    let in_form = |field: &Field| matches!(field.rule.format, None | Some(Format::Rfc3339));
+    let Some((field, Json::Text(text))) = typed(case, Role::Timestamp).filter(|(field, _)| in_form(field)) else { return };
     let Some((at, date)) = instant::rfc3339(text).zip(case.head.date_us) else { return };
     let allowed = field.rule.near_date.unwrap_or(Micros::from_secs(5));
     let off = at.saturating_sub(date).unsigned_abs();

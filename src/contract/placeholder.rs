@@ -121,7 +121,7 @@ impl Placeholder {
     }
 }
 
-/// What a text is, if it is no value. Almost every text is told by its length and a search for one byte.
+/// What a text is, if it is no value. Almost every text is told by its length and one search.
 fn placeholder(text: &str) -> Option<Placeholder> {
     let bytes = text.as_bytes();
     if bytes.first().is_none_or(u8::is_ascii_whitespace) && text.trim().is_empty() {
@@ -134,10 +134,11 @@ fn placeholder(text: &str) -> Option<Placeholder> {
     if bytes.last() == Some(&b'}') && (enclosed("{{", "}}") || enclosed("${", "}")) {
         return Some(Placeholder::Template);
     }
-    if bytes.contains(&b'%') && has_directive(bytes) {
+    memchr::memchr2(b'%', b'[', bytes)?;
+    if has_directive(bytes) {
         return Some(Placeholder::Directive);
     }
-    (bytes.contains(&b'[') && text.contains("[object Object]")).then_some(Placeholder::Object)
+    text.contains("[object Object]").then_some(Placeholder::Object)
 }
 
 /// `%s` and its like; `100%s` and `%20` are none.

@@ -6,7 +6,7 @@
 //! business of other checks.
 
 use crate::contract::check::{Blame, Case, Found, Moment, SECOND_US, quoted};
-use crate::contract::header::said;
+use crate::contract::header::{said, typed};
 use crate::contract::json::Json;
 use crate::contract::{Field, Format, Level, Role, Source, instant, role};
 
@@ -307,7 +307,8 @@ fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<For
 }
 
 fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
-    let (field, value) = said(case, role)?;
+    // A moment is read in its format, which need not be looked at before.
+    let (field, value) = if role == Role::Reset { typed(case, role)? } else { said(case, role)? };
     let value = read(value, field.rule.format)?;
     Some(Said { value, path: Place::Member(case.fields, field), source: &field.source, tolerance_us: SECOND_US })
 }

@@ -113,7 +113,13 @@ impl<'a> Document<'a> {
 
     /// Whether a node has this name; most have another length.
     fn is_named(&self, at: usize, name: &str) -> bool {
-        self.nodes.name(at).len() == name.len() && self.name(at) == name
+        let span = self.nodes.name(at);
+        span.len() == name.len()
+            && name.as_bytes()
+                == match span.place() {
+                    Place::Text(range) => &self.text.as_bytes()[range],
+                    Place::Unescaped(range) => &self.unescaped.as_bytes()[range],
+                }
     }
 
     fn name(&self, at: usize) -> &str {

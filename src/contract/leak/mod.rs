@@ -1,21 +1,19 @@
 //! L01–L05: what an error answer must not give away. All patterns run in time linear in the body.
 //!
-//! Most answers give nothing away, and are seen to without any pattern: a leak has an odd slash, dot or colon, or one of
-//! [`TRIGGERS`]. Only where one is found, or where the body has escapes or is no JSON, the patterns of the checks are tried. One cause
-//! is one finding: what a stack trace or a database's message shows beside itself is not blamed again.
+//! Most answers give nothing away, and are seen to without any pattern, by one look at their bytes ([`suspicion`]). Only where
+//! something is odd, or where the body has escapes or is no JSON, the patterns of the checks are tried. One cause is one finding: what a stack trace or a database's message shows beside itself is not blamed again.
 
 mod credential;
 mod database;
 mod exception;
 mod internal;
 mod pattern;
+mod suspicion;
 mod trace;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use http::header::HOST;
-use regex::bytes::Regex;
 
 use crate::contract::check::{self, Blame, Case, Found, quoted};
 use crate::contract::json::Json;
@@ -26,138 +24,6 @@ pub(super) use credential::mask;
 /// Bytes of a body that are searched.
 const SEARCHED: usize = 256 * 1024;
 
-/// Pieces of text one of which every leak has, unless it has one of the [`is_odd`] places, or escapes, or is no JSON; rare in
-/// messages for people.
-const TRIGGERS: &[&str] = &[
-    // exceptions
-    "xception",
-    "Error:",
-    "Errno",
-    "Traceback",
-    "panicked",
-    "NoneType",
-    "Cannot read prop",
-    "is not a function",
-    "Object reference",
-    "undefined method",
-    "nil pointer",
-    "Segmentation",
-    "has no len",
-    "unsupported operand",
-    "atal error",
-    "nhandled",
-    "ncaught",
-    "runtime error",
-    "lineno",
-    "\"line",
-    "   at ",
-    "Native Method",
-    "Unknown Source",
-    "Whoops",
-    "Whitelabel",
-    "<pre>",
-    "DEBUG",
-    "URLconf",
-    "Django",
-    // databases
-    "SELECT ",
-    "INSERT ",
-    "UPDATE ",
-    "DELETE ",
-    "from `",
-    "into `",
-    "update `",
-    "SQL",
-    "syntax",
-    "constraint",
-    "pq: ",
-    "psycopg",
-    "pymysql",
-    "password authentication",
-    "transaction is aborted",
-    "Duplicate entry",
-    "Unknown column",
-    "Table '",
-    "ER_",
-    "Error 1",
-    "Access denied for",
-    "no such ",
-    "is locked",
-    "quotation mark",
-    "object name",
-    "Msg ",
-    "ORA-",
-    "PLS-",
-    "TNS-",
-    "E11000",
-    "Mongo",
-    "ObjectId",
-    "WRONGTYPE",
-    "NOAUTH",
-    "MOVED ",
-    "Prisma",
-    "Sequelize",
-    "ibernate",
-    "JDBC",
-    "could not execute",
-    "QueryFailed",
-    "ECONNREFUSED",
-    "EHOSTUNREACH",
-    "ENOTFOUND",
-    "gone away",
-    "MariaDB",
-    "Microsoft",
-    // credentials
-    "-----",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "k_live_",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "xox",
-    "glpat-",
-    "sk-",
-    "npm_",
-    "hf_",
-    "assword=",
-    "asswd=",
-    "pwd=",
-    "Pwd=",
-    "PWD=",
-    "uthorization:",
-    "UTHORIZATION:",
-];
-
-/// Literals of one search: up to so many are looked for in many bytes at a time (Teddy, in `aho-corasick`).
-const TOGETHER: usize = 32;
-
-static SUSPECT: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    let any_of = |literals: &[&str]| literals.iter().map(|literal| regex::escape(literal)).collect::<Vec<_>>().join("|");
-    TRIGGERS.chunks(TOGETHER).map(|literals| Regex::new(&any_of(literals)).expect("literals are a regular expression")).collect()
-});
-
-/// Whether any pattern could match: whether there is a path, an address, a dotted name, a place in a file, or a trigger.
-fn is_suspect(body: &[u8]) -> bool {
-    memchr::memchr3_iter(b'/', b'.', b':', body).any(|at| is_odd(body, at)) || SUSPECT.iter().any(|literals| literals.is_match(body))
-}
-
-/// Whether a slash, dot or colon is not one of a sentence, of a time, or of JSON itself.
-fn is_odd(body: &[u8], at: usize) -> bool {
-    let (before, after) = (at.checked_sub(1).map_or(b' ', |before| body[before]), body.get(at + 1).copied().unwrap_or(b' '));
-    match body[at] {
-        b'/' => true,
-        // Between digits it is that of a fraction, unless another one follows, as in addresses.
-        b'.' if before.is_ascii_digit() && after.is_ascii_digit() => body[at + 2..body.len().min(at + 5)].contains(&b'.'),
-        b'.' => before.is_ascii_alphanumeric() && after.is_ascii_alphanumeric(),
-        _ => after == b':' || (after.is_ascii_digit() && !before.is_ascii_digit() && before != b'"'),
-    }
-}
-
 /// Looks for what an error answer gives away.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     if !case.is_error() {
@@ -167,7 +33,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, body) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
-    if body.is_empty() || (case.body.is_some() && memchr::memchr(b'\\', body).is_none() && !is_suspect(body)) {
+    if body.is_empty() || (case.body.is_some() && !suspicion::is_raised_by(body)) {
         return;
     }
     suspect(case, &text_of(body, case.body), found);
