@@ -70,7 +70,7 @@ fn a_success_body_that_apologises_is_found_and_an_error_may_apologise() {
     let contract = apologetic();
     let of = |status: u16, body: &str| Trial::of(&contract, "BROKEN", &now()).status(status).body(body.as_bytes()).found();
     let apology = r#"{"answer":"i'm sorry, something went wrong"}"#;
-    assert_eq!(of(200, apology), ["S11 high event: (?i)I'm sorry, something went wrong"]);
+    assert_eq!(of(200, apology), ["S11 high body: (?i)I'm sorry, something went wrong"]);
     assert_eq!(of(200, r#"{"answer":"sorry to hear that"}"#), [""; 0]);
     let error = Trial::of(&contract, "BROKEN", &now()).member("message", Some(json!("I'm sorry, something went wrong")));
     assert_eq!(error.found(), [""; 0]);
