@@ -60,7 +60,8 @@ impl Secrets {
             let values: Vec<String> = self.searched().map(regex::escape).collect();
             if values.is_empty() { None } else { Regex::new(&values.join("|")).ok() }
         });
-        finder.as_ref().is_some_and(|finder| finder.is_match(hay)) || self.searched().any(|value| is_encoded_in(hay, value))
+        finder.as_ref().is_some_and(|finder| finder.is_match(hay))
+            || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
     }
 
     fn searched(&self) -> impl Iterator<Item = &str> {
@@ -194,9 +195,14 @@ pub fn is_spelled_in(hay: &[u8], value: &str) -> bool {
     memmem::find(hay, value.as_bytes()).is_some() || is_encoded_in(hay, value)
 }
 
-/// The same for spellings other than its own. Bytes without a percent sign, backslash or ampersand have none.
+/// Bytes without a percent sign, backslash or ampersand have no spelling of anything but its own.
+fn may_be_encoded(hay: &[u8]) -> bool {
+    memchr3(b'%', b'\\', b'&', hay).is_some()
+}
+
+/// The same for spellings other than its own.
 fn is_encoded_in(hay: &[u8], value: &str) -> bool {
-    if memchr3(b'%', b'\\', b'&', hay).is_none() {
+    if !may_be_encoded(hay) {
         return false;
     }
     let text = String::from_utf8_lossy(hay);

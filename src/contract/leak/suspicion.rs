@@ -1,7 +1,7 @@
 //! Whether anything in a body could be a leak: one look at its bytes, pair by pair.
 //!
 //! A leak has an odd slash, dot or colon, or one of [`TRIGGERS`]. Each of these has a pair of neighbouring bytes that is rare
-//! in messages for people; a set of such pairs is asked about every pair of the body, and what it knows is looked at closely.
+//! in messages for people: a table knows of every pair of the body whether to look closely, and for what.
 
 use std::sync::LazyLock;
 
@@ -115,49 +115,48 @@ const TRIGGERS: &[&str] = &[
 /// Whether any pattern could match: whether there is an escape, a path, an address, a dotted name, a place in a file, or a
 /// trigger.
 pub(super) fn is_raised_by(body: &[u8]) -> bool {
-    let pairs: &Pairs = &PAIRS;
+    let Pairs { group_of, groups } = &*PAIRS;
     let odd_end = matches!(body.last(), Some(b'/' | b'\\'));
-    odd_end || body.windows(2).enumerate().any(|(at, pair)| pairs.has(pair_of(pair)) && pairs.is_odd_or_trigger(body, at))
+    let mut pairs = body.windows(2).map(|pair| group_of[usize::from(pair_of(pair))]).enumerate();
+    odd_end || pairs.any(|(at, group)| group != NONE && (is_odd(body, at) || is_trigger(&groups[usize::from(group)], body, at)))
 }
 
 static PAIRS: LazyLock<Pairs> = LazyLock::new(Pairs::new);
 
-/// The pairs that are looked at closely.
+/// The group of a pair that is not looked at closely, and of one that is in no trigger.
+const NONE: u8 = 0;
+const ODD: u8 = 1;
+
+/// What is known of every pair of bytes.
 struct Pairs {
-    /// A bit for each pair of bytes.
-    set: Box<[u64; 1024]>,
-    /// Triggers by their rarest pair, and where in the trigger it is.
-    triggers: Vec<(u16, usize, &'static [u8])>,
+    /// [`NONE`] of most, by [`pair_of`].
+    group_of: Box<[u8; 1 << 16]>,
+    /// Triggers with one rarest pair, and where in the trigger it is; those of [`NONE`] and [`ODD`] are empty.
+    groups: Vec<Vec<(usize, &'static [u8])>>,
 }
 
 impl Pairs {
     fn new() -> Pairs {
-        let rarest = |trigger: &'static str| {
-            let bytes = trigger.as_bytes();
-            let at = (0..bytes.len() - 1).min_by_key(|&at| frequency(bytes[at]) + frequency(bytes[at + 1])).unwrap_or(0);
-            (pair_of(&bytes[at..at + 2]), at, bytes)
-        };
-        let mut triggers: Vec<_> = TRIGGERS.iter().copied().map(rarest).collect();
-        triggers.sort_unstable();
-        let mut set = Box::new([0; 1024]);
-        let odd = (0..=u16::MAX).filter(|pair| may_be_odd(pair.to_le_bytes()));
-        for pair in triggers.iter().map(|(pair, ..)| *pair).chain(odd) {
-            set[usize::from(pair >> 6)] |= 1 << (pair & 63);
+        let mut pairs = Pairs { group_of: Box::new([NONE; 1 << 16]), groups: vec![Vec::new(), Vec::new()] };
+        for pair in (0..=u16::MAX).filter(|pair| may_be_odd(pair.to_le_bytes())) {
+            pairs.group_of[usize::from(pair)] = ODD;
         }
-        Pairs { set, triggers }
+        for trigger in TRIGGERS.iter().map(|trigger| trigger.as_bytes()) {
+            let rarest = (0..trigger.len() - 1).min_by_key(|&at| frequency(trigger[at]) + frequency(trigger[at + 1])).unwrap_or(0);
+            let group = &mut pairs.group_of[usize::from(pair_of(&trigger[rarest..rarest + 2]))];
+            if *group <= ODD {
+                *group = u8::try_from(pairs.groups.len()).expect("there are fewer than 250 triggers");
+                pairs.groups.push(Vec::new());
+            }
+            pairs.groups[usize::from(*group)].push((rarest, trigger));
+        }
+        pairs
     }
+}
 
-    fn has(&self, pair: u16) -> bool {
-        self.set[usize::from(pair >> 6)] >> (pair & 63) & 1 != 0
-    }
-
-    fn is_odd_or_trigger(&self, body: &[u8], at: usize) -> bool {
-        let pair = pair_of(&body[at..at + 2]);
-        let first = self.triggers.partition_point(|(known, ..)| *known < pair);
-        let mut triggers = self.triggers[first..].iter().take_while(|(known, ..)| *known == pair);
-        (may_be_odd(pair.to_le_bytes()) && is_odd(body, at))
-            || triggers.any(|(_, offset, trigger)| at.checked_sub(*offset).is_some_and(|start| body[start..].starts_with(trigger)))
-    }
+/// Whether one of these triggers has its rarest pair here.
+fn is_trigger(group: &[(usize, &[u8])], body: &[u8], at: usize) -> bool {
+    group.iter().any(|(rarest, trigger)| at.checked_sub(*rarest).is_some_and(|start| body[start..].starts_with(trigger)))
 }
 
 fn pair_of(pair: &[u8]) -> u16 {
@@ -180,7 +179,7 @@ fn may_be_odd([byte, after]: [u8; 2]) -> bool {
     }
 }
 
-/// Whether a slash, dot or colon is not one of a sentence, of a time, or of JSON itself.
+/// Whether a byte is a backslash, or a slash, dot or colon that is not one of a sentence, of a time, or of JSON itself.
 fn is_odd(body: &[u8], at: usize) -> bool {
     let (before, after) = (at.checked_sub(1).map_or(b' ', |before| body[before]), body.get(at + 1).copied().unwrap_or(b' '));
     match body[at] {
@@ -188,7 +187,8 @@ fn is_odd(body: &[u8], at: usize) -> bool {
         // Between digits it is that of a fraction, unless another one follows, as in addresses.
         b'.' if before.is_ascii_digit() && after.is_ascii_digit() => body[at + 2..body.len().min(at + 5)].contains(&b'.'),
         b'.' => before.is_ascii_alphanumeric() && after.is_ascii_alphanumeric(),
-        _ => after == b':' || (after.is_ascii_digit() && !before.is_ascii_digit() && before != b'"'),
+        b':' => after == b':' || (after.is_ascii_digit() && !before.is_ascii_digit() && before != b'"'),
+        _ => false,
     }
 }
 
