@@ -197,7 +197,7 @@ impl Conformance {
         let standing: Vec<(&Finding, Standing)> =
             sorted.into_iter().map(|finding| (finding, self.standings.of_finding(used, finding))).collect();
         let findings = standing.iter().map(|(finding, standing)| self.finding_facts(plan, used, finding, *standing)).collect();
-        let mut contract = contract_facts(used, ledger);
+        let mut contract = contract_facts(used, ledger, self.standings.now_unix_us());
         contract.baseline = compared(used, &standing, |service, status, code| {
             let same = |entry: &&EntryFacts| entry.status == status && code.is_none_or(|code| entry.code == code);
             contract
@@ -230,7 +230,7 @@ fn open_faults(plan: &Plan, at: Offset) -> Vec<RuleIx> {
     rules.filter(|(_, rule)| rule.open_at(at)).map(|(ix, _)| RuleIx::from(ix)).collect()
 }
 
-fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
+fn contract_facts(used: &ContractUse, ledger: &Ledger, now_unix_us: i64) -> ContractFacts {
     let contract = &used.contract;
     let entries = ledger.coverage.entries(contract, &ledger.findings);
     let totals = Totals::of(&entries);
@@ -240,7 +240,7 @@ fn contract_facts(used: &ContractUse, ledger: &Ledger) -> ContractFacts {
         service: service(used, what.service),
         count,
     });
-    let lints = contract.lint().into_iter().map(|lint| LintFacts {
+    let lints = contract.lint_at(now_unix_us).into_iter().map(|lint| LintFacts {
         check: lint.check.to_owned(),
         message: lint.message,
         contract_ref: lint.contract_ref,

@@ -36,6 +36,11 @@ impl Standings {
         Standings { now_unix_us, of: BTreeMap::new() }
     }
 
+    /// The wall clock as the run began.
+    pub const fn now_unix_us(&self) -> i64 {
+        self.now_unix_us
+    }
+
     /// How the finding of a violation stands.
     pub fn of_violation(&mut self, used: &ContractUse, check: &str, print: u64, sighting: &Sighting<'_>) -> Standing {
         let known = self.of.get(&print).copied();

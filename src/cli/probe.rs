@@ -28,6 +28,8 @@ use super::{Exit, load, surroundings, terminal};
 const HASTE: Micros = Micros::from_secs(3);
 /// Under load, probes are so many times slower: they are to see the load, not to be it.
 const SLOWER: f64 = 10.0;
+/// Some probes need another request first.
+const SPARE: f64 = 1.5;
 /// How long is listened for bytes after the end of an answer.
 const LINGER: Micros = Micros::from_millis(10);
 
@@ -147,12 +149,19 @@ pub async fn under_load(plan: &Arc<Plan>, id: &str, rig: &Rig, mut stop: watch::
             () = tokio::time::sleep(stage.start.since(rig.clock.now()).as_duration()) => {}
             _ = stop.wait_for(|stop| *stop) => return tally,
         }
-        let slow = Rate::per_second((settings.rate.get() / SLOWER).max(1.0)).unwrap_or(settings.rate);
         let max_time = (stage.start + stage.length).since(rig.clock.now());
+        let slow = Rate::per_second(pace_under_load(&battery, settings, max_time)).unwrap_or(settings.rate);
         let settings = ProbeSettings { rate: slow, max_time, ..settings.clone() };
         probing(plan, id, rig, settings, stop.clone(), During::Load).carry_out(&battery, &mut tally).await;
     }
     tally
+}
+
+/// Requests per second: a tenth of the idle rate, or what it takes to come to the end within the stage; never more than idle.
+fn pace_under_load(battery: &Battery, settings: &ProbeSettings, within: Micros) -> f64 {
+    let probes = battery.probes.iter().filter(|probe| probe.repeatable()).count();
+    let needed = SPARE * probes as f64 / within.as_secs_f64().max(1.0);
+    needed.max(settings.rate.get() / SLOWER).max(1.0).min(settings.rate.get())
 }
 
 /// What sends probes to a rig's target.

@@ -149,7 +149,7 @@ fn plan(args: &ReplayArgs, report: &Report) -> Result<Plan, Refusal> {
 }
 
 fn wanted(finding: &FindingFacts) -> Wanted<'_> {
-    Wanted { id: &finding.id, check: &finding.check, status: finding.status, code: finding.code.as_deref() }
+    Wanted { id: &finding.id, check: &finding.check, status: finding.status, code: finding.code.as_deref(), place: &finding.instance_path }
 }
 
 /// The first of the finding's requests that can be sent again.

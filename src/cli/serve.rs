@@ -26,7 +26,9 @@ pub fn serve(args: &ServeArgs) -> Exit {
     }
     if !presets.contains(&args.preset) {
         terminal::error(&format!("the contract has no preset `{}`", args.preset));
-        terminal::help(&format!("it has {}", presets.join(", ")));
+        let near = crate::plan::nearest(&args.preset, presets.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+        terminal::help(&format!("{near}it has {}", presets.join(", ")));
         return Exit::Usage;
     }
     let limits = match args.limits.parse::<crate::contract::server::Limits>() {

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn every_known_field_has_a_bit_and_its_own_name() {
-        assert!(COUNT <= 32);
+        const { assert!(COUNT <= 32) };
         for &known in Known::ALL {
             assert_eq!(Known::of(&known.shown().to_ascii_lowercase()), Some(known));
         }

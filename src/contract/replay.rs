@@ -61,12 +61,20 @@ pub struct Wanted<'a> {
     pub status: Option<u16>,
     /// As a finding shows it.
     pub code: Option<&'a str>,
+    /// Its instance path: where in the answer it was.
+    pub place: &'a str,
 }
 
 impl<'a> Wanted<'a> {
     /// A finding of this run.
     pub fn of(finding: &'a Finding) -> Wanted<'a> {
-        Wanted { id: &finding.id, check: finding.check, status: finding.status, code: finding.code.as_deref() }
+        Wanted {
+            id: &finding.id,
+            check: finding.check,
+            status: finding.status,
+            code: finding.code.as_deref(),
+            place: &finding.instance_path,
+        }
     }
 }
 
@@ -89,6 +97,8 @@ pub struct Answer<'a> {
 const ABOUT_THE_STATUS: [&str; 9] = ["S01", "S02", "S03", "S04", "S07", "S08", "P04", "P07", "P08"];
 /// Checks that read the events of a stream while they come.
 const ABOUT_A_STREAM: [&str; 2] = ["S12", "P09"];
+/// Where such a stream's forbidden text (S11) was seen.
+const IN_AN_EVENT: &str = "event";
 
 /// Why a finding cannot be decided by one more request, whatever the answer; `None` where it can.
 pub fn undecidable(wanted: &Wanted<'_>) -> Option<String> {
@@ -98,7 +108,9 @@ pub fn undecidable(wanted: &Wanted<'_>) -> Option<String> {
         Kind::WholeRun => Some(format!("{check} compares the answers of a whole run, and one answer alone cannot show it")),
         Kind::Probe => Some(format!("{check} is judged by what a probe broke on purpose: run `brownout probe` again")),
         Kind::Document => Some(format!("{check} is about the contract document, and no request can show it")),
-        Kind::OneAnswer if ABOUT_A_STREAM.contains(&check) => Some(format!("{check} is seen only while a stream's events come")),
+        Kind::OneAnswer if ABOUT_A_STREAM.contains(&check) || wanted.place == IN_AN_EVENT => {
+            Some(format!("{check} is seen only while a stream's events come"))
+        }
         Kind::OneAnswer => None,
     }
 }
@@ -249,7 +261,7 @@ mod tests {
     }
 
     fn wanted<'a>(check: &'a str, status: u16, code: Option<&'a str>) -> Wanted<'a> {
-        Wanted { id: "0123456789abcdef", check, status: (status > 0).then_some(status), code }
+        Wanted { id: "0123456789abcdef", check, status: (status > 0).then_some(status), code, place: "body" }
     }
 
     #[test]
@@ -258,7 +270,7 @@ mod tests {
         let mut limited = Trial::of(&contract, "RATE_LIMIT_EXCEEDED");
         limited.headers.insert("x-ratelimit-reset", HeaderValue::from_static("1"));
         let (check, id) = limited.with(|_, ids| ids.into_iter().find(|(check, _)| *check == "R04").expect("a wrong reset"));
-        let wanted = Wanted { id: &id, check, status: Some(429), code: Some("RATE_LIMIT_EXCEEDED") };
+        let wanted = Wanted { id: &id, check, status: Some(429), code: Some("RATE_LIMIT_EXCEEDED"), place: "header:X-RateLimit-Reset" };
         assert_eq!(limited.says(&wanted).0, Outcome::Reproduced);
         let in_order = Trial::of(&contract, "RATE_LIMIT_EXCEEDED").says(&wanted);
         assert_eq!(in_order.0, Outcome::NotReproduced, "{}", in_order.1);

@@ -159,7 +159,7 @@ fn success(case: &Case<'_, '_>, found: &mut Found) {
         found.add_as("S01", case.terms.undocumented, Level::Must, || status_blame(case));
     }
     if (200..300).contains(&case.status()) {
-        stream::forbidden(&case.contract.forbidden_texts, case.response.body, found);
+        stream::forbidden(&case.contract.forbidden_texts, "body", case.response.body, found);
     }
     if (200..300).contains(&case.status()) && is_error_body(case) {
         found.add("S08", Level::Must, || Blame {

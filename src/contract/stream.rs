@@ -32,7 +32,7 @@ impl<'c> StreamJudge<'c> {
 
     /// Hears the data of one event; the terminator is none.
     pub fn event(&mut self, data: &[u8]) {
-        forbidden(&self.contract.forbidden_texts, data, &mut self.found);
+        forbidden(&self.contract.forbidden_texts, "event", data, &mut self.found);
         if self.found.has("S12") {
             return;
         }
@@ -72,7 +72,7 @@ impl<'c> StreamJudge<'c> {
 }
 
 /// S11: a text that the contract forbids in successes.
-pub(super) fn forbidden(texts: &[Regex], said: &[u8], found: &mut Found) {
+pub(super) fn forbidden(texts: &[Regex], place: &str, said: &[u8], found: &mut Found) {
     if texts.is_empty() || said.is_empty() {
         return;
     }
@@ -81,7 +81,7 @@ pub(super) fn forbidden(texts: &[Regex], said: &[u8], found: &mut Found) {
     for text in texts {
         let Some(hit) = text.find(said) else { continue };
         found.add("S11", Level::Must, || Blame {
-            path: "body".to_owned(),
+            path: place.to_owned(),
             expected: format!("a success without a text that matches {text}"),
             actual: quoted(hit.as_str()),
             cause: text.as_str().chars().take(SHOWN).collect(),

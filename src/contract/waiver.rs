@@ -68,8 +68,8 @@ fn start_of_status(rest: &str) -> Option<usize> {
     let part = |at: usize| rest[at..].split_once('/').map(|(part, _)| part);
     let is_status =
         |part: &str| part == "default" || (part.len() == 3 && (part.ends_with("xx") || part.bytes().all(|b| b.is_ascii_digit())));
-    let certain = starts().filter(|&at| part(at).is_some_and(is_status)).next_back();
-    certain.or_else(|| starts().filter(|&at| part(at).is_some()).next_back())
+    let certain = starts().rfind(|&at| part(at).is_some_and(is_status));
+    certain.or_else(|| starts().rfind(|&at| part(at).is_some()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Report;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::wording::{self, NAME, SENTENCE, Tone};
-use crate::analysis::GateFacts;
+use crate::analysis::{GateFacts, LimiterFacts};
 use crate::gate::Decision;
 
 /// Gates shown where all passed; the others are counted.
@@ -123,7 +123,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(missing) = missing(report) {
         facts.push(("not seen", missing));
     }
-    for limiter in report.contract.iter().flat_map(|contract| &contract.limiters).take(3) {
+    // What load met by chance and nobody asked about stands on the page.
+    let told = |limiter: &&LimiterFacts| limiter.algorithm.is_some() || limiter.seen_by == "probe";
+    for limiter in report.contract.iter().flat_map(|contract| &contract.limiters).filter(told).take(3) {
         let operation = line(&limiter.operation, 60);
         let why = if limiter.algorithm.is_none() { format!(" · {}", line(&limiter.reason, 160)) } else { String::new() };
         facts.push(("limiter", format!("{operation} · {}{why}", wording::does(limiter))));

@@ -6,6 +6,7 @@ mod check;
 mod defects;
 mod explain;
 mod folders;
+mod limiters;
 mod quiet;
 mod rendering;
 mod repeat;

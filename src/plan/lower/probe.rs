@@ -159,7 +159,9 @@ fn hooks(table: Option<Table<'_>>, known: &Known<'_>, writes: bool) -> Vec<Hook>
             let ask = ask?;
             somebody(&ask, known).map_or_else(
                 |problem| {
-                    problem.at(place).map(|problem| value.problems().add(problem));
+                    if let Some(problem) = problem.at(place) {
+                        value.problems().add(problem);
+                    }
                     None
                 },
                 |()| Some(ask.clone()),
@@ -216,8 +218,10 @@ fn aims(tables: Vec<Table<'_>>, known: &Known<'_>, settings: &ProbeSettings) -> 
         });
         let spec = spec(&table, &known.around);
         for name in spec.iter().flat_map(|spec| spec.identities()) {
-            if let Err(nobody) = named(name, known) {
-                nobody.at(table.take("as").map_or(table.place(), |value| value.place())).map(|problem| table.problems().add(problem));
+            if let Err(nobody) = named(name, known)
+                && let Some(problem) = nobody.at(table.take("as").map_or(table.place(), |value| value.place()))
+            {
+                table.problems().add(problem);
             }
         }
         if let Some(spec) = &spec {
@@ -226,7 +230,9 @@ fn aims(tables: Vec<Table<'_>>, known: &Known<'_>, settings: &ProbeSettings) -> 
                 (_, true) => Some(("this probe changes the target's state", "if it may, say so: `writes = true` in [probe]")),
                 _ => None,
             };
-            problem.map(|(what, help)| table.problems().add(Problem::at(table.place(), what).help(help)));
+            if let Some((what, help)) = problem {
+                table.problems().add(Problem::at(table.place(), what).help(help));
+            }
         }
         table.finish();
         if let (Some(row), Some(spec), Some(hook)) = (ix, spec, hook.map_or(Some(None), |hook| hook.map(Some))) {

@@ -43,13 +43,13 @@ fn what_the_events_of_a_success_must_not_say_is_found_once() {
     let documented = r#"{"code":"BROKEN","message":"out of memory"}"#;
     let object = r#" {"error":{"message":"overloaded","type":"server_error"}}"#;
     let ok = Ending::Answered(200);
-    let s11 = "S11 high body: (?i)I'm sorry, something went wrong";
+    let s11 = "S11 high event: (?i)I'm sorry, something went wrong";
     for (events, expected) in [
         (vec![chunk, chunk, "plain text", "", r#"{"error":null}"#, r#"{"code":"BROKEN"}"#], vec![]),
         (vec![chunk, apology, apology], vec![s11]),
         (vec![chunk, documented, documented], vec!["S12 high event: an error of the contract"]),
         (vec![chunk, object], vec!["S12 high event: an error object"]),
-        (vec!["upstream error: 503", "it says: upstream error"], vec!["S11 high body: ^upstream error"]),
+        (vec!["upstream error: 503", "it says: upstream error"], vec!["S11 high event: ^upstream error"]),
         (vec![apology, object], vec![s11, "S12 high event: an error object"]),
     ] {
         assert_eq!(judged(&contract, &events, true, ok), expected, "{events:?}");

@@ -38,7 +38,7 @@ fn an_error_of_a_language_model_is_judged_by_its_ready_envelope() {
     let path = "/openai/deployments/x/chat/completions";
     let shown = json!({ "error": { "code": "content_filter", "message": "The response was filtered", "param": "prompt", "type": "invalid_request_error",
         "inner_error": { "code": "ResponsibleAIPolicyViolation", "content_filter_results": { "hate": { "filtered": true, "severity": "high" } } } } });
-    let mut trial_of = |body: &serde_json::Value| {
+    let trial_of = |body: &serde_json::Value| {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().expect("a media type"));
         let mut trial = Trial::new(&contract, path, Answer { status: 400, headers, body: body.to_string().into_bytes() });

@@ -1,5 +1,6 @@
 //! The classifier against real servers: each way of counting is named by what it does.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ use crate::support::served::{Served, Wish};
 
 const LIMIT: u32 = 12;
 const WINDOW: Micros = Micros::from_millis(1_600);
+/// A machine that is busy each time is no machine for tests.
+const TRIES: usize = 4;
 const PATH: &str = "/v1/conversations";
 
 fn served(algorithm: Algorithm) -> Served {
@@ -58,10 +61,10 @@ fn walk(served: &mut Served, experiment: &Experiment) -> Vec<Observation> {
     seen
 }
 
-#[test]
-fn each_way_of_counting_is_named_by_what_it_does() {
+/// One walk of each algorithm, all at once.
+fn trails() -> [Vec<Observation>; 3] {
     let experiment = Experiment::telling(u64::from(LIMIT), WINDOW);
-    let trails = Algorithm::ALL.map(|algorithm| {
+    let walks = Algorithm::ALL.map(|algorithm| {
         let experiment = experiment.clone();
         std::thread::spawn(move || {
             let mut served = served(algorithm);
@@ -70,11 +73,25 @@ fn each_way_of_counting_is_named_by_what_it_does() {
             seen
         })
     });
-    for (algorithm, trail) in Algorithm::ALL.into_iter().zip(trails) {
-        let seen = trail.join().expect("it walks");
-        let verdict = classify(&seen);
-        assert_eq!(verdict.algorithm, Some(algorithm), "{}\n{seen:?}", verdict.reason);
-        let capacity = verdict.capacity.expect("a capacity");
-        assert!(capacity.low <= f64::from(LIMIT) && f64::from(LIMIT) <= capacity.high + 1.0, "{algorithm:?}: {capacity:?}");
+    walks.map(|walk| walk.join().expect("it walks"))
+}
+
+/// On a busy machine requests come too late to tell: then the verdict is that it cannot be told, never another algorithm.
+#[test]
+fn each_way_of_counting_is_named_by_what_it_does() {
+    let mut told = BTreeSet::new();
+    for _ in 0..TRIES {
+        for (algorithm, seen) in Algorithm::ALL.into_iter().zip(trails()) {
+            let verdict = classify(&seen);
+            let Some(named) = verdict.algorithm else { continue };
+            assert_eq!(named, algorithm, "{}\n{seen:?}", verdict.reason);
+            let capacity = verdict.capacity.expect("a capacity");
+            assert!(capacity.low <= f64::from(LIMIT) && f64::from(LIMIT) <= capacity.high + 1.0, "{algorithm:?}: {capacity:?}");
+            told.insert(format!("{algorithm:?}"));
+        }
+        if told.len() == Algorithm::ALL.len() {
+            return;
+        }
     }
+    panic!("only {told:?} could be told in {TRIES} tries");
 }
