@@ -116,9 +116,19 @@ const TRIGGERS: &[&str] = &[
 /// trigger.
 pub(super) fn is_raised_by(body: &[u8]) -> bool {
     let Pairs { group_of, groups } = &*PAIRS;
-    let odd_end = matches!(body.last(), Some(b'/' | b'\\'));
-    let mut pairs = body.windows(2).map(|pair| group_of[usize::from(pair_of(pair))]).enumerate();
-    odd_end || pairs.any(|(at, group)| group != NONE && (is_odd(body, at) || is_trigger(&groups[usize::from(group)], body, at)))
+    if matches!(body.last(), Some(b'/' | b'\\')) {
+        return true;
+    }
+    // A plain loop: it runs over every byte of every error.
+    let mut before = b' ';
+    for (at, &byte) in body.iter().enumerate() {
+        let group = group_of[usize::from(u16::from_le_bytes([before, byte]))];
+        before = byte;
+        if group != NONE && at > 0 && (is_odd(body, at - 1) || is_trigger(&groups[usize::from(group)], body, at - 1)) {
+            return true;
+        }
+    }
+    false
 }
 
 static PAIRS: LazyLock<Pairs> = LazyLock::new(Pairs::new);
