@@ -285,6 +285,20 @@ impl Op {
 }
 
 impl Metric {
+    /// Whether it is about answers and the contract alone, so that no load is needed to read it.
+    pub const fn is_of_contract(&self) -> bool {
+        matches!(
+            self,
+            Metric::ContractViolations(_)
+                | Metric::ContractFindings(_)
+                | Metric::ContractNewViolations(_)
+                | Metric::ContractNewFindings(_)
+                | Metric::ContractCoverage
+                | Metric::ContractCoverageAbsolute
+                | Metric::ContractConformance
+        )
+    }
+
     /// The keys of `where`.
     pub const NARROWING: [&'static str; 6] = ["scenario", "step", "stage", "outcome", "fault", "touched_by"];
 

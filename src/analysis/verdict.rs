@@ -47,6 +47,9 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
     if let Err(why) = &reading {
         reason.clone_from(why);
     }
+    if evidence.interrupted && decision == Decision::Fail && grows(gate.metric) {
+        (decision, reason) = (Decision::Inconclusive, format!("{reason}, and the run was cut short"));
+    }
     if evidence.aborted && stopped_the_run(evidence.plan, gate, decision) {
         (decision, reason) = (Decision::Fail, format!("it stopped the run after {}", evidence.ended_at.0));
     }
@@ -80,6 +83,11 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
             _ => None,
         },
     }
+}
+
+/// What can only grow while a run goes on: one that was cut short has not missed it.
+const fn grows(metric: Metric) -> bool {
+    matches!(metric, Metric::ContractCoverage | Metric::ContractCoverageAbsolute)
 }
 
 /// An abort gate that stopped the run: the only one, or one that does not pass over the whole run either.

@@ -10,7 +10,6 @@ use crate::client::{RawClient, RawLimits, RawTimeouts};
 use crate::contract::compared::During;
 use crate::engine::probing::{Ended, Outcome as Came, Probed, Probing, Verdict};
 use crate::fault::FaultRules;
-use crate::gate::Metric;
 use crate::id::RowIx;
 use crate::plan::{Place, Plan, ProbeSettings};
 use crate::probe::{Battery, battery};
@@ -55,13 +54,7 @@ fn without_load(mut plan: Plan) -> Plan {
     plan.load.stages.clear();
     plan.faults = FaultRules { rules: Vec::new(), ..plan.faults };
     plan.proxy = None;
-    plan.gates.retain(|gate| {
-        let of_contract = matches!(
-            gate.metric,
-            Metric::ContractViolations(_) | Metric::ContractFindings(_) | Metric::ContractCoverage | Metric::ContractConformance
-        );
-        of_contract && gate.scope_words.is_empty()
-    });
+    plan.gates.retain(|gate| gate.metric.is_of_contract() && gate.scope_words.is_empty());
     plan
 }
 

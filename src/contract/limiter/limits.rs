@@ -317,7 +317,7 @@ fn measured(contract: &Contract, operation: &str, mut seen: Vec<Observation>, pr
 }
 
 /// The documented limit of an operation, and its window: the operation's own, else that of the contract's limit fields.
-fn documented(contract: &Contract, operation: &str) -> (Option<u64>, Option<Micros>) {
+pub fn documented(contract: &Contract, operation: &str) -> (Option<u64>, Option<Micros>) {
     let found = operation.split_once(' ').and_then(|(method, path)| {
         let method = method.parse().ok()?;
         contract.operations.iter().find(|known| known.limit.is_some() && known.operation.matches(&method, path))

@@ -13,7 +13,7 @@ pub mod reset;
 
 pub use self::classify::{Algorithm, Estimate, Verdict, classify};
 pub use self::experiment::{Experiment, Leg};
-pub use self::limits::{Limits, Measured, Waits};
+pub use self::limits::{Limits, Measured, Waits, documented};
 pub use self::names::Names;
 use crate::units::Offset;
 

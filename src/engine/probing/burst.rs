@@ -5,7 +5,7 @@ use http::HeaderMap;
 use super::post::Pace;
 use super::round::Round;
 use crate::client::RawReply;
-use crate::contract::limiter::{Experiment, Leg, Observation, Step, Trail};
+use crate::contract::limiter::{Experiment, Leg, Observation, Step, Trail, documented};
 use crate::contract::provoke::{Ask, Burst, Who};
 use crate::contract::{Role, Row};
 use crate::probe::{Wire, carries_credentials};
@@ -89,7 +89,9 @@ impl<R: Recorder> Round<'_, '_, R> {
     /// What shows which kind of limiter it is: the rest of an experiment whose first burst is over.
     async fn tell(&mut self, ix: usize, wire: &Wire, burst: Burst, trail: &mut Trail) {
         let admitted = trail.observations.iter().filter(|(_, seen)| seen.identity == 0 && seen.admitted()).count() as u64;
-        let window = self.row(ix).into_iter().flat_map(|row| &row.envelope.fields).find_map(|field| field.rule.window);
+        let own = self.row(ix).into_iter().flat_map(|row| &row.envelope.fields).find_map(|field| field.rule.window);
+        let contract = self.probing.plan.contract.as_ref();
+        let window = own.or_else(|| documented(&contract?.contract, self.operation(ix)).1);
         let experiment = Experiment::telling(admitted, window.unwrap_or(USUAL_WINDOW));
         for (number, leg) in experiment.legs.iter().enumerate() {
             match *leg {

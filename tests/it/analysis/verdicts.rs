@@ -36,6 +36,17 @@ fn every_gate_passed_is_a_pass() {
 }
 
 #[test]
+fn coverage_that_was_not_reached_before_a_run_was_cut_short_is_inconclusive() {
+    let gate = "[contract]\nfile = \"jan-server.toml\"\n[[gate]]\nrequire = \"contract.coverage >= 92%\"\n";
+    let decision = |interrupted: bool| {
+        let gates = finished(healthy(gate), |facts| facts.interrupted = interrupted).verdict.gates;
+        (gates[0].decision, gates[0].reason.ends_with("and the run was cut short"))
+    };
+    assert_eq!(decision(false), (Decision::Fail, false));
+    assert_eq!(decision(true), (Decision::Inconclusive, true));
+}
+
+#[test]
 fn without_gates_a_run_passes_and_says_that_nothing_was_decided() {
     let verdict = healthy("").finish().verdict;
     assert_eq!(verdict.status, Status::Pass);
