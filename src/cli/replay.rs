@@ -90,8 +90,17 @@ fn look(args: &ReplayArgs) -> Result<Outcome, Refusal> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Refusal::NoLoop)?;
     let (seen, base_url) = runtime.block_on(send(&plan, used, &wanted, &sent))?;
     runtime.shutdown_background();
+    if args.change.target.is_none() && is_another(&report, &base_url) {
+        let (then, now) = (line(&report.target.base_url, SHOWN), line(&base_url, SHOWN));
+        terminal::print(&format!("  note   the run's target was {then}; {now} is the plan's: `--target {then}` asks that one\n"));
+    }
     terminal::print(&answer(&plan, &base_url, &sent, &seen));
     Ok(conclude(&seen.replayed))
+}
+
+/// Whether the run had another target. An embedded one is made anew each time and is the same whatever its port.
+fn is_another(report: &Report, base_url: &str) -> bool {
+    report.target.embedded.is_none() && report.target.base_url.trim_end_matches('/') != base_url.trim_end_matches('/')
 }
 
 /// The report, or why it is none.

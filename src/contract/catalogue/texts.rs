@@ -93,7 +93,7 @@ checks! {
         "RFC 9110 §15.5"
         "send the documented error body";
     "B02" "body-unparseable" High OneAnswer
-        "the body is not JSON"
+        "the body cannot be read as JSON"
         "the body of an error is one whole JSON value in UTF-8"
         "a client that parses it fails with a second error that hides the first"
         "RFC 8259 §2, §8.1"

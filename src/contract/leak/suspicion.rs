@@ -124,7 +124,7 @@ pub(super) fn is_raised_by(body: &[u8]) -> bool {
     for (at, &byte) in body.iter().enumerate() {
         let group = group_of[usize::from(u16::from_le_bytes([before, byte]))];
         before = byte;
-        if group != NONE && at > 0 && (is_odd(body, at - 1) || is_trigger(&groups[usize::from(group)], body, at - 1)) {
+        if group != NONE && at > 0 && is_suspect(&groups[usize::from(group)], body, at - 1) {
             return true;
         }
     }
@@ -162,6 +162,12 @@ impl Pairs {
         }
         pairs
     }
+}
+
+/// The close look. Apart from the loop: otherwise the compiler takes it at every byte.
+#[inline(never)]
+fn is_suspect(group: &[(usize, &[u8])], body: &[u8], at: usize) -> bool {
+    is_odd(body, at) || is_trigger(group, body, at)
 }
 
 /// Whether one of these triggers has its rarest pair here.

@@ -108,6 +108,19 @@ fn a_body_that_is_cut_is_cut_again() {
 }
 
 #[test]
+fn a_target_that_was_not_the_runs_is_named() {
+    let (one, other) = (teapot(), teapot());
+    let folder = Folder::with_plan(&Draft::at(&one).contract().steady("300ms", "10/s").text());
+    let (asked, planned) = (format!("http://{}", other.address()), format!("http://{}", one.address()));
+    folder.run().args(["--target", &asked]).ended();
+    let id = finding(&folder.report(), "S01", Some(418)).id.clone();
+    let note = format!("the run's target was {asked}; {planned} is the plan's: `--target {asked}` asks that one");
+    replay(&folder, &id).ended().exits(1).prints(&note);
+    let told = replay(&folder, &id).args(["--target", &asked]).ended().exits(1);
+    assert!(!told.stdout.contains("the run's target"), "{told}");
+}
+
+#[test]
 fn a_finding_that_is_not_there_is_said_with_those_that_are() {
     let upstream = teapot();
     let (folder, report) = ran(&Draft::at(&upstream).contract().steady("300ms", "10/s"));
