@@ -260,23 +260,12 @@ const MEMBERS: usize = 64;
 
 fn add_members(object: Json<'_>, at: &str, members: &mut Vec<(String, &'static str)>) {
     if let Json::Object(own) = object {
-        members.extend(own.iter().take(MEMBERS).map(|(name, value)| (format!("{at}.{}", name.escape_debug()), type_of(value))));
+        members.extend(own.iter().take(MEMBERS).map(|(name, value)| (format!("{at}.{}", name.escape_debug()), value.type_word())));
     }
 }
 
 fn is_scalar(value: Option<Json<'_>>) -> bool {
     matches!(value, Some(Json::Text(_) | Json::Number(_)))
-}
-
-fn type_of(value: Json<'_>) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::Text(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
 }
 
 /// Where documented fields have a role: at the top, or one level below.

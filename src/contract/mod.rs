@@ -121,6 +121,23 @@ pub enum Role {
 }
 
 impl Role {
+    /// The words of contract files.
+    pub const WORDS: [(&str, Role); Role::COUNT] = [
+        ("code", Role::Code),
+        ("message", Role::Message),
+        ("limit", Role::Limit),
+        ("remaining", Role::Remaining),
+        ("reset", Role::Reset),
+        ("retry-after", Role::RetryAfter),
+        ("request-id", Role::RequestId),
+        ("timestamp", Role::Timestamp),
+    ];
+
+    /// Its word in contract files.
+    pub fn word(self) -> &'static str {
+        Role::WORDS[self as usize].0
+    }
+
     /// How many there are.
     pub(in crate::contract) const COUNT: usize = Role::Timestamp as usize + 1;
 }

@@ -37,3 +37,15 @@ pub(super) fn path(fields: &[Field], member: &Field) -> String {
 fn inside(field: &Field) -> &[Field] {
     if field.kind == Kind::Object { &field.fields } else { &[] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_has_its_own_word() {
+        for (place, (word, role)) in Role::WORDS.into_iter().enumerate() {
+            assert_eq!((role as usize, role.word()), (place, word));
+        }
+    }
+}

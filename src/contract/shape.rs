@@ -62,19 +62,7 @@ fn spell(json: Json<'_>, path: &mut String, places: &mut Vec<String>) {
         _ => {}
     }
     if !inside {
-        places.push(format!("{path}: {}", type_of(json)));
-    }
-}
-
-/// The types of JSON Schema, but that an integer is a number like any other: 1 and 1.5 are one shape.
-fn type_of(json: Json<'_>) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "boolean",
-        Json::Number(_) => "number",
-        Json::Text(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
+        places.push(format!("{path}: {}", json.type_word()));
     }
 }
 
@@ -99,7 +87,7 @@ impl Place {
 
     /// A separator that no UTF-8 text holds, and the type.
     fn of_type(self, json: Json<'_>) -> u64 {
-        self.eat(&[0xff, type_of(json).as_bytes()[0], type_of(json).as_bytes()[1]]).0
+        self.eat(&[0xff, json.type_word().as_bytes()[0], json.type_word().as_bytes()[1]]).0
     }
 }
 

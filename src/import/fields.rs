@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::roles::Role;
 use super::schema::Steps;
+use crate::contract::Role;
 
 /// How deep fields may be nested: deeper ones read worse than a schema.
 const DEEPEST: usize = 4;

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::fields::{self, Field};
-use super::roles::{self, Role};
+use super::roles;
 use super::schema::{self, Codes};
 use super::spec::{Answer, Api, Body, HeaderDoc, Status};
 use super::{ready, words};
+use crate::contract::Role;
 
 /// Codes of one status that get rows of their own at most.
 const MOST_CODES: usize = 50;

@@ -13,9 +13,10 @@ pub use super::defect::Kind;
 
 use super::defect::{Defect, KINDS};
 use super::fold::Folded;
-use super::roles::{self, Role};
+use super::roles;
 use super::spec::{Answer, Api, Body, Operation, Status};
 use super::{schema, words};
+use crate::contract::Role;
 
 /// Places that are kept of one kind.
 const KEPT: usize = 20;

@@ -1,34 +1,7 @@
 //! What a member or a header is for, guessed from its name; whoever reviews the contract confirms it.
 
 use super::fields::Field;
-
-/// A role, in the words of contract files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    Code,
-    Message,
-    Limit,
-    Remaining,
-    Reset,
-    RetryAfter,
-    RequestId,
-    Timestamp,
-}
-
-impl Role {
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Role::Code => "code",
-            Role::Message => "message",
-            Role::Limit => "limit",
-            Role::Remaining => "remaining",
-            Role::Reset => "reset",
-            Role::RetryAfter => "retry-after",
-            Role::RequestId => "request-id",
-            Role::Timestamp => "timestamp",
-        }
-    }
-}
+use crate::contract::Role;
 
 /// Names of members by role, letters and digits only, the likeliest first.
 const MEMBERS: [(Role, &[&str], &[&str]); 5] = [

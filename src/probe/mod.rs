@@ -27,6 +27,8 @@ pub use crate::plan::probe::Mistake;
 
 use crate::contract::probed::Credentials;
 use crate::id::{RowIx, ScenarioIx, StepIx};
+use crate::plan::ProbeSettings;
+use crate::plan::probe::FieldRule;
 use crate::record::How;
 
 /// One request that is wrong on purpose.
@@ -101,6 +103,22 @@ pub struct Needs {
 pub const CANARY: &str = "<brownout>";
 
 impl Probe {
+    /// The rule of the plan that it breaks, where it breaks one.
+    fn rule<'s>(&self, settings: &'s ProbeSettings) -> Option<&'s FieldRule> {
+        match self.detail {
+            Detail::Rule(ix) => settings.fields.get(ix),
+            _ => None,
+        }
+    }
+
+    /// The names on the way to the member that it changes; none where it changes no member.
+    fn way(&self, settings: &ProbeSettings) -> Option<Vec<String>> {
+        match &self.detail {
+            Detail::Member(way) => Some(way.clone()),
+            _ => self.rule(settings).map(|rule| member::way(&rule.name)),
+        }
+    }
+
     /// Whether its answers may be compared with each other: not where it changes the target's state or meets a limiter.
     pub fn repeatable(&self) -> bool {
         !self.needs.writes && !self.needs.floods && self.hook.is_none()

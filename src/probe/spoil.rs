@@ -107,15 +107,8 @@ pub(super) fn dress(wire: &mut Wire, settings: &ProbeSettings, identity: usize) 
 /// The body with one member changed or left out.
 fn without_member(probe: &Probe, valid: &Valid, settings: &ProbeSettings) -> Result<Vec<u8>, Unwritten> {
     let mut body: Json = serde_json::from_slice(&valid.body).map_err(|_| Unwritten::NoRoom("the body is not JSON"))?;
-    let rule = match probe.detail {
-        Detail::Rule(ix) => settings.fields.get(ix),
-        _ => None,
-    };
-    let way = match (&probe.detail, rule) {
-        (Detail::Member(way), _) => way.clone(),
-        (_, Some(rule)) => member::way(&rule.name),
-        _ => return Err(Unwritten::NoRoom("no member is named")),
-    };
+    let rule = probe.rule(settings);
+    let way = probe.way(settings).ok_or(Unwritten::NoRoom("no member is named"))?;
     let absent = Unwritten::NoRoom("the request has no such member");
     let now = member::get(&body, &way).ok_or(absent.clone())?;
     let value = match probe.mistake {

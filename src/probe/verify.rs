@@ -122,15 +122,8 @@ const LARGE: u64 = 1 << 20;
 fn changed_member(probe: &Probe, valid: &Valid, body: &[u8], settings: &ProbeSettings) -> Result<(), String> {
     let before: Json = serde_json::from_slice(&valid.body).map_err(|_| "the valid body is not JSON")?;
     let now: Json = serde_json::from_slice(body).map_err(|_| "the body is not JSON any more")?;
-    let rule = match probe.detail {
-        Detail::Rule(ix) => settings.fields.get(ix),
-        _ => None,
-    };
-    let way = match (&probe.detail, rule) {
-        (Detail::Member(way), _) => way.clone(),
-        (_, Some(rule)) => member::way(&rule.name),
-        _ => return Err("no member is named".to_owned()),
-    };
+    let rule = probe.rule(settings);
+    let way = probe.way(settings).ok_or("no member is named")?;
     let (Some(before), now) = (member::get(&before, &way), member::get(&now, &way)) else {
         return Err("the valid request has no such member".to_owned());
     };

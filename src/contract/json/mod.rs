@@ -163,6 +163,18 @@ impl<'d> Json<'d> {
         }
     }
 
+    /// Its type in JSON Schema's words, but that an integer is a number like any other: 1 and 1.5 have one shape.
+    pub fn type_word(self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Number(_) => "number",
+            Json::Text(_) => "string",
+            Json::Array(_) => "array",
+            Json::Object(_) => "object",
+        }
+    }
+
     /// What kind of value it is, for people.
     pub fn kind(self) -> &'static str {
         match self {

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::super::fields::Field;
-use super::super::roles::{self, Role};
+use super::super::roles;
 use super::super::spec::HeaderDoc;
 use super::text::{key, number, quoted};
+use crate::contract::Role;
 
 /// The lines of an object's members; members of members are dotted keys below them. `refines`: what is not required is
 /// said, since the envelope that is extended may require it.

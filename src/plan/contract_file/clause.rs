@@ -19,17 +19,6 @@ const LEVELS: [(&str, Level); 5] = [
     ("optional", Level::Optional),
 ];
 
-const ROLES: [(&str, Role); 8] = [
-    ("code", Role::Code),
-    ("message", Role::Message),
-    ("limit", Role::Limit),
-    ("remaining", Role::Remaining),
-    ("reset", Role::Reset),
-    ("retry-after", Role::RetryAfter),
-    ("request-id", Role::RequestId),
-    ("timestamp", Role::Timestamp),
-];
-
 const FORMATS: [(&str, Format); 7] = [
     ("rfc3339", Format::Rfc3339),
     ("http-date", Format::HttpDate),
@@ -228,7 +217,7 @@ fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause>
     let table = value.table()?;
     let field = &mut clause.field;
     field.kind = table.one_of("type", &Kind::WORDS).unwrap_or(field.kind);
-    if let Some(role) = table.one_of("role", &ROLES) {
+    if let Some(role) = table.one_of("role", &Role::WORDS) {
         (field.role, clause.new_role) = (Some(role), true);
     }
     field.nullable = table.boolean("nullable").unwrap_or(field.nullable);
@@ -252,7 +241,7 @@ fn read_header(mut clause: HeaderClause, value: &Value<'_>) -> Option<HeaderClau
     let table = value.table()?;
     let header = &mut clause.header;
     header.kind = table.one_of("type", &[("string", Kind::String), ("integer", Kind::Integer)]).unwrap_or(header.kind);
-    header.role = table.one_of("role", &ROLES).or(header.role);
+    header.role = table.one_of("role", &Role::WORDS).or(header.role);
     header.sample = table.string("example").or(header.sample.take());
     header.source = source_of(&value.key_place());
     presence(&table, &mut header.level, &mut header.rule, &mut clause.expected_for);

@@ -122,17 +122,7 @@ fn requirement(value: &Value<'_>, around: &Surroundings<'_>) -> Option<(Metric, 
 
 /// A metric that this plan cannot have a value for is refused now, and not found inconclusive after the run.
 fn possible(value: &Value<'_>, metric: Metric, around: &Surroundings<'_>) -> bool {
-    let of_contract = matches!(
-        metric,
-        Metric::ContractViolations(_)
-            | Metric::ContractFindings(_)
-            | Metric::ContractNewViolations(_)
-            | Metric::ContractNewFindings(_)
-            | Metric::ContractCoverage
-            | Metric::ContractCoverageAbsolute
-            | Metric::ContractConformance
-    );
-    if of_contract && matches!(around.contract, ContractLowered::Absent) {
+    if metric.is_of_contract() && matches!(around.contract, ContractLowered::Absent) {
         value
             .refuse::<()>(format!("`{}` needs a contract, and the plan names none", metric.word()), "add `[contract]` with `file = \"…\"`");
         return false;

@@ -116,6 +116,26 @@ fn judged(
     (row, judged.gateway.map(|ix| contract.services[ix.at()].id.clone()))
 }
 
+/// Every key at the root of a contract file that has a value of its own kind.
+const ROOT_KEYS: [&str; 16] = [
+    "name",
+    "version",
+    "unknown_fields",
+    "examples",
+    "other_statuses",
+    "service",
+    "envelope",
+    "error",
+    "example",
+    "operation",
+    "waiver",
+    "stream",
+    "deviation",
+    "every_answer",
+    "import",
+    "server",
+];
+
 #[test]
 fn the_most_specific_row_counts_status_first_then_whose_it_is_then_the_code() {
     let contract = whole();
@@ -290,31 +310,7 @@ fn hostile_contracts_are_refused_or_read_in_bounded_time() {
             ),
         ),
         ("a pattern that explodes", "name = \"x\"\n[envelope.e.fields]\na = { pattern = \"((a{100}){100}){100}\" }\n".to_owned()),
-        (
-            "everything of the wrong kind",
-            many(1, &|_| {
-                [
-                    "name",
-                    "version",
-                    "unknown_fields",
-                    "examples",
-                    "other_statuses",
-                    "service",
-                    "envelope",
-                    "error",
-                    "example",
-                    "operation",
-                    "waiver",
-                    "stream",
-                    "deviation",
-                    "every_answer",
-                    "import",
-                    "server",
-                ]
-                .map(|key| format!("{key} = 2026-01-01\n"))
-                .concat()
-            }),
-        ),
+        ("everything of the wrong kind", many(1, &|_| ROOT_KEYS.map(|key| format!("{key} = 2026-01-01\n")).concat())),
     ];
     for (what, text) in texts {
         let begun = Instant::now();
@@ -331,26 +327,8 @@ fn hostile_contracts_are_refused_or_read_in_bounded_time() {
 
 #[test]
 fn a_contract_of_the_wrong_kinds_tells_all_of_them_at_once() {
-    let keys = [
-        "name",
-        "version",
-        "unknown_fields",
-        "examples",
-        "other_statuses",
-        "service",
-        "envelope",
-        "error",
-        "example",
-        "operation",
-        "waiver",
-        "stream",
-        "deviation",
-        "every_answer",
-        "import",
-        "server",
-    ];
-    let text = keys.map(|key| format!("{key} = 2026-01-01\n")).concat();
+    let text = ROOT_KEYS.map(|key| format!("{key} = 2026-01-01\n")).concat();
     let problems = read("kinds.toml", &text).expect_err("nothing is right");
     crate::support::golden::assert_golden("contract/kinds.txt", &problems);
-    assert_eq!(problems.matches("error: ").count(), keys.len());
+    assert_eq!(problems.matches("error: ").count(), ROOT_KEYS.len());
 }
