@@ -124,9 +124,7 @@ fn rate(rule: &FaultRule) -> f64 {
 fn effect_word(rule: &FaultRule) -> &'static str {
     match rule.effect {
         Effect::DelayOnly => "delay",
-        Effect::Respond(_) => "respond",
-        Effect::Reset { .. } => "reset",
-        Effect::Cut { .. } => "cut",
+        Effect::Fault(ref fault) => fault.kind(),
         Effect::Sequence(_) => "sequence",
     }
 }

@@ -1,6 +1,6 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, FaultRule, Respond};
+use super::{Action, Effect, Element, FaultRule};
 use crate::id::AttemptNumber;
 use crate::seed::Distribution;
 
@@ -13,14 +13,10 @@ impl FaultRule {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
             Effect::DelayOnly => (Action::Forward, delay),
-            Effect::Respond(respond) => (Action::Respond(respond), delay),
-            Effect::Reset { after } => (Action::Reset { after: *after }, delay),
-            Effect::Cut { after } => (Action::Cut { after: *after }, delay),
+            Effect::Fault(fault) => (Action::Fault(fault), delay),
             Effect::Sequence(elements) => match nth(elements, attempt)? {
                 Element::Pass => return None,
-                Element::Respond(respond) => (Action::Respond(respond), delay),
-                Element::Reset { after } => (Action::Reset { after: *after }, delay),
-                Element::Cut { after } => (Action::Cut { after: *after }, delay),
+                Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
             },
         })
@@ -38,12 +34,7 @@ impl Action<'_> {
     pub(super) fn word(&self) -> (u64, u64) {
         match self {
             Action::Forward => (1, 0),
-            Action::Respond(Respond::Error { row, retry_after, .. }) => {
-                (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff))
-            }
-            Action::Respond(Respond::Literal { status, .. }) => (3, u64::from(*status)),
-            Action::Reset { after } => (4, after.0),
-            Action::Cut { after } => (5, after.0),
+            Action::Fault(fault) => fault.word(),
         }
     }
 }

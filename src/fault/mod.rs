@@ -9,14 +9,17 @@
 //! sessions never reach, nor where `match` looks at something that differs between arrivals of one step.
 
 mod effect;
+mod kind;
 mod matcher;
 mod trigger;
 
 use http::{HeaderMap, Method};
 
-use crate::id::{AttemptNumber, RowIx, RuleIx, ScenarioIx, StepIx};
+pub use self::kind::{Fault, Respond, RetryAfterForm};
+
+use crate::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use crate::seed::{Distribution, Seed};
-use crate::units::{Micros, Offset, Ratio, Size};
+use crate::units::{Micros, Offset, Ratio};
 use crate::wire::PathPattern;
 
 /// All fault rules of a plan, in file order: the first that fires wins.
@@ -86,17 +89,12 @@ pub enum Trigger {
     FirstAttempts(u32),
 }
 
-/// What is done to a request.
+/// What a rule does to the requests it hits.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Nothing but the rule's delay.
     DelayOnly,
-    /// Answered by the proxy; the target never sees it.
-    Respond(Respond),
-    /// The connection is reset after so many bytes of the target's answer body (0: before the request is forwarded).
-    Reset { after: Size },
-    /// The connection is closed in order after so many bytes of the target's answer body.
-    Cut { after: Size },
+    Fault(Fault),
     /// Attempt n of the exchange takes element n, the last element repeats.
     Sequence(Vec<Element>),
 }
@@ -105,27 +103,8 @@ pub enum Effect {
 #[derive(Clone, Debug)]
 pub enum Element {
     Pass,
-    Respond(Respond),
-    Reset { after: Size },
-    Cut { after: Size },
+    Fault(Fault),
     Delay(Distribution),
-}
-
-/// An answer made by the proxy.
-#[derive(Clone, Debug)]
-pub enum Respond {
-    /// A documented error: the contract supplies status, body and headers.
-    Error { row: RowIx, retry_after: Option<Micros>, retry_after_form: RetryAfterForm },
-    /// As written in the plan, wrong on purpose where the author wants it.
-    Literal { status: u16, headers: HeaderMap, body: Vec<u8> },
-}
-
-/// How an injected Retry-After is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RetryAfterForm {
-    #[default]
-    Seconds,
-    Date,
 }
 
 /// One attempt as the proxy sees it, before anything is done.
@@ -157,9 +136,7 @@ pub struct Decision<'r> {
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'r> {
     Forward,
-    Respond(&'r Respond),
-    Reset { after: Size },
-    Cut { after: Size },
+    Fault(&'r Fault),
 }
 
 /// What deciding about one attempt said of each rule it reached, for the rule's counters.

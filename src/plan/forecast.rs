@@ -9,7 +9,7 @@ mod words;
 use crate::arrival::Segment;
 use crate::contract::Contract;
 use crate::contract::server::Server;
-use crate::fault::{Effect, Element, FaultRule, Respond, Trigger};
+use crate::fault::{Effect, Element, Fault, FaultRule, Respond, Trigger};
 use crate::gate::{FaultScope, Gate, Latency, Metric, Op};
 use crate::id::{RowIx, ScenarioIx, StageIx, StepIx};
 use crate::plan::{Fill, Piece, Place, Plan, Scenario, Shape, Stage, Step};
@@ -335,16 +335,12 @@ fn may_repeat(policy: &RetryPolicy, step: &Step) -> bool {
 fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contract>) -> u64 {
     let repeated = |element: &Element| match element {
         Element::Pass | Element::Delay(_) => false,
-        Element::Respond(respond) => on_status(respond, on, contract),
-        Element::Reset { .. } => on.reset,
-        Element::Cut { .. } => on.cut,
+        Element::Fault(fault) => worth_repeating(fault, on, contract),
     };
     let most = if let Trigger::FirstAttempts(n) = rule.trigger { u64::from(n) } else { u64::MAX };
     let fails = match &rule.effect {
         Effect::DelayOnly => false,
-        Effect::Respond(respond) => on_status(respond, on, contract),
-        Effect::Reset { .. } => on.reset,
-        Effect::Cut { .. } => on.cut,
+        Effect::Fault(fault) => worth_repeating(fault, on, contract),
         // The last element repeats.
         Effect::Sequence(elements) => match elements.iter().position(|element| !repeated(element)) {
             Some(passed) => return most.min(passed as u64),
@@ -352,6 +348,15 @@ fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contra
         },
     };
     if fails { most } else { 0 }
+}
+
+/// Whether the policy repeats an attempt to which this was done.
+fn worth_repeating(fault: &Fault, on: &Conditions, contract: Option<&Contract>) -> bool {
+    match fault {
+        Fault::Respond(respond) => on_status(respond, on, contract),
+        Fault::Reset { .. } => on.reset,
+        Fault::Cut { .. } => on.cut,
+    }
 }
 
 fn on_status(respond: &Respond, on: &Conditions, contract: Option<&Contract>) -> bool {
@@ -364,14 +369,15 @@ fn on_status(respond: &Respond, on: &Conditions, contract: Option<&Contract>) ->
 }
 
 fn gives_hint(effect: &Effect) -> bool {
-    let hint = |respond: &Respond| match respond {
-        Respond::Error { retry_after, .. } => retry_after.is_some(),
-        Respond::Literal { headers, .. } => headers.contains_key(http::header::RETRY_AFTER),
+    let hint = |fault: &Fault| match fault {
+        Fault::Respond(Respond::Error { retry_after, .. }) => retry_after.is_some(),
+        Fault::Respond(Respond::Literal { headers, .. }) => headers.contains_key(http::header::RETRY_AFTER),
+        _ => false,
     };
     match effect {
-        Effect::Respond(respond) => hint(respond),
-        Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Respond(respond) if hint(respond))),
-        _ => false,
+        Effect::DelayOnly => false,
+        Effect::Fault(fault) => hint(fault),
+        Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Fault(fault) if hint(fault))),
     }
 }
 

@@ -15,7 +15,7 @@ use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
 use super::socket::{Control, Ending};
 use super::upstream::Upstream;
 use crate::clock::Timer;
-use crate::fault::{Action, Decision, Sighting};
+use crate::fault::{Action, Decision, Fault, Sighting};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
 use crate::units::Size;
@@ -50,7 +50,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
         proxy.counters.borrow_mut().fired(touch.rule);
     }
     match touch.action {
-        Action::Respond(respond) => match effect::respond::answer(&proxy, &identity, touch.rule, respond, &head) {
+        Action::Fault(Fault::Respond(respond)) => match effect::respond::answer(&proxy, &identity, touch.rule, respond, &head) {
             Some(response) => {
                 effect::respond::take_in(body).await;
                 touch.fire(&proxy);
@@ -60,12 +60,12 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
             None => pass(&proxy, &control, Some(identity), None, head, body).await,
         },
-        Action::Reset { after: Size(0) } => {
+        Action::Fault(Fault::Reset { after: Size(0) }) => {
             touch.fire(&proxy);
             control.end(Ending::Reset);
             Err(Ended)
         }
-        Action::Forward | Action::Reset { .. } | Action::Cut { .. } => {
+        Action::Forward | Action::Fault(Fault::Reset { .. } | Fault::Cut { .. }) => {
             pass(&proxy, &control, Some(identity), Some(touch), head, body).await
         }
     }

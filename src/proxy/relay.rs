@@ -16,7 +16,7 @@ use super::identity::Identity;
 use super::socket::{Control, Ending};
 use super::upstream::Lease;
 use crate::client::failure::inside_the_body;
-use crate::fault::Action;
+use crate::fault::{Action, Fault};
 use crate::id::RuleIx;
 use crate::units::Size;
 use crate::wire::Failure;
@@ -57,9 +57,9 @@ impl Strike {
     /// by then: a complete answer is not cut.
     pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
         let (Size(after), ending) = match action {
-            Action::Reset { after } => (*after, Ending::Reset),
-            Action::Cut { after } => (*after, Ending::Cut),
-            Action::Forward | Action::Respond(_) => return None,
+            Action::Fault(Fault::Reset { after }) => (*after, Ending::Reset),
+            Action::Fault(Fault::Cut { after }) => (*after, Ending::Cut),
+            Action::Forward | Action::Fault(Fault::Respond(_)) => return None,
         };
         let reachable = !body.is_end_stream() && body.size_hint().exact().is_none_or(|length| after < length);
         reachable.then_some(Strike { left: after, ending, rule, counts })

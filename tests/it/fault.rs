@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, Method};
 
 use brownout::fault::{
-    Action, Decision, Effect, Element, FaultRule, FaultRules, Matcher, Per, Respond, RuleCounts, Sighting, Trigger, Window,
+    Action, Decision, Effect, Element, Fault, FaultRule, FaultRules, Matcher, Per, Respond, RuleCounts, Sighting, Trigger, Window,
 };
 use brownout::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use brownout::seed::{Distribution, Seed};
@@ -77,7 +77,7 @@ fn rule(name: &str, trigger: Trigger) -> FaultRule {
         trigger,
         per: Per::Attempt,
         delay: None,
-        effect: Effect::Reset { after: Size(0) },
+        effect: Effect::Fault(Fault::Reset { after: Size(0) }),
         spec: name.to_owned(),
     }
 }
@@ -258,8 +258,8 @@ fn a_sequence_gives_every_attempt_its_element_and_repeats_the_last() {
     let literal = |status| Respond::Literal { status, headers: HeaderMap::new(), body: Vec::new() };
     let word = |decision: Option<Decision<'_>>| match decision.map(|decision| (decision.action, decision.delay)) {
         None => "pass".to_owned(),
-        Some((Action::Respond(Respond::Literal { status, .. }), _)) => status.to_string(),
-        Some((Action::Reset { .. }, _)) => "reset".to_owned(),
+        Some((Action::Fault(Fault::Respond(Respond::Literal { status, .. })), _)) => status.to_string(),
+        Some((Action::Fault(Fault::Reset { .. }), _)) => "reset".to_owned(),
         Some((Action::Forward, delay)) => format!("delay {}", delay.expect("a delay").0),
         Some(other) => format!("{other:?}"),
     };
@@ -273,18 +273,18 @@ fn a_sequence_gives_every_attempt_its_element_and_repeats_the_last() {
     };
     let pause = Element::Delay(Distribution::Fixed(Micros(7)));
     assert_eq!(
-        play(vec![Element::Respond(literal(503)), Element::Reset { after: Size(0) }, pause, Element::Pass]),
+        play(vec![Element::Fault(Fault::Respond(literal(503))), Element::Fault(Fault::Reset { after: Size(0) }), pause, Element::Pass]),
         ["503", "reset", "delay 7", "pass", "pass"],
         "a pass ends the search: the rule after it does not fire"
     );
-    assert_eq!(play(vec![Element::Respond(literal(503))]), ["503"; 5]);
+    assert_eq!(play(vec![Element::Fault(Fault::Respond(literal(503)))]), ["503"; 5]);
     assert_eq!(play(vec![]), ["pass"; 5], "an empty sequence does nothing");
 }
 
 #[test]
 fn a_sequence_selects_an_exchange_once_whatever_its_unit() {
     let mut sequence = rule("blip", Trigger::Chance(share("50%")));
-    sequence.effect = Effect::Sequence(vec![Element::Reset { after: Size(0) }]);
+    sequence.effect = Effect::Sequence(vec![Element::Fault(Fault::Reset { after: Size(0) })]);
     let rules = of(vec![sequence]);
     for k in 0..64 {
         let attempts: Vec<bool> = (1..=6).map(|attempt| fires(&rules, At { attempt, ..arrival(k) })).collect();
@@ -317,7 +317,7 @@ fn fingerprints_tell_decisions_apart() {
         slow.delay = Some(Distribution::Fixed(Micros(us)));
         slow
     };
-    let cut = FaultRule { effect: Effect::Cut { after: Size(0) }, ..rule("cut", Trigger::Always) };
+    let cut = FaultRule { effect: Effect::Fault(Fault::Cut { after: Size(0) }), ..rule("cut", Trigger::Always) };
     let mut all: Vec<u64> = [vec![], vec![rule("reset", Trigger::Always)], vec![cut], vec![slow(1)], vec![slow(2)]]
         .into_iter()
         .map(|rules| decide(&of(rules), arrival(1)).1)
