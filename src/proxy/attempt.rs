@@ -15,10 +15,9 @@ use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
 use super::socket::{Control, Ending};
 use super::upstream::Upstream;
 use crate::clock::Timer;
-use crate::fault::{Action, Decision, Fault, Sighting};
+use crate::fault::{Action, After, Decision, Fault, Sighting};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
-use crate::units::Size;
 use crate::wire::{Failure, INJECTED_HEADER};
 
 /// Everything the connections of the proxy share.
@@ -60,14 +59,12 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
             None => pass(&proxy, &control, Some(identity), None, head, body).await,
         },
-        Action::Fault(Fault::Reset { after: Size(0) }) => {
+        Action::Fault(Fault::Reset { after: After::Nothing }) => {
             touch.fire(&proxy);
             control.end(Ending::Reset);
             Err(Ended)
         }
-        Action::Forward | Action::Fault(Fault::Reset { .. } | Fault::Cut { .. }) => {
-            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
-        }
+        Action::Forward | Action::Fault(_) => pass(&proxy, &control, Some(identity), Some(touch), head, body).await,
     }
 }
 
@@ -170,7 +167,7 @@ async fn pass(
 impl Proxy {
     /// Notes what is done to the attempt, before anything of it reaches the client.
     fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
-        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure };
+        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure, upstream: None };
         self.settings.board.note(&identity.exchange, note);
     }
 

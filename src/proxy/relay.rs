@@ -18,7 +18,6 @@ use super::upstream::Lease;
 use crate::client::failure::inside_the_body;
 use crate::fault::{Action, Fault};
 use crate::id::RuleIx;
-use crate::units::Size;
 use crate::wire::Failure;
 
 /// What hyper is told where a connection ends before its answer does; the client sees the [`Ending`].
@@ -56,10 +55,10 @@ impl Strike {
     /// The strike that an action asks for; `None` where it asks for none, or where the body is known to be over
     /// by then: a complete answer is not cut.
     pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
-        let (Size(after), ending) = match action {
-            Action::Fault(Fault::Reset { after }) => (*after, Ending::Reset),
-            Action::Fault(Fault::Cut { after }) => (*after, Ending::Cut),
-            Action::Forward | Action::Fault(Fault::Respond(_)) => return None,
+        let (after, ending) = match action {
+            Action::Fault(Fault::Reset { after }) => (after.bytes()?, Ending::Reset),
+            Action::Fault(Fault::Cut { after }) => (after.bytes()?, Ending::Cut),
+            Action::Forward | Action::Fault(_) => return None,
         };
         let reachable = !body.is_end_stream() && body.size_hint().exact().is_none_or(|length| after < length);
         reachable.then_some(Strike { left: after, ending, rule, counts })
