@@ -31,6 +31,7 @@
 //! | [`arrival`] | when requests are meant to start |
 //! | [`contract`] | what an answer must look like |
 //! | [`fault`] | which request is disturbed, and how |
+//! | [`throttle`] | rate limits that are kept: what is left, when the next request is admitted |
 //! | [`retry`] | whether a failed attempt may be repeated, and when |
 //! | [`gate`] | pass / fail / inconclusive over one named metric |
 //! | [`plan`] | TOML text → `Plan`, or every problem in it |
@@ -48,7 +49,7 @@
 //! | [`cli`] | the shell: commands, progress, messages, exit codes |
 //!
 //! Which module may use which is a test: `tests/it/architecture.rs`. Modules that decide (`contract`, `fault`,
-//! `retry`) do no I/O; modules that act (`client`, `proxy`, `engine`, `target`) never decide.
+//! `throttle`, `retry`) do no I/O; modules that act (`client`, `proxy`, `engine`, `target`) never decide.
 
 // the vocabulary
 pub mod id;
@@ -63,6 +64,7 @@ pub mod contract;
 pub mod fault;
 pub mod gate;
 pub mod retry;
+pub mod throttle;
 // documents: what was asked, what happened
 pub mod import;
 pub mod plan;
