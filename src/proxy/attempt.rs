@@ -15,7 +15,7 @@ use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
 use super::socket::{Control, Ending};
 use super::upstream::Upstream;
 use crate::clock::Timer;
-use crate::fault::{Action, Decision, Fault, Sighting};
+use crate::fault::{Action, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
 use crate::units::Size;
@@ -101,12 +101,15 @@ fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> O
         at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
+        body: None,
+        key: key_of(&head.headers),
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut *counters);
+    let decision = faults.decide(&seen, &mut counters.ledger);
     if first && exchange.step == StepIx(0) {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }

@@ -342,6 +342,10 @@ pub struct RuleTally {
     pub eligible: u64,
     pub planned: u64,
     pub fired: u64,
+    /// Planned, and passed since one more would have been too many at once.
+    pub held_back: u64,
+    /// Elements of sequences for which no request came.
+    pub unreached: u64,
 }
 
 /// An injected answer that violates the contract: a defect of the tool or the plan, never of the target.

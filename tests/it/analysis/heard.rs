@@ -229,7 +229,10 @@ impl Run {
     pub fn facts(&self) -> RunFacts {
         let proxy = (!self.plan.faults.rules.is_empty()).then(|| ProxyTally {
             seen: self.seen,
-            rules: vec![brownout::record::RuleTally { eligible: 40, planned: 10, fired: 10 }; self.plan.faults.rules.len()],
+            rules: vec![
+                brownout::record::RuleTally { eligible: 40, planned: 10, fired: 10, ..Default::default() };
+                self.plan.faults.rules.len()
+            ],
             ..ProxyTally::default()
         });
         RunFacts {
