@@ -1,6 +1,6 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, After, Effect, Element, FaultRule};
+use super::{Action, Effect, Element, Fault, FaultRule, Spent};
 use crate::seed::Distribution;
 
 impl FaultRule {
@@ -11,7 +11,7 @@ impl FaultRule {
         Some(match &self.effect {
             Effect::DelayOnly => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, self.after, place)? {
+            Effect::Sequence(elements) => match nth(elements, self.spent, place)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -21,12 +21,27 @@ impl FaultRule {
 }
 
 /// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
-fn nth(elements: &[Element], after: After, place: u64) -> Option<&Element> {
+fn nth(elements: &[Element], spent: Spent, place: u64) -> Option<&Element> {
     let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
-    element.or(if after == After::RepeatLast { elements.last() } else { None })
+    element.or(if spent == Spent::RepeatLast { elements.last() } else { None })
+}
+
+impl Effect {
+    /// Whether it strikes connections and not requests.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Effect::Fault(fault) if fault.is_of_connection())
+    }
 }
 
 impl Action<'_> {
+    /// How long the answer is to wait once the target has given it.
+    pub(super) fn delay_after(&self) -> Option<&Distribution> {
+        match self {
+            Action::Fault(Fault::DelayAfterUpstream(spread)) => Some(spread),
+            _ => None,
+        }
+    }
+
     /// The action as two numbers for the digest of decisions: its kind, and what distinguishes it from its like.
     pub(super) fn word(&self) -> (u64, u64) {
         match self {

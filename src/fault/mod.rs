@@ -18,7 +18,7 @@ mod window;
 use http::{HeaderMap, Method};
 
 pub use self::active::{Ledger, RuleCount};
-pub use self::kind::{Fault, Respond, RetryAfterForm};
+pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
 pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
 pub use self::window::{Requests, Window};
 
@@ -48,7 +48,7 @@ pub struct FaultRule {
     pub delay_ramp: Option<(Micros, Micros)>,
     pub effect: Effect,
     /// What becomes of a sequence that is over.
-    pub after: After,
+    pub spent: Spent,
     /// At most so many attempts are disturbed at once; one more passes.
     pub max_active: Option<u32>,
     /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
@@ -114,7 +114,7 @@ pub enum Effect {
 
 /// What becomes of requests for which a sequence has no element left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum After {
+pub enum Spent {
     /// They take the last element again.
     #[default]
     RepeatLast,
@@ -159,6 +159,8 @@ pub struct Sighting<'a> {
 pub struct Decision<'r> {
     pub rule: RuleIx,
     pub delay: Option<Micros>,
+    /// How long the answer waits once the target has given it.
+    pub delay_after: Option<Micros>,
     pub action: Action<'r>,
 }
 
@@ -178,7 +180,7 @@ impl FaultRules {
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if !rule.open_at(seen.at) || !rule.matches(seen) {
+            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);
@@ -198,7 +200,8 @@ impl FaultRules {
                 (None, Some((from, to))) => Some(window::between(from, to, progress)),
                 (None, None) => None,
             };
-            return Some(Decision { rule: ix, delay, action });
+            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+            return Some(Decision { rule: ix, delay, delay_after, action });
         }
         None
     }
@@ -214,6 +217,18 @@ impl FaultRules {
         self.rules.iter().any(wants)
     }
 
+    /// The first rule in file order that refuses connections at this moment.
+    pub fn refusing_at(&self, at: Offset) -> Option<RuleIx> {
+        let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && rule.open_at(at);
+        self.rules.iter().position(refuses).map(RuleIx::from)
+    }
+
+    /// The first rule in file order that makes TLS handshakes fail at this moment.
+    pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
+        let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
+        self.rules.iter().position(fails).map(RuleIx::from)
+    }
+
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.
     ///
     /// Equal plans and seeds give equal sums over equal attempts: `run.decisions_digest`.
@@ -222,7 +237,8 @@ impl FaultRules {
         let Some(decision) = decision else { return who.bits() };
         let (kind, detail) = decision.action.word();
         let delay = decision.delay.map_or(0, |delay| delay.0.saturating_add(1));
-        who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay).bits()
+        let what = who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay);
+        decision.delay_after.map_or(what, |delay| what.with(delay.0)).bits()
     }
 }
 
@@ -238,7 +254,7 @@ impl FaultRule {
             delay: None,
             delay_ramp: None,
             effect,
-            after: After::RepeatLast,
+            spent: Spent::RepeatLast,
             max_active: None,
             spec: String::new(),
             words: Vec::new(),

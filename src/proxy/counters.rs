@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use crate::contract::Violation;
 use crate::fault::{FaultRules, Ledger, RuleCount};
 use crate::id::RuleIx;
-use crate::record::{Infidelity, ProxyTally, RuleTally};
+use crate::record::{Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
 
 /// The tally while it grows.
@@ -41,6 +41,18 @@ impl Counters {
     /// The rule was done on the wire.
     pub(super) fn fired(&mut self, rule: RuleIx) {
         self.tally.rules[rule.at()].fired += 1;
+    }
+
+    /// The rule was to be done, and was not.
+    pub(super) fn unfired(&mut self, rule: RuleIx, why: Unfired) {
+        self.tally.rules[rule.at()].unfired[why as usize] += 1;
+    }
+
+    /// The target gave an answer of this status that the client never hears of.
+    pub(super) fn lost(&mut self, rule: RuleIx, status: u16) {
+        let rule = &mut self.tally.rules[rule.at()];
+        rule.lost += 1;
+        rule.lost_successes += u64::from((200..300).contains(&status));
     }
 
     pub(super) fn upstream_failed(&mut self) {

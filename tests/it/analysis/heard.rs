@@ -86,7 +86,13 @@ impl Try {
             },
             ending: self.ending,
             sent: true,
-            proxy: self.rule.map(|rule| ProxyNote { attempt: AttemptNumber(number), rule: Some(rule), forwarded: false, failure: None }),
+            proxy: self.rule.map(|rule| ProxyNote {
+                attempt: AttemptNumber(number),
+                rule: Some(rule),
+                forwarded: false,
+                failure: None,
+                upstream: None,
+            }),
             asked_to_wait: self.asked,
             waited: (number > 1).then_some(self.after),
         }
