@@ -189,21 +189,39 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let place = ledger.place(ix, rule, seen);
-            let (action, delay) = rule.done_to(place)?;
-            ledger.planned(ix);
-            if !ledger.begin(ix, rule.max_active) {
-                return None;
-            }
-            let delay = match (delay, rule.delay_ramp) {
-                (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
-                (None, Some((from, to))) => Some(window::between(from, to, progress)),
-                (None, None) => None,
-            };
-            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
-            return Some(Decision { rule: ix, delay, delay_after, action });
+            return self.done(ix, rule, seen, progress, ledger);
         }
         None
+    }
+
+    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
+    pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_connection())?;
+        ledger.eligible(ix);
+        self.done(ix, rule, seen, 0.0, ledger)
+    }
+
+    fn done<'r>(
+        &'r self,
+        ix: RuleIx,
+        rule: &'r FaultRule,
+        seen: &Sighting<'_>,
+        progress: f64,
+        ledger: &mut Ledger,
+    ) -> Option<Decision<'r>> {
+        let place = ledger.place(ix, rule, seen);
+        let (action, delay) = rule.done_to(place)?;
+        ledger.planned(ix);
+        if !ledger.begin(ix, rule.max_active) {
+            return None;
+        }
+        let delay = match (delay, rule.delay_ramp) {
+            (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
+            (None, Some((from, to))) => Some(window::between(from, to, progress)),
+            (None, None) => None,
+        };
+        let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+        Some(Decision { rule: ix, delay, delay_after, action })
     }
 
     /// An empty ledger for these rules.

@@ -25,7 +25,7 @@ use crate::id::AttemptNumber;
 use crate::units::{Micros, Offset};
 pub use evidence::{Basis, Confidence};
 use evidence::{Evidence, read};
-pub use route::{Route, RouteIx, Routes};
+pub use route::{MOST_ROUTES, Route, RouteIx, Routes};
 
 /// Exchanges kept open at most; beyond, the one that was quiet for longest is taken to be over.
 pub const MOST_OPEN: usize = 4_096;
@@ -49,6 +49,30 @@ pub struct Identify {
 impl Default for Identify {
     fn default() -> Identify {
         Identify { headers: Vec::new(), fingerprint: true, within: Micros::from_secs(35) }
+    }
+}
+
+/// What the draws about an external client's requests depend on, from the strictest level to the loosest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeatable {
+    /// The client's own identifiers, which must be the same in every run.
+    Exact,
+    /// The number of the exchange within its route: the same number of exchanges meets the same faults, whatever
+    /// their interleaving.
+    #[default]
+    Ordinal,
+    /// The number of the exchange in order of its coming, over all routes.
+    Realtime,
+}
+
+impl Repeatable {
+    /// The word in plans and reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Repeatable::Exact => "exact",
+            Repeatable::Ordinal => "ordinal",
+            Repeatable::Realtime => "realtime",
+        }
     }
 }
 
@@ -228,7 +252,7 @@ impl Lineage {
         }
         let over = open.came == Some(Came::Well) || open.evidence.basis == Basis::Alone;
         if over && open.under_way == 0 {
-            self.close(exchange.place);
+            self.shut(exchange.place);
         }
     }
 
@@ -236,7 +260,7 @@ impl Lineage {
     pub fn expire(&mut self, now: Offset) {
         for place in 0..self.open.len() {
             if self.open[place].as_ref().is_some_and(|open| open.under_way == 0 && now.since(open.ended_at) > self.window(open)) {
-                self.close(place as u32);
+                self.shut(place as u32);
             }
         }
     }
@@ -245,8 +269,15 @@ impl Lineage {
     pub fn close_all(&mut self) {
         for place in 0..self.open.len() {
             if self.open[place].is_some() {
-                self.close(place as u32);
+                self.shut(place as u32);
             }
+        }
+    }
+
+    /// Closes one exchange: nothing that comes belongs to it any more.
+    pub fn close(&mut self, exchange: ExchangeRef) {
+        if self.open.get(exchange.place as usize).and_then(Option::as_ref).is_some_and(|open| open.number == exchange.number) {
+            self.shut(exchange.place);
         }
     }
 
@@ -366,12 +397,12 @@ impl Lineage {
         if self.free.is_empty() {
             let quiet = |open: &Option<Open>| open.as_ref().map_or((false, Offset::START), |open| (open.under_way > 0, open.seen_at));
             let oldest = (0..self.open.len()).min_by_key(|place| quiet(&self.open[*place])).unwrap_or(0);
-            self.close(oldest as u32);
+            self.shut(oldest as u32);
         }
         self.free.pop().expect("a place was free, or has just been made so")
     }
 
-    fn close(&mut self, place: u32) {
+    fn shut(&mut self, place: u32) {
         let Some(open) = self.open[place as usize].take() else { return };
         self.free.push(place);
         self.closed.push(ExchangeRef { place, number: open.number });
