@@ -156,9 +156,7 @@ impl FaultRules {
     /// the search. Rules after the one that fired are not looked at, and not counted.
     pub fn decide(&self, seen: &Sighting<'_>, counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection()
-                || !rule.open_at(seen.at)
-                || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers)
+            if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers)
             {
                 continue;
             }

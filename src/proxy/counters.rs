@@ -38,6 +38,12 @@ impl Counters {
         self.0.rules[rule.at()].fired += 1;
     }
 
+    /// The rule is about to strike connections.
+    pub(super) fn strikes(&mut self, rule: RuleIx) {
+        self.eligible(rule);
+        self.planned(rule);
+    }
+
     /// The rule was to be done, and was not.
     pub(super) fn unfired(&mut self, rule: RuleIx, why: Unfired) {
         self.0.rules[rule.at()].unfired[why as usize] += 1;

@@ -24,6 +24,7 @@ mod effect;
 mod forward;
 mod identity;
 mod listen;
+mod mark;
 mod relay;
 mod socket;
 mod tls;
