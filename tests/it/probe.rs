@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brownout::analysis::{EntryState, Status};
+use brownout::gate::Decision;
 use brownout::plan::{LoadOptions, Plan};
 use brownout::probe::{Battery, Mistake, battery};
 use brownout::report::{EndedBy, ProbeFacts, Report};
@@ -231,11 +232,52 @@ fn a_target_that_dies_in_the_middle_ends_the_battery_with_a_report() {
 fn a_target_that_says_nothing_is_waited_for_in_bounds() {
     let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
     let folder = plan_at(&upstream, "timeout = \"300ms\"\nmax_requests = 5\n");
-    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    ended.says("answered: timed out before the first byte of the answer").says("help: ").prints("ERROR");
     let report = folder.report();
-    assert!(report.verdict.headline.contains("No probe was answered"), "{}", report.verdict.headline);
+    assert_eq!(report.verdict.status, Status::Error);
+    assert!(report.verdict.headline.contains("answered: timed out"), "{}", report.verdict.headline);
     let sent: u32 = report.probes.iter().map(|probe| probe.sent).sum();
     assert!(sent <= 5, "{sent}");
+}
+
+#[test]
+fn a_target_that_gives_no_answer_is_an_error_that_says_what_came_instead() {
+    let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    for (acts, what) in [
+        (vec![Act::Close], "connection closed without an answer"),
+        (vec![Act::ReadRequest, Act::Reset], "connection reset"),
+        (script(vec![Act::write(long)]), "a head of more than 64 KiB"),
+        (script(vec![Act::write("220 mail.example.com ESMTP\r\n")]), "not HTTP"),
+    ] {
+        let upstream = Upstream::play(vec![looked(), acts]);
+        let folder = plan_at(&upstream, "max_requests = 4\n[[gate]]\nrequire = \"contract.findings(high) == 0\"\n");
+        let ended = folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(3);
+        ended.says("error: ").says(what).says("help: ");
+        let report = folder.report();
+        assert_eq!(report.verdict.status, Status::Error, "{what}");
+        let gate = &report.verdict.gates[0];
+        assert!(gate.decision == Decision::Inconclusive && gate.reason.contains(what), "{gate:#?}");
+    }
+}
+
+#[test]
+fn coverage_that_a_battery_out_of_requests_did_not_reach_is_inconclusive() {
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "max_requests = 3\n[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(5);
+    let report = folder.report();
+    assert_eq!(upstream.requests().len(), 3, "the bound is on all requests, the valid ones included");
+    let gate = &report.verdict.gates[0];
+    assert!(gate.decision == Decision::Inconclusive && gate.reason.contains("`max_requests` was reached"), "{gate:#?}");
+    let unsent = report.probes.iter().filter(|probe| probe.reason.as_deref().is_some_and(|why| why.contains("`max_requests` was reached")));
+    assert!(unsent.count() > 0, "{:#?}", report.probes);
+    assert!(report.data_quality.warnings.iter().any(|warning| warning.contains("`max_requests`")), "{:?}", report.data_quality.warnings);
+
+    // The same gate where every probe had its turn: then what was not seen is not there.
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(1);
 }
 
 #[test]
@@ -255,7 +297,7 @@ fn a_plan_without_a_contract_or_without_probes_has_nothing_to_probe() {
     let upstream = Upstream::play(vec![ok()]);
     let folder = plan_at(&upstream, &all_but(&[]));
     let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(5);
-    assert!(ended.stdout.contains("No probe was answered"), "{ended}");
+    assert!(ended.stdout.contains("No probe was sent"), "{ended}");
     assert_eq!(upstream.requests().len(), 0);
     let text = folder.text("plan.toml");
     let (start, end) = (text.find("[contract]").expect("it"), text.find("[report]").expect("it"));

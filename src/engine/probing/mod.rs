@@ -56,7 +56,11 @@ pub struct Probed {
     pub requests: u32,
     /// Of them, answered.
     pub answered: u32,
+    /// What the first request without an answer came to, and what was odd about it.
+    pub silence: Option<(Failure, Option<&'static str>)>,
     pub ended: Ended,
+    /// Whether every probe had its turn once, whatever became of further rounds.
+    pub complete: bool,
     /// What the author should know: hooks that could not be switched off, waits that were too long.
     pub warnings: Vec<String>,
 }
@@ -140,6 +144,7 @@ impl Probing {
             round.carry_out().await;
             probed.warnings.append(&mut round.warnings);
             let sent = round.sent;
+            probed.complete = probed.complete || post.ended.is_none();
             match probed.sent.is_empty() {
                 true => probed.sent = sent,
                 false => probed.sent.iter_mut().zip(sent).for_each(|(all, one)| all.times += one.times),
@@ -147,6 +152,7 @@ impl Probing {
         }
         probed.requests = post.requests;
         probed.answered = post.answered;
+        probed.silence = post.silence;
         probed.ended = post.ended.take().unwrap_or_default();
         probed
     }

@@ -35,13 +35,16 @@ pub struct Post<'p> {
     nobody: u32,
     pub requests: u32,
     pub answered: u32,
+    /// What the first request without an answer came to, and what was odd about it.
+    pub silence: Option<(Failure, Option<&'static str>)>,
     pub ended: Option<Ended>,
 }
 
 impl<'p> Post<'p> {
     pub fn new(probing: &'p Probing) -> Post<'p> {
         let now = probing.clock.now();
-        Post { probing, next_at: now, deadline: now + probing.settings.max_time, nobody: 0, requests: 0, answered: 0, ended: None }
+        let deadline = now + probing.settings.max_time;
+        Post { probing, next_at: now, deadline, nobody: 0, requests: 0, answered: 0, silence: None, ended: None }
     }
 
     /// Whether nothing more may be sent.
@@ -100,6 +103,14 @@ impl<'p> Post<'p> {
         match reply.ending {
             Ending::Failed(failure) if failure.before_the_request() => {
                 self.nobody += 1;
+        if matches!(reply.ending, Ending::Failed(Failure::TimedOut(phase)) if left < usual.patience(phase)) {
+            // What ran out is our time: that says nothing about the target.
+            self.ended = Some(Ended::OutOfTime);
+            return None;
+        }
+        if let (Ending::Failed(failure), None) = (reply.ending, &self.silence) {
+            self.silence = Some((failure, reply.oddities.last().copied()));
+        }
                 if self.nobody >= LOST_AFTER {
                     self.ended = Some(Ended::TargetLost(failure));
                 }
