@@ -242,6 +242,17 @@ fn a_target_that_says_nothing_is_waited_for_in_bounds() {
 }
 
 #[test]
+fn the_bound_on_time_holds_inside_a_request() {
+    let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
+    let folder = plan_at(&upstream, "timeout = \"50s\"\nmax_time = \"1s\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3).says("`max_time` was over");
+    let report = folder.report();
+    assert!((500..20_000).contains(&report.run.duration_ms), "{}", report.run.duration_ms);
+    assert!(report.findings.is_empty(), "that our time was over is no fault of the target's: {:#?}", report.findings);
+    assert!(report.probes.iter().all(|probe| probe.outcome == "not-sent"), "{:#?}", report.probes);
+}
+
+#[test]
 fn a_target_that_gives_no_answer_is_an_error_that_says_what_came_instead() {
     let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
     for (acts, what) in [

@@ -8,7 +8,7 @@ use super::{Ended, Probing};
 use crate::client::{RawBody, RawClient, RawHeader, RawReply, RawRequest};
 use crate::probe::{Wire, WireBody};
 use crate::units::{Micros, Offset};
-use crate::wire::{Ending, RequestFacts};
+use crate::wire::{Ending, Failure, RequestFacts};
 
 /// After so many requests in a row that found nobody, the target is lost.
 const LOST_AFTER: u32 = 4;
@@ -91,6 +91,9 @@ impl<'p> Post<'p> {
             },
             expect_continue: wire.expect_continue,
         };
+        // The bound on the whole holds inside a request, too; switching off has bounds of its own.
+        let left = if pace == Pace::Whatever { Micros(u64::MAX) } else { self.time_left() };
+        let (usual, client) = (client, client.within(left));
         let mut stop = self.probing.stop.clone();
         let reply = tokio::select! {
             reply = client.send(&request) => reply,
@@ -100,9 +103,6 @@ impl<'p> Post<'p> {
             }
         };
         self.answered += u32::from(reply.head.is_some());
-        match reply.ending {
-            Ending::Failed(failure) if failure.before_the_request() => {
-                self.nobody += 1;
         if matches!(reply.ending, Ending::Failed(Failure::TimedOut(phase)) if left < usual.patience(phase)) {
             // What ran out is our time: that says nothing about the target.
             self.ended = Some(Ended::OutOfTime);
@@ -111,6 +111,9 @@ impl<'p> Post<'p> {
         if let (Ending::Failed(failure), None) = (reply.ending, &self.silence) {
             self.silence = Some((failure, reply.oddities.last().copied()));
         }
+        match reply.ending {
+            Ending::Failed(failure) if failure.before_the_request() => {
+                self.nobody += 1;
                 if self.nobody >= LOST_AFTER {
                     self.ended = Some(Ended::TargetLost(failure));
                 }
