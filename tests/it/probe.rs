@@ -292,6 +292,21 @@ fn coverage_that_a_battery_out_of_requests_did_not_reach_is_inconclusive() {
 }
 
 #[test]
+fn what_a_battery_creates_is_new_to_a_target_that_has_met_its_seed_before() {
+    let sent = |_: usize| {
+        let upstream = Upstream::play(vec![looked(), ok()]);
+        let folder = plan_at(&upstream, &all_but(&[Mistake::UnknownRoute]));
+        let text =
+            folder.text("plan.toml").replace("request = \"GET /things\"", "request = \"POST /things\"\njson = { name = \"${uuid}\" }");
+        folder.put("plan.toml", text);
+        folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
+        upstream.requests()[0].body.clone()
+    };
+    let (first, second) = (sent(1), sent(2));
+    assert!(!first.is_empty() && first != second, "{}", String::from_utf8_lossy(&first));
+}
+
+#[test]
 fn an_answer_without_end_is_let_go() {
     let endless = vec![Act::ReadRequest, Act::write("HTTP/1.1 404 Not Found\r\n\r\n"), Act::WriteForever(vec![b'x'; 65_536])];
     let upstream = Upstream::play(vec![looked(), ok(), endless]);

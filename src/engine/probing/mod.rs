@@ -135,7 +135,7 @@ impl Verdict {
 impl Probing {
     /// Sends the battery, as often as the plan says.
     pub async fn carry_out(&self, battery: &Battery, recorder: &mut impl Recorder) -> Probed {
-        let workload = Workload::new(&self.plan, &self.run_id, &self.authority);
+        let workload = Workload::new(&self.plan, &self.run_id, &self.authority).with_ids_of_its_own();
         let mut post = Post::new(self);
         let mut probed = Probed::default();
         let rounds = if self.during == During::Idle { self.settings.repeat } else { 1 };
