@@ -130,6 +130,17 @@ fn twenty_megabytes_are_imported_in_bounded_time() {
 }
 
 #[test]
+fn credentials_in_a_reference_are_not_shown() {
+    let schema = with_schema(r#"{"$ref":"https://joe:hunter2@example.com/error.json?sig=abc123#/Error"}"#);
+    let response = with_responses(r#"{"404":{"$ref":"//joe:hunter2@example.com/error.json?sig=abc123"}}"#);
+    let file = with_schema(r#"{"$ref":"error.json?sig=abc123#/Error"}"#);
+    for document in [schema, response, file] {
+        let said = problems("spec.json", document.as_bytes());
+        assert!(said.contains("error.json?…") && !said.contains("hunter2") && !said.contains("abc123"), "{said}");
+    }
+}
+
+#[test]
 fn more_than_a_contract_can_hold_is_refused() {
     let huge = vec![b' '; (64 << 20) + 1];
     assert!(problems("huge.json", &huge).contains("more than 64 MB are not read"));
