@@ -341,6 +341,8 @@ fn what_is_wrong_with_a_probe_part_is_said_at_its_line() {
         [probe.identity.weak]\nheader = { Authorization = \"x\" }\n\
         [probe.hook.rest]\non = { request = \"POST /rest\", as = \"amdin\" }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXIST\"\nrequest = \"GET /x\"\nas = \"week\"\n\
+        [[probe.aim]]\nrow = \"CONVERSATION_NOT_FOUND\"\nrequest = \"GET /x\"\n\
+        setup = [{ request = \"GET /y\", as = \"nobody\" },\n{ request = \"GET /z\", as = \"nobody\" }]\n\
         [[probe.aim]]\nrow = \"*/*/429/RATE_LIMIT_EXCEEDED\"\nburst = { budget = 10 }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXISTS\"\nrequest = \"POST /x\"\nrepeat = 2\nhook = \"resst\"\n\
         [[probe.field]]\nstep = \"look/list\"\nrequired = true\n";
