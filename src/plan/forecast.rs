@@ -200,6 +200,7 @@ impl Cells<'_> {
         let share = match rule.trigger {
             Trigger::Always | Trigger::FirstAttempts(_) => 1.0,
             Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+            Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
             Trigger::Every(n) => 1.0 / n as f64,
         };
         self.eligible(rule, cell) * share

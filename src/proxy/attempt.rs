@@ -21,7 +21,7 @@ use super::relay::{AnswerBody, Relay, ending_of};
 use super::upload::Upload;
 use super::upstream::{Lease, Upstream};
 use crate::clock::Timer;
-use crate::fault::{Action, After, Decision, Fault, Sighting};
+use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
 use crate::units::Micros;
@@ -116,12 +116,15 @@ fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> O
         at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
+        body: None,
+        key: key_of(&head.headers),
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut *counters);
+    let decision = faults.decide(&seen, &mut counters.ledger);
     // Who comes while connections are refused is seen or not as connections happen to be used again.
     let refused = decision.as_ref().is_some_and(|decision| matches!(decision.action, Action::Fault(Fault::Refuse)));
     if first && exchange.step == StepIx(0) && !refused {

@@ -68,7 +68,7 @@ pub(super) async fn run(
         () = look_after(&proxy, &open) => {}
     }
     wind_down(&timer, &open).await;
-    proxy.counters.borrow_mut().finish(thread_cpu().unwrap_or_default())
+    proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
 }
 
 /// Accepts connections, but for the windows in which they are refused.
@@ -111,7 +111,7 @@ async fn refuse(
     end: Offset,
 ) -> std::io::Result<TcpListener> {
     let addr = listener.local_addr()?;
-    proxy.counters.borrow_mut().strikes(rule);
+    proxy.counters.borrow_mut().ledger.strikes(rule);
     // Those who wait to be accepted would be reset.
     while let Some(Ok((stream, _))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
         admit(proxy, open, stream);

@@ -49,3 +49,12 @@ impl Mark {
         self.fired.then_some(self.rule)
     }
 }
+
+/// However the attempt ends, it is disturbed no longer.
+impl Drop for Mark {
+    fn drop(&mut self) {
+        if let Ok(mut counters) = self.proxy.counters.try_borrow_mut() {
+            counters.ledger.ended(self.rule);
+        }
+    }
+}

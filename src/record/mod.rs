@@ -351,6 +351,10 @@ pub struct RuleTally {
     pub eligible: u64,
     pub planned: u64,
     pub fired: u64,
+    /// Planned, and passed since one more would have been too many at once.
+    pub held_back: u64,
+    /// Elements of sequences for which no request came.
+    pub unreached: u64,
     /// Planned and not fired, by reason. What is left between planned and fired is clients that left, or the run's
     /// end, before it could be done.
     pub unfired: [u64; Unfired::ALL.len()],

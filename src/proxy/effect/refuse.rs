@@ -54,7 +54,7 @@ mod tests {
         let rule = |fault, windows: &[(u64, u64)]| FaultRule {
             name: "x".to_owned(),
             matcher: Matcher::default(),
-            windows: windows.iter().map(|(start, end)| Window { start: at(*start), end: at(*end) }).collect(),
+            windows: windows.iter().map(|(start, end)| Window::between(at(*start), at(*end))).collect(),
             trigger: Trigger::Always,
             per: Per::Attempt,
             delay: None,

@@ -18,7 +18,7 @@ const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 /// closes it in order.
 pub(in crate::proxy) async fn unless_failing(proxy: &Proxy, stream: TcpStream) -> Option<TcpStream> {
     let Some(rule) = proxy.settings.faults.failing_tls_at(proxy.timer.clock().now()) else { return Some(stream) };
-    proxy.counters.borrow_mut().strikes(rule);
+    proxy.counters.borrow_mut().ledger.strikes(rule);
     if fail(stream, &proxy.timer).await {
         proxy.counters.borrow_mut().fired(rule);
     }

@@ -34,6 +34,7 @@ pub(super) fn in_words(
     let share = match trigger {
         Trigger::Always => "all".to_owned(),
         Trigger::Chance(share) => share.to_string(),
+        Trigger::Ramp(from, to) => format!("{from} to {to}"),
         Trigger::Exactly(share) => format!("exactly {share}"),
         Trigger::Every(n) => format!("every {n}th"),
         Trigger::FirstAttempts(n) => format!("the first {n} attempts"),

@@ -15,7 +15,7 @@ fn connections_are_refused_while_the_window_is_open_and_on_the_same_port_again_a
     let upstream = Upstream::always(answer("200 OK", "ok"));
     let at = |ms| Offset(Micros::from_millis(ms));
     let mut closed = rule("down", Effect::Fault(Fault::Refuse));
-    closed.windows = vec![Window { start: at(400), end: at(1_000) }, Window { start: at(1_300), end: at(1_500) }];
+    closed.windows = vec![Window::between(at(400), at(1_000)), Window::between(at(1_300), at(1_500))];
     let begun = Instant::now();
     let rig = Rig::new(upstream.address(), vec![closed]);
     let addr = rig.addr;
@@ -43,7 +43,7 @@ fn connections_are_refused_while_the_window_is_open_and_on_the_same_port_again_a
 #[test]
 fn a_proxy_stops_at_once_while_it_refuses_connections() {
     let mut closed = rule("down", Effect::Fault(Fault::Refuse));
-    closed.windows = vec![Window { start: Offset::START, end: Offset(Micros::HOUR) }];
+    closed.windows = vec![Window::between(Offset::START, Offset(Micros::HOUR))];
     let rig = Rig::new("127.0.0.1:9".parse().expect("an address"), vec![closed]);
     let addr = rig.addr;
     wait_until("the port is closed", || TcpStream::connect(addr).is_err());
