@@ -24,6 +24,7 @@ mod effect;
 mod forward;
 mod identity;
 mod listen;
+mod peek;
 mod relay;
 mod socket;
 mod tls;
