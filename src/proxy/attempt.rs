@@ -17,6 +17,7 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
+use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
 use super::upload::Upload;
 use super::upstream::{Lease, Upstream};
@@ -42,9 +43,16 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
     let Some(identity) = identity else {
         proxy.counters.borrow_mut().stranger();
-        return pass(&proxy, &control, None, None, head, body).await;
+        return pass(&proxy, &control, None, None, head, Upload::of(body)).await;
     };
-    let decision = decide(&proxy, &identity, &head);
+    let (read, body) = match wants_body(&proxy, &identity, &head) {
+        true => match peek(body).await {
+            Ok((read, body)) => (Some(read), body),
+            Err(_) => return Err(control.end(Ending::Cut)),
+        },
+        false => (None, Upload::of(body)),
+    };
+    let decision = decide(&proxy, &identity, &head, read.as_deref());
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
     let Some(decision) = decision else {
         return pass(&proxy, &control, Some(identity), None, head, body).await;
@@ -104,30 +112,39 @@ struct Touch<'r> {
     delay_after: Option<Micros>,
 }
 
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
+/// The attempt as rules see it.
+fn sighting<'a>(proxy: &Proxy, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
     let Identity { exchange, attempt } = *identity;
-    let first = attempt == AttemptNumber::FIRST;
-    let seen = Sighting {
+    Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { proxy.timer.clock().now() },
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body: None,
+        body,
         key: key_of(&head.headers),
-    };
+    }
+}
+
+/// Whether what happens to the attempt depends on its body, so that it must be read first.
+fn wants_body(proxy: &Proxy, identity: &Identity, head: &request::Parts) -> bool {
+    proxy.settings.faults.wants_body(&sighting(proxy, identity, head, None))
+}
+
+fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts, body: Option<&[u8]>) -> Option<Decision<'p>> {
+    let seen = sighting(proxy, identity, head, body);
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = faults.decide(&seen, &mut counters.ledger);
     // Who comes while connections are refused is seen or not as connections happen to be used again.
     let refused = decision.as_ref().is_some_and(|decision| matches!(decision.action, Action::Fault(Fault::Refuse)));
-    if first && exchange.step == StepIx(0) && !refused {
+    if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
     decision
@@ -140,7 +157,7 @@ async fn pass(
     identity: Option<Identity>,
     touch: Option<Touch<'_>>,
     mut head: request::Parts,
-    body: Incoming,
+    body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
     // A tunnel is none of our business, and there is no answer to invent.
     if head.method == Method::CONNECT {
@@ -152,7 +169,7 @@ async fn pass(
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.as_ref().map(|touch| touch.mark.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, Upload::of(body))).await {
+    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
         Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
         other => other,
     };

@@ -25,6 +25,7 @@ mod forward;
 mod identity;
 mod listen;
 mod mark;
+mod peek;
 mod relay;
 mod socket;
 mod tls;

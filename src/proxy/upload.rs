@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 #[derive(Debug)]
 pub(super) struct Upload {
     /// What was read of it before it was sent on, for a rule that looks at it.
-    read: VecDeque<Bytes>,
+    read: VecDeque<Frame<Bytes>>,
     rest: Incoming,
 }
 
@@ -23,7 +23,7 @@ impl Upload {
     }
 
     /// A body whose beginning was read.
-    pub(super) fn after(read: VecDeque<Bytes>, rest: Incoming) -> Upload {
+    pub(super) fn after(read: VecDeque<Frame<Bytes>>, rest: Incoming) -> Upload {
         Upload { read, rest }
     }
 }
@@ -34,7 +34,7 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.read.pop_front() {
-            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
@@ -44,7 +44,7 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read: u64 = self.read.iter().map(|data| data.len() as u64).sum();
+        let read: u64 = self.read.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + read);
