@@ -26,7 +26,7 @@ pub enum Command {
     Probe(RunArgs),
     /// Stand between a client and the target: faults and checks for any program; no load
     Proxy(ProxyArgs),
-    /// Check plans and predict what a run can show; sends nothing
+    /// Check plans and predict what a run can show, or check contracts; sends nothing
     Check(CheckArgs),
     /// Serve a contract: the reference server alone, for client teams to develop against
     Serve(ServeArgs),
@@ -126,7 +126,7 @@ impl RunArgs {
 /// `brownout check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The plans
+    /// The plans; a contract is checked by itself
     #[arg(required = true)]
     pub plans: Vec<PathBuf>,
     #[command(flatten)]

@@ -48,7 +48,7 @@ pub struct FaultRule {
     pub delay_ramp: Option<(Micros, Micros)>,
     pub effect: Effect,
     /// What becomes of a sequence that is over.
-    pub spent: Spent,
+    pub rest: Rest,
     /// At most so many attempts are disturbed at once; one more passes.
     pub max_active: Option<u32>,
     /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
@@ -114,7 +114,7 @@ pub enum Effect {
 
 /// What becomes of requests for which a sequence has no element left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Spent {
+pub enum Rest {
     /// They take the last element again.
     #[default]
     RepeatLast,
@@ -180,7 +180,7 @@ impl FaultRules {
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
+            if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);
@@ -196,7 +196,7 @@ impl FaultRules {
 
     /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
     pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
-        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_connection())?;
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
         ledger.eligible(ix);
         self.done(ix, rule, seen, 0.0, ledger)
     }
@@ -224,17 +224,6 @@ impl FaultRules {
         Some(Decision { rule: ix, delay, delay_after, action })
     }
 
-    /// An empty ledger for these rules.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.rules)
-    }
-
-    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
-    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
-        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
-        self.rules.iter().any(wants)
-    }
-
     /// The first rule in file order that refuses connections at this moment.
     pub fn refusing_at(&self, at: Offset) -> Option<RuleIx> {
         let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && rule.open_at(at);
@@ -245,6 +234,17 @@ impl FaultRules {
     pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
         let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
         self.rules.iter().position(fails).map(RuleIx::from)
+    }
+
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.rules)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.rules.iter().any(wants)
     }
 
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.
@@ -272,7 +272,7 @@ impl FaultRule {
             delay: None,
             delay_ramp: None,
             effect,
-            spent: Spent::RepeatLast,
+            rest: Rest::RepeatLast,
             max_active: None,
             spec: String::new(),
             words: Vec::new(),

@@ -21,7 +21,7 @@ use crate::units::Offset;
 /// On HTTP/1.1 it is carried out by `effect::carry_out` after hyper has let go of the connection. On HTTP/2 a
 /// stream that is to end is reset with the code that [`Ending::code`] gives; the connection and its other streams
 /// go on, but for [`Ending::GoAway`].
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) enum Ending {
     /// As hyper leaves it.
     #[default]

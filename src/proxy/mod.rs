@@ -24,6 +24,8 @@ mod effect;
 mod forward;
 mod identity;
 mod listen;
+mod mark;
+mod peek;
 mod relay;
 mod session;
 mod socket;

@@ -15,7 +15,7 @@ use crate::units::Micros;
 #[derive(Debug)]
 pub(super) struct Upload {
     /// What was read of it before it was sent on, for a rule that looks at it.
-    read: VecDeque<Bytes>,
+    read: VecDeque<Frame<Bytes>>,
     rest: Incoming,
 }
 
@@ -33,26 +33,21 @@ impl Upload {
         while length < limit && !rest.is_end_stream() {
             let frame = timer.within(deadline, std::future::poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx))).await;
             let Some(Some(Ok(frame))) = frame else { break };
-            match frame.into_data() {
-                Ok(data) => {
-                    length += data.len();
-                    read.push_back(data);
-                }
-                // Trailers end the body; a request's are not passed on from here.
-                Err(_) => break,
-            }
+            length += frame.data_ref().map_or(0, Bytes::len);
+            read.push_back(frame);
         }
-        let mut beginning = match (read.len(), read.front()) {
-            (0, _) | (_, None) => Bytes::new(),
-            (1, Some(one)) => one.clone(),
-            _ => read.iter().flatten().copied().collect(),
+        let mut parts = read.iter().filter_map(Frame::data_ref);
+        let mut beginning = match (parts.next(), parts.next()) {
+            (None, _) => Bytes::new(),
+            (Some(one), None) => one.clone(),
+            _ => read.iter().filter_map(Frame::data_ref).flatten().copied().collect(),
         };
         beginning.truncate(limit);
         (Upload::after(read, rest), beginning)
     }
 
     /// A body whose beginning was read.
-    pub(super) fn after(read: VecDeque<Bytes>, rest: Incoming) -> Upload {
+    pub(super) fn after(read: VecDeque<Frame<Bytes>>, rest: Incoming) -> Upload {
         Upload { read, rest }
     }
 }
@@ -63,7 +58,7 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.read.pop_front() {
-            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
@@ -73,7 +68,7 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read: u64 = self.read.iter().map(|data| data.len() as u64).sum();
+        let read: u64 = self.read.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + read);
