@@ -33,6 +33,13 @@ struct OfRule {
     active: u32,
 }
 
+impl OfRule {
+    fn new(rule: &FaultRule) -> OfRule {
+        let counts = rule.windows.iter().any(|window| window.requests.is_some());
+        OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], ..OfRule::default() }
+    }
+}
+
 /// What became of one rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCount {
@@ -48,11 +55,12 @@ pub struct RuleCount {
 
 impl Ledger {
     pub(super) fn new(rules: &[FaultRule]) -> Ledger {
-        let of = |rule: &FaultRule| {
-            let counts = rule.windows.iter().any(|window| window.requests.is_some());
-            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], ..OfRule::default() }
-        };
-        Ledger { rules: rules.iter().map(of).collect(), hit: HashMap::new() }
+        Ledger { rules: rules.iter().map(OfRule::new).collect(), hit: HashMap::new() }
+    }
+
+    /// There is one rule more, after all others.
+    pub fn added(&mut self, rule: &FaultRule) {
+        self.rules.push(OfRule::new(rule));
     }
 
     /// What became of a rule, so far.

@@ -28,7 +28,7 @@ fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
 
 impl Effect {
     /// Whether it strikes connections before there is HTTP on them.
-    pub(super) fn is_of_handshake(&self) -> bool {
+    pub fn is_of_handshake(&self) -> bool {
         matches!(self, Effect::Fault(Fault::TlsFailure))
     }
 }

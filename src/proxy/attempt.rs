@@ -24,7 +24,7 @@ use super::upload::Upload;
 use super::upstream::{Lease, Upstream};
 use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, After, BODY_LIMIT, Decision, Fault, Sighting, key_of};
+use crate::fault::{Action, After, BODY_LIMIT, Decision, Fault, FaultRule, FaultRules, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
 use crate::units::{Micros, Offset};
@@ -39,6 +39,8 @@ pub(super) struct Proxy {
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
     pub(super) upstream: Rc<Upstream>,
+    /// The plan's rules, as they have been changed since.
+    pub(super) rules: RefCell<Rc<FaultRules>>,
     /// With whom it is, where strangers are clients.
     pub(super) session: Option<Session>,
 }
@@ -84,7 +86,8 @@ async fn answer(
     body: Upload,
     beginning: Option<&[u8]>,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let decision = decide(proxy, &identity, ordered, &head, beginning);
+    let rules = proxy.rules();
+    let decision = decide(proxy, &rules, &identity, ordered, &head, beginning);
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
     let Some(decision) = decision else {
         return pass(proxy, control, Some(identity), None, head, body).await;
@@ -165,18 +168,18 @@ fn sighting<'a>(proxy: &Proxy, identity: &Identity, head: &'a request::Parts, bo
 
 /// Whether what happens to the attempt depends on its body, so that it must be read first.
 fn wants_body(proxy: &Proxy, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.settings.faults.wants_body(&sighting(proxy, identity, head, None))
+    proxy.rules().wants_body(&sighting(proxy, identity, head, None))
 }
 
-fn decide<'p>(
-    proxy: &'p Proxy,
+fn decide<'r>(
+    proxy: &Proxy,
+    faults: &'r FaultRules,
     identity: &Identity,
     ordered: Option<RuleIx>,
     head: &request::Parts,
     body: Option<&[u8]>,
-) -> Option<Decision<'p>> {
+) -> Option<Decision<'r>> {
     let seen = sighting(proxy, identity, head, body);
-    let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = match ordered {
@@ -310,11 +313,21 @@ async fn disturb(
 }
 
 impl Proxy {
+    /// The rules as they are now.
+    pub(super) fn rules(&self) -> Rc<FaultRules> {
+        Rc::clone(&self.rules.borrow())
+    }
+
+    /// Changes the rules; attempts under way keep those they were decided by.
+    pub(super) fn change_rules(&self, change: impl FnOnce(&mut Vec<FaultRule>)) {
+        change(&mut Rc::make_mut(&mut self.rules.borrow_mut()).rules);
+    }
+
     /// The rule that a request asks for by name, where that is allowed.
     fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
         self.session.as_ref().filter(|session| session.takes_orders())?;
         let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
-        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+        self.rules().rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
     }
 
     /// The moment of the run that a moment of the clock is.
@@ -347,7 +360,8 @@ impl Proxy {
         if self.settings.stealth {
             return;
         }
-        let name = &self.settings.faults.rules[rule.at()].name;
+        let rules = self.rules();
+        let name = &rules.rules[rule.at()].name;
         let shown: String = name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '_' }).collect();
         let value = HeaderValue::try_from(format!("{shown};attempt={}", identity.attempt.0)).expect("printable ASCII is a header value");
         headers.insert(HeaderName::from_static(INJECTED_HEADER), value);

@@ -128,9 +128,9 @@ pub(super) struct Control {
     told: Cell<Told>,
     /// An attempt that ends with the connection or stream.
     kept: RefCell<Option<Met>>,
-    /// Its number among connections, and requests on it so far.
+    /// Its number among connections, and attempts of strangers on it so far.
     number: Cell<u64>,
-    requests: Cell<u64>,
+    met: Cell<u64>,
     order: Cell<Order>,
     head: Cell<Head>,
     /// How often everything that was written had been given to the kernel.
@@ -160,7 +160,7 @@ impl Control {
             told: Cell::default(),
             kept: RefCell::default(),
             number: Cell::new(0),
-            requests: Cell::new(0),
+            met: Cell::new(0),
             order: Cell::new(Order::GoOn),
             head: Cell::new(Head::Awaited),
             flushes: Cell::new(0),
@@ -206,11 +206,11 @@ impl Control {
         self.number.set(number);
     }
 
-    /// The connection's number, and whether the request at hand is the first on it; to be asked once per request.
+    /// The connection's number, and whether the attempt at hand is the first on it; to be asked once per attempt.
     pub(super) fn number_of_request(&self) -> (u64, bool) {
         let connection = self.parent.as_deref().unwrap_or(self);
-        connection.requests.set(connection.requests.get() + 1);
-        (connection.number.get(), connection.requests.get() == 1)
+        connection.met.set(connection.met.get() + 1);
+        (connection.number.get(), connection.met.get() == 1)
     }
 
     /// How the connection is to end; to be asked once, when hyper has let go of it.

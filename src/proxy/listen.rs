@@ -14,7 +14,6 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::ProxySettings;
 use super::attempt::{self, Proxy};
 use super::control::{Control, Ending, Order};
 use super::counters::Counters;
@@ -22,6 +21,7 @@ use super::effect;
 use super::session::Session;
 use super::socket::{ClientStream, LetGo, Socket};
 use super::upstream::Upstream;
+use super::{ProxySettings, api};
 use crate::clock::{Timer, thread_cpu};
 use crate::id::RuleIx;
 use crate::record::ProxyTally;
@@ -59,8 +59,10 @@ pub(super) async fn run(
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults));
-    let session = settings.session.clone().map(Session::new);
-    let proxy = Rc::new(Proxy { session, settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
+    let mut settings = settings;
+    let (session, api) = settings.session.take().map(Session::new).unzip();
+    let rules = RefCell::new(Rc::new(settings.faults.clone()));
+    let proxy = Rc::new(Proxy { session, rules, settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -68,13 +70,14 @@ pub(super) async fn run(
         _ = stopped => {}
         () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
+        () = api::serve(&proxy, api.flatten()) => {}
     }
     if let Some(session) = &proxy.session {
         session.ending();
     }
     wind_down(&timer, &open).await;
     let session = proxy.session.as_ref().map(Session::finish);
-    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default()) }
+    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.rules(), thread_cpu().unwrap_or_default()) }
 }
 
 /// Accepts connections, but for the windows in which they are refused.

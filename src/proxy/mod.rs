@@ -16,6 +16,7 @@
 //!
 //! Towards its clients the proxy speaks HTTP/1.1; towards the target whatever its connector negotiates.
 
+mod api;
 mod attempt;
 mod authority;
 mod control;
@@ -41,6 +42,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+pub use self::api::{ApiSettings, NewRules, TOKEN_HEADER};
 pub use self::authority::Authority;
 pub use self::session::{PLACES, SessionSettings, SharedRecorder};
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
