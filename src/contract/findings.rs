@@ -335,7 +335,8 @@ impl Findings {
     /// One answer as it is shown.
     pub fn sample(&self, sighting: &Sighting<'_>) -> Evidence {
         let nothing = drift::violation("", "", String::new(), "there was none".to_owned(), "");
-        Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, &nothing, &self.secrets)
+        let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, &nothing, &self.secrets);
+        Evidence { place: Some(sighting.place), ..sample }
     }
 
     /// Violations of this severity or worse, injected answers excluded; those that overflowed are counted, too.
