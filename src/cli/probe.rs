@@ -20,7 +20,7 @@ use crate::wire::Failure;
 
 use super::args::RunArgs;
 use super::rig::{Rig, RigError};
-use super::run::{Job, Outcome, perform};
+use super::run::{Job, Outcome, not_sent_again, perform};
 use super::watch::Signals;
 use super::{Exit, load, surroundings, terminal};
 
@@ -206,6 +206,7 @@ impl Idle {
         };
         let (any_answer, any_request) = (self.probed.answered > 0, self.probed.requests > 0);
         let mut analysis = self.tally.finish(plan, &facts);
+        not_sent_again(&mut analysis, true);
         let probes = Told { battery: self.battery, probed: self.probed }.told(plan, &mut analysis);
         Outcome {
             analysis,
