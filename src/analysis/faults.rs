@@ -110,6 +110,7 @@ fn rate(rule: &FaultRule) -> f64 {
     match rule.trigger {
         Trigger::Always => 1.0,
         Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+        Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
         Trigger::Every(n) => 1.0 / n.max(1) as f64,
         Trigger::FirstAttempts(n) => {
             if n == 0 {
@@ -124,9 +125,7 @@ fn rate(rule: &FaultRule) -> f64 {
 fn effect_word(rule: &FaultRule) -> &'static str {
     match rule.effect {
         Effect::DelayOnly => "delay",
-        Effect::Respond(_) => "respond",
-        Effect::Reset { .. } => "reset",
-        Effect::Cut { .. } => "cut",
+        Effect::Fault(ref fault) => fault.kind(),
         Effect::Sequence(_) => "sequence",
     }
 }

@@ -35,6 +35,11 @@ pub(super) enum Job {
 /// Runs a plan: text → plan → what happened → analysis → report → exit code.
 pub fn run(args: &RunArgs) -> Exit {
     match load(&args.plan, &args.change) {
+        Ok(plan) if !plan.has_load() => {
+            terminal::error("there is nothing to send: the plan has no scenario, its requests come from a client");
+            terminal::help(&format!("start it with `brownout proxy {}`", args.plan.display()));
+            Exit::Usage
+        }
         Ok(plan) => perform(Arc::new(plan), args, Job::Run),
         Err(problems) => {
             terminal::say(problems.render(terminal::colour_err()).trim_end());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brownout::arrival::Process;
 use brownout::contract::Profile;
-use brownout::fault::{Effect, Element, Per, Respond, Trigger};
+use brownout::fault::{After, Effect, Element, Fault, Per, Respond, Trigger};
 use brownout::gate::{FaultScope, Metric, Op, OutcomeScope};
 use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
 use brownout::plan::problem::Problems;
@@ -466,7 +466,7 @@ fn every_effect_and_trigger_arrives() {
     assert_eq!(windows, [(at(10), at(15)), (at(2), at(5))]);
     assert_eq!((limited.trigger, limited.matcher.scenarios.as_slice()), (Trigger::Chance(ratio(0.3)), &[ScenarioIx(1)][..]));
     assert_eq!(limited.spec, "30 % of POST /v1/** chat: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s");
-    assert!(matches!(limited.effect, Effect::Respond(Respond::Error { retry_after: Some(Micros(2_000_000)), .. })));
+    assert!(matches!(limited.effect, Effect::Fault(Fault::Respond(Respond::Error { retry_after: Some(Micros(2_000_000)), .. }))));
 
     let sequence = rule(
         "chance = { exactly = \"10%\" }\nsequence = [{ status = 503, headers = { Retry-After = \"1\" }, body = \"x\" }, \"reset\", { delay = \"1s\" }, { cut = { after = \"1KiB\" } }, \"pass\"]",
@@ -476,17 +476,17 @@ fn every_effect_and_trigger_arrives() {
     assert!(matches!(
         &elements[..],
         [
-            Element::Respond(Respond::Literal { status: 503, headers, body }),
-            Element::Reset { after: Size(0) },
+            Element::Fault(Fault::Respond(Respond::Literal { status: 503, headers, body })),
+            Element::Fault(Fault::Reset { after: After::Nothing }),
             Element::Delay(_),
-            Element::Cut { after: Size(1024) },
+            Element::Fault(Fault::Cut { after: After::Bytes(Size(1024)) }),
             Element::Pass
         ] if headers["retry-after"] == "1" && body == b"x"
     ));
 
     assert!(matches!(rule("every = 25\nreset = true").trigger, Trigger::Every(25)));
-    assert!(matches!(rule("reset = { after = \"2KiB\" }").effect, Effect::Reset { after: Size(2048) }));
-    assert!(matches!(rule("cut = { after = \"10B\" }").effect, Effect::Cut { after: Size(10) }));
+    assert!(matches!(rule("reset = { after = \"2KiB\" }").effect, Effect::Fault(Fault::Reset { after: After::Bytes(Size(2048)) })));
+    assert!(matches!(rule("cut = { after = \"10B\" }").effect, Effect::Fault(Fault::Cut { after: After::Bytes(Size(10)) })));
     let first = rule("first_attempts = 2\nrespond = { status = 500 }");
     assert_eq!(
         (first.trigger, first.per, first.spec.as_str()),

@@ -1,0 +1,108 @@
+//! A rule in words, for the report.
+
+use http::Method;
+
+use super::Surroundings;
+use crate::fault::{After, Effect, Element, EventData, Fault, Matcher, Respond, StreamFault, Trigger};
+use crate::plan::lower::contract::Lowered as ContractLowered;
+use crate::plan::lower::spread;
+use crate::seed::Distribution;
+use crate::units::Size;
+use crate::wire::PathPattern;
+
+/// `30 % of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`
+pub(super) fn in_words(
+    matcher: &Matcher,
+    trigger: Trigger,
+    delay: Option<&Distribution>,
+    effect: &Effect,
+    around: &Surroundings<'_>,
+) -> String {
+    let mut what: Vec<String> = delay.iter().map(|delay| format!("delay {}", spread::in_words(delay))).collect();
+    match effect {
+        Effect::DelayOnly => {}
+        Effect::Fault(fault) => what.push(fault_in_words(fault, around)),
+        Effect::Sequence(elements) => {
+            let words = elements.iter().map(|element| match element {
+                Element::Pass => "pass".to_owned(),
+                Element::Fault(fault) => fault_in_words(fault, around),
+                Element::Delay(delay) => format!("delay {}", spread::in_words(delay)),
+            });
+            what.push(words.collect::<Vec<_>>().join(" → "));
+        }
+    }
+    let share = match trigger {
+        Trigger::Always => "all".to_owned(),
+        Trigger::Chance(share) => share.to_string(),
+        Trigger::Ramp(from, to) => format!("{from} to {to}"),
+        Trigger::Exactly(share) => format!("exactly {share}"),
+        Trigger::Every(n) => format!("every {n}th"),
+        Trigger::FirstAttempts(n) => format!("the first {n} attempts"),
+    };
+    let methods = matcher.methods.iter().map(Method::as_str).collect::<Vec<_>>().join("|");
+    let path = matcher.path.as_ref().map_or("", PathPattern::as_str);
+    let scenarios = matcher.scenarios.iter().map(|ix| around.names.scenarios[ix.at()].0.as_str()).collect::<Vec<_>>().join("|");
+    let of: Vec<&str> = [methods.as_str(), path, scenarios.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
+    let of = if of.is_empty() { "requests".to_owned() } else { of.join(" ") };
+    format!("{share} of {of}: {}", what.join(", "))
+}
+
+fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
+    match fault {
+        Fault::Respond(respond) => respond_in_words(respond, around),
+        Fault::Reset { after } => ended_in_words("reset", *after),
+        Fault::Cut { after } => ended_in_words("cut", *after),
+        Fault::HalfClose { after } => ended_in_words("half close", *after),
+        Fault::ResetStream { after } => ended_in_words("stream reset", *after),
+        Fault::DelayAfterUpstream(spread) => format!("delay {} after upstream", spread::in_words(spread)),
+        Fault::SlowBody(pace) => format!("body in pieces of {} every {}", Size(pace.bytes), pace.every),
+        Fault::Stall { after, lasting } => {
+            let lasting = lasting.map(|span| format!(" for {span}")).unwrap_or_default();
+            format!("stall after {after}{lasting}")
+        }
+        Fault::BlackHole => "silence".to_owned(),
+        Fault::Refuse => "refused".to_owned(),
+        Fault::TlsFailure => "handshake failure".to_owned(),
+        Fault::TruncateChunked { after: None } => "chunks without the last one".to_owned(),
+        Fault::TruncateChunked { after: Some(after) } => format!("chunks that end after {after}"),
+        Fault::ContentLength { off_by } => format!("Content-Length off by {off_by:+}"),
+        Fault::BadChunk { after } => format!("a malformed chunk after {after}"),
+        Fault::Stream(stream) => stream_in_words(stream, around),
+        Fault::DropAfterUpstream => "answer of upstream dropped".to_owned(),
+        Fault::ResetAfterUpstream => "answer of upstream lost by reset".to_owned(),
+        Fault::GoAway => "GOAWAY".to_owned(),
+        Fault::RefusedStream => "REFUSED_STREAM".to_owned(),
+    }
+}
+
+fn stream_in_words(stream: &StreamFault, around: &Surroundings<'_>) -> String {
+    match (stream, around.contract) {
+        (StreamFault::CutAfterEvents(events), _) => format!("stream cut after {events} events"),
+        (StreamFault::CutAfterTime(time), _) => format!("stream cut after {time}"),
+        (StreamFault::DropDone(done), _) => format!("stream without {done}"),
+        (StreamFault::ErrorEvent { at, data: EventData::Error(row), .. }, ContractLowered::Sound(using)) => {
+            format!("event {at} of the stream is {}", using.contract.rows[row.at()].code)
+        }
+        (StreamFault::ErrorEvent { at, .. }, _) => format!("event {at} of the stream is an error"),
+    }
+}
+
+fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
+    match (respond, around.contract) {
+        (Respond::Error { row, retry_after, .. }, ContractLowered::Sound(using)) => {
+            let row = &using.contract.rows[row.at()];
+            let hint = retry_after.map(|wait| format!(", Retry-After {wait}")).unwrap_or_default();
+            if row.any_code { format!("{}{hint}", row.status) } else { format!("{} {}{hint}", row.status, row.code) }
+        }
+        (Respond::Error { .. }, _) => "an error".to_owned(),
+        (Respond::Literal { status, .. }, _) => status.to_string(),
+    }
+}
+
+fn ended_in_words(verb: &str, after: After) -> String {
+    match after {
+        After::Nothing => verb.to_owned(),
+        After::Headers => format!("{verb} after the headers"),
+        After::Bytes(size) => format!("{verb} after {size}"),
+    }
+}
