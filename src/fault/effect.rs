@@ -1,6 +1,6 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, Fault, FaultRule, Rest};
+use super::{Action, Effect, Element, Fault, FaultRule, Spent};
 use crate::seed::Distribution;
 
 impl FaultRule {
@@ -11,7 +11,7 @@ impl FaultRule {
         Some(match &self.effect {
             Effect::DelayOnly => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
+            Effect::Sequence(elements) => match nth(elements, self.spent, place)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -21,9 +21,9 @@ impl FaultRule {
 }
 
 /// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
-fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
+fn nth(elements: &[Element], spent: Spent, place: u64) -> Option<&Element> {
     let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
-    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
+    element.or(if spent == Spent::RepeatLast { elements.last() } else { None })
 }
 
 impl Effect {

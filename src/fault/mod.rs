@@ -48,7 +48,7 @@ pub struct FaultRule {
     pub delay_ramp: Option<(Micros, Micros)>,
     pub effect: Effect,
     /// What becomes of a sequence that is over.
-    pub rest: Rest,
+    pub spent: Spent,
     /// At most so many attempts are disturbed at once; one more passes.
     pub max_active: Option<u32>,
     /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
@@ -114,7 +114,7 @@ pub enum Effect {
 
 /// What becomes of requests for which a sequence has no element left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Rest {
+pub enum Spent {
     /// They take the last element again.
     #[default]
     RepeatLast,
@@ -189,21 +189,50 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let place = ledger.place(ix, rule, seen);
-            let (action, delay) = rule.done_to(place)?;
-            ledger.planned(ix);
-            if !ledger.begin(ix, rule.max_active) {
-                return None;
-            }
-            let delay = match (delay, rule.delay_ramp) {
-                (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
-                (None, Some((from, to))) => Some(window::between(from, to, progress)),
-                (None, None) => None,
-            };
-            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
-            return Some(Decision { rule: ix, delay, delay_after, action });
+            return self.done(ix, rule, seen, progress, ledger);
         }
         None
+    }
+
+    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
+    pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_connection())?;
+        ledger.eligible(ix);
+        self.done(ix, rule, seen, 0.0, ledger)
+    }
+
+    fn done<'r>(
+        &'r self,
+        ix: RuleIx,
+        rule: &'r FaultRule,
+        seen: &Sighting<'_>,
+        progress: f64,
+        ledger: &mut Ledger,
+    ) -> Option<Decision<'r>> {
+        let place = ledger.place(ix, rule, seen);
+        let (action, delay) = rule.done_to(place)?;
+        ledger.planned(ix);
+        if !ledger.begin(ix, rule.max_active) {
+            return None;
+        }
+        let delay = match (delay, rule.delay_ramp) {
+            (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
+            (None, Some((from, to))) => Some(window::between(from, to, progress)),
+            (None, None) => None,
+        };
+        let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+        Some(Decision { rule: ix, delay, delay_after, action })
+    }
+
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.rules)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.rules.iter().any(wants)
     }
 
     /// The first rule in file order that refuses connections at this moment.
@@ -216,17 +245,6 @@ impl FaultRules {
     pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
         let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
         self.rules.iter().position(fails).map(RuleIx::from)
-    }
-
-    /// An empty ledger for these rules.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.rules)
-    }
-
-    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
-    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
-        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
-        self.rules.iter().any(wants)
     }
 
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.
@@ -254,7 +272,7 @@ impl FaultRule {
             delay: None,
             delay_ramp: None,
             effect,
-            rest: Rest::RepeatLast,
+            spent: Spent::RepeatLast,
             max_active: None,
             spec: String::new(),
             words: Vec::new(),

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body, Incoming};
 
 use super::ProxySettings;
@@ -13,13 +13,19 @@ use super::effect;
 use super::forward;
 use super::identity::{self, Identity};
 use super::relay::{AnswerBody, Relay, Strike, ending_of};
+use super::session::{Begun, Session};
 use super::upload::Upload;
 use super::upstream::Upstream;
+use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
+use crate::fault::{Action, After, BODY_LIMIT, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
-use crate::wire::{Failure, INJECTED_HEADER};
+use crate::units::{Micros, Offset};
+use crate::wire::{FAULT_HEADER, Failure, INJECTED_HEADER};
+
+/// How long a stranger's body is waited for before its request is looked at without the rest.
+const PATIENCE: Micros = Micros::from_millis(250);
 
 /// Everything the connections of the proxy share.
 pub(super) struct Proxy {
@@ -27,18 +33,45 @@ pub(super) struct Proxy {
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
     pub(super) upstream: Rc<Upstream>,
+    /// With whom it is, where strangers are clients.
+    pub(super) session: Option<Session>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
 pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Ended> {
     control.head_complete();
+    let head_at = proxy.timer.clock().now();
     let (mut head, body) = request.into_parts();
+    let ordered = proxy.ordered(&head.headers);
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
-    let Some(identity) = identity else {
-        proxy.counters.borrow_mut().stranger();
-        return pass(&proxy, &control, None, None, head, body).await;
-    };
-    let decision = decide(&proxy, &identity, &head);
+    match (&proxy.session, identity) {
+        (_, Some(identity)) => answer(&proxy, &control, &identity, None, head, Upload::of(body), None).await,
+        (Some(session), None) if head.method != Method::CONNECT => {
+            let (body, beginning) = Upload::look(body, BODY_LIMIT, PATIENCE, &proxy.timer).await;
+            let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
+            let identity = met.identity;
+            let answer = answer(&proxy, &control, &identity, ordered, head, body, Some(&beginning)).await;
+            watch(answer, met, &control)
+        }
+        (_, None) => {
+            proxy.counters.borrow_mut().stranger();
+            pass(&proxy, &control, None, None, head, Upload::of(body)).await
+        }
+    }
+}
+
+/// Answers a known attempt, as the rules decide or as the client orders.
+async fn answer(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: &Identity,
+    ordered: Option<RuleIx>,
+    head: request::Parts,
+    body: Upload,
+    beginning: Option<&[u8]>,
+) -> Result<Response<AnswerBody>, Ended> {
+    let identity = *identity;
+    let decision = decide(proxy, &identity, ordered, &head, beginning);
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
     let Some(decision) = decision else {
         return pass(&proxy, &control, Some(identity), None, head, body).await;
@@ -87,7 +120,13 @@ impl Touch<'_> {
     }
 }
 
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
+fn decide<'p>(
+    proxy: &'p Proxy,
+    identity: &Identity,
+    ordered: Option<RuleIx>,
+    head: &request::Parts,
+    body: Option<&[u8]>,
+) -> Option<Decision<'p>> {
     let Identity { exchange, attempt } = *identity;
     let first = attempt == AttemptNumber::FIRST;
     let seen = Sighting {
@@ -96,18 +135,21 @@ fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> O
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: proxy.moment(if first { exchange.scheduled_at } else { proxy.timer.clock().now() }),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body: None,
+        body,
         key: key_of(&head.headers),
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut counters.ledger);
+    let decision = match ordered {
+        Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
+        None => faults.decide(&seen, &mut counters.ledger),
+    };
     if first && exchange.step == StepIx(0) {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
@@ -121,7 +163,7 @@ async fn pass(
     identity: Option<Identity>,
     touch: Option<Touch<'_>>,
     mut head: request::Parts,
-    body: Incoming,
+    body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
     // A tunnel is none of our business, and there is no answer to invent.
     if head.method == Method::CONNECT {
@@ -132,7 +174,7 @@ async fn pass(
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.map(|touch| touch.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, Upload::of(body))).await {
+    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
         Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
         other => other,
     };
@@ -168,6 +210,18 @@ async fn pass(
 }
 
 impl Proxy {
+    /// The rule that a request asks for by name, where that is allowed.
+    fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
+        self.session.as_ref().filter(|session| session.takes_orders())?;
+        let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
+        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+    }
+
+    /// The moment of the run that a moment of the clock is.
+    fn moment(&self, at: Offset) -> Offset {
+        self.session.as_ref().map_or(at, |session| session.moment(at))
+    }
+
     /// Notes what is done to the attempt, before anything of it reaches the client.
     fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
         let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure, upstream: None };

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use h2::Reason;
 
 use super::effect::raw::RawAnswer;
+use super::session::Met;
 use crate::units::Offset;
 
 /// How a connection ends, or on HTTP/2 a stream.
@@ -74,6 +75,30 @@ impl std::error::Error for Ended {
     }
 }
 
+/// How an attempt was told to end, as far as whoever records it wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    /// In order, early.
+    #[default]
+    Closed,
+    Reset,
+    /// By bytes that are no sound answer.
+    Raw,
+    /// When the client has enough of waiting.
+    Hold,
+}
+
+impl Told {
+    const fn of(ending: &Ending) -> Told {
+        match ending {
+            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::GoAway(_) => Told::Closed,
+            Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => Told::Reset,
+            Ending::Raw(_) => Told::Raw,
+            Ending::Hold => Told::Hold,
+        }
+    }
+}
+
 /// What a connection is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Order {
@@ -100,6 +125,12 @@ pub(super) struct Control {
     /// The connection's, where this one is a stream's.
     parent: Option<Rc<Control>>,
     ending: RefCell<Ending>,
+    told: Cell<Told>,
+    /// An attempt that ends with the connection or stream.
+    kept: RefCell<Option<Met>>,
+    /// Its number among connections, and requests on it so far.
+    number: Cell<u64>,
+    requests: Cell<u64>,
     order: Cell<Order>,
     head: Cell<Head>,
     /// How often everything that was written had been given to the kernel.
@@ -126,6 +157,10 @@ impl Control {
         Control {
             parent,
             ending: RefCell::default(),
+            told: Cell::default(),
+            kept: RefCell::default(),
+            number: Cell::new(0),
+            requests: Cell::new(0),
             order: Cell::new(Order::GoOn),
             head: Cell::new(Head::Awaited),
             flushes: Cell::new(0),
@@ -143,6 +178,7 @@ impl Control {
     /// Says how the connection or stream is to end. hyper is then given the error returned, as the result of the
     /// service or of a body's frame, which makes it let go.
     pub(super) fn end(&self, ending: Ending) -> Ended {
+        self.told.set(Told::of(&ending));
         let Some(connection) = &self.parent else {
             self.ending.replace(ending);
             return Ended { code: None };
@@ -153,6 +189,28 @@ impl Control {
             connection.wake();
         }
         Ended { code: Some(h2::Error::from(code)) }
+    }
+
+    /// How the attempt was told to end.
+    pub(super) fn told(&self) -> Told {
+        self.told.get()
+    }
+
+    /// Keeps an attempt until the connection or stream is over.
+    pub(super) fn keep(&self, met: Met) {
+        self.kept.replace(Some(met));
+    }
+
+    /// Gives the connection its number.
+    pub(super) fn numbered(&self, number: u64) {
+        self.number.set(number);
+    }
+
+    /// The connection's number, and whether the request at hand is the first on it; to be asked once per request.
+    pub(super) fn number_of_request(&self) -> (u64, bool) {
+        let connection = self.parent.as_deref().unwrap_or(self);
+        connection.requests.set(connection.requests.get() + 1);
+        (connection.number.get(), connection.requests.get() == 1)
     }
 
     /// How the connection is to end; to be asked once, when hyper has let go of it.

@@ -19,6 +19,7 @@ use super::attempt::{self, Proxy};
 use super::control::{Control, Ending, Order};
 use super::counters::Counters;
 use super::effect;
+use super::session::Session;
 use super::socket::{ClientStream, LetGo, Socket};
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
@@ -57,7 +58,8 @@ pub(super) async fn run(
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults));
-    let proxy = Rc::new(Proxy { settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
+    let session = settings.session.clone().map(Session::new);
+    let proxy = Rc::new(Proxy { session, settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -67,8 +69,12 @@ pub(super) async fn run(
         () = look_after(&proxy, &open) => {}
     }
     drop(listener);
+    if let Some(session) = &proxy.session {
+        session.ending();
+    }
     wind_down(&timer, &open).await;
-    proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
+    let session = proxy.session.as_ref().map(Session::finish);
+    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default()) }
 }
 
 async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
@@ -89,6 +95,9 @@ async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
     loop {
         proxy.timer.sleep(ROUND).await;
         proxy.upstream.tidy();
+        if let Some(session) = &proxy.session {
+            session.look_after(proxy.timer.clock().now());
+        }
         let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
         for control in open.borrow().controls.values().filter(|control| control.head_overdue(limit)) {
             control.order(Order::Abort);
@@ -154,6 +163,7 @@ impl Registered {
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;
+        control.numbered(number);
         list.controls.insert(number, Rc::clone(&control));
         Registered { number, control, open: Rc::clone(open), proxy: Rc::clone(proxy) }
     }

@@ -25,10 +25,12 @@ mod forward;
 mod identity;
 mod listen;
 mod relay;
+mod session;
 mod socket;
 mod tls;
 mod upload;
 mod upstream;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -38,6 +40,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
 pub use self::authority::Authority;
+pub use self::session::{PLACES, SessionSettings, SharedRecorder};
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;
@@ -72,6 +75,9 @@ pub struct ProxySettings {
     pub downstream: Downstream,
     /// Whether it is a forward proxy too: by default clients name it, and it stands for the target.
     pub forward: Option<ForwardProxy>,
+    /// Treats strangers as clients: rules apply to them, and what becomes of them is recorded. Without it they are
+    /// forwarded and counted, nothing more.
+    pub session: Option<SessionSettings>,
 }
 
 /// A proxy at work.

@@ -14,6 +14,7 @@ use super::attempt::Proxy;
 use super::control::{Control, Ended, Ending};
 use super::identity::Identity;
 use super::upstream::Lease;
+use super::watched::Watched;
 use crate::client::failure::inside_the_body;
 use crate::fault::{Action, Fault};
 use crate::id::RuleIx;
@@ -25,6 +26,8 @@ pub(super) enum AnswerBody {
     Made(Bytes),
     /// The target's.
     Relayed(Relay),
+    /// Either, on its way to a stranger.
+    Watched(Box<Watched>),
 }
 
 /// A fault that ends the body early.
@@ -196,6 +199,7 @@ impl Body for AnswerBody {
                 let all = std::mem::take(bytes);
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
+            AnswerBody::Watched(watched) => watched.poll_frame(cx),
             AnswerBody::Relayed(relay) => {
                 let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
                 match relay.ending.clone() {
@@ -209,6 +213,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Made(bytes) => bytes.is_empty(),
+            AnswerBody::Watched(watched) => watched.is_end_stream(),
             AnswerBody::Relayed(relay) => {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
                 over && relay.strike.is_none() && (relay.declared.is_none() || relay.passed > 0)
@@ -218,6 +223,7 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            AnswerBody::Watched(watched) => watched.size_hint(),
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
         }

@@ -8,6 +8,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::clock::Timer;
+use crate::units::Micros;
+
 /// The body of a request.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -20,6 +23,32 @@ impl Upload {
     /// A body of which nothing was read.
     pub(super) fn of(rest: Incoming) -> Upload {
         Upload { read: VecDeque::new(), rest }
+    }
+
+    /// Reads the beginning of a body, up to `limit` bytes and not longer than `patience` for what does not come.
+    pub(super) async fn look(mut rest: Incoming, limit: usize, patience: Micros, timer: &Timer) -> (Upload, Bytes) {
+        let mut read = VecDeque::new();
+        let mut length = 0;
+        let deadline = timer.clock().now() + patience;
+        while length < limit && !rest.is_end_stream() {
+            let frame = timer.within(deadline, std::future::poll_fn(|cx| Pin::new(&mut rest).poll_frame(cx))).await;
+            let Some(Some(Ok(frame))) = frame else { break };
+            match frame.into_data() {
+                Ok(data) => {
+                    length += data.len();
+                    read.push_back(data);
+                }
+                // Trailers end the body; a request's are not passed on from here.
+                Err(_) => break,
+            }
+        }
+        let mut beginning = match (read.len(), read.front()) {
+            (0, _) | (_, None) => Bytes::new(),
+            (1, Some(one)) => one.clone(),
+            _ => read.iter().flatten().copied().collect(),
+        };
+        beginning.truncate(limit);
+        (Upload::after(read, rest), beginning)
     }
 
     /// A body whose beginning was read.
