@@ -3,11 +3,12 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-use http::{HeaderName, HeaderMap};
+use http::{HeaderMap, HeaderName};
 
 use super::{Respond, Sighting};
+use crate::id::RuleIx;
 use crate::throttle::dialect::Dialect;
-use crate::throttle::{Algorithm, Allowance};
+use crate::throttle::{Algorithm, Allowance, Standing};
 
 /// `limiter = { … }` of a rule.
 #[derive(Clone, Debug)]
@@ -31,8 +32,15 @@ pub enum KeyPart {
     Header(HeaderName),
     /// The client's address, without its port.
     Address,
-    /// The step of the plan; of a client that has none, method and path.
+    /// The route: a step of a scenario.
     Route,
+}
+
+/// What a limiter that let a request pass has to say on the answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub rule: RuleIx,
+    pub standing: Standing,
 }
 
 impl Limiter {
@@ -43,7 +51,7 @@ impl Limiter {
             match part {
                 KeyPart::Header(name) => values(seen.headers, name, &mut hasher),
                 KeyPart::Address => seen.address.hash(&mut hasher),
-                KeyPart::Route => seen.route().hash(&mut hasher),
+                KeyPart::Route => (seen.scenario, seen.step).hash(&mut hasher),
             }
         }
         hasher.finish()

@@ -38,11 +38,26 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
         proxy.counters.borrow_mut().stranger();
         return pass(&proxy, &control, None, None, head, body).await;
     };
-    let decision = decide(&proxy, &identity, &head);
+    let decision = decide(&proxy, &control, &identity, &head);
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
-    let Some(decision) = decision else {
-        return pass(&proxy, &control, Some(identity), None, head, body).await;
-    };
+    let told = proxy.counters.borrow_mut().ledger.take_told();
+    let mut answer = carry_out(&proxy, &control, identity, decision, head, body).await?;
+    if let Some(told) = told {
+        effect::throttle::tell(&proxy, &told, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Does to the attempt what was decided.
+async fn carry_out(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Incoming,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
     let mut touch = Touch { rule: decision.rule, action: decision.action, fired: false };
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
@@ -58,6 +73,15 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
                 Ok(proxy.signed(response, &identity, touch.rule))
             }
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
+            None => pass(&proxy, &control, Some(identity), None, head, body).await,
+        },
+        Action::Refuse(limiter, standing) => match effect::throttle::refusal(&proxy, &identity, touch.rule, limiter, &standing, &head) {
+            Some(response) => {
+                effect::respond::take_in(body).await;
+                touch.fire(&proxy);
+                control.answered();
+                Ok(proxy.signed(response, &identity, touch.rule))
+            }
             None => pass(&proxy, &control, Some(identity), None, head, body).await,
         },
         Action::Fault(Fault::Reset { after: After::Nothing }) => {
@@ -87,22 +111,25 @@ impl Touch<'_> {
     }
 }
 
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
+fn decide<'p>(proxy: &'p Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
     let Identity { exchange, attempt } = *identity;
     let first = attempt == AttemptNumber::FIRST;
+    let now = proxy.timer.clock().now();
     let seen = Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: if first { exchange.scheduled_at } else { now },
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body: None,
         key: key_of(&head.headers),
+        address: control.address(),
+        now,
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();

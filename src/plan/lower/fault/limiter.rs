@@ -2,7 +2,7 @@
 
 use super::respond::respond;
 use super::{Surroundings, one_or_many};
-use crate::fault::{KeyPart, Limiter};
+use crate::fault::{KeyPart, Limiter, Trigger};
 use crate::plan::file::{Table, Value};
 use crate::plan::problem::Problem;
 use crate::throttle::dialect::Dialect;
@@ -30,6 +30,17 @@ pub(super) fn limiter(value: &Value<'_>, around: &Surroundings<'_>) -> Option<Li
         return value.refuse(what, "lower the `cost`, or raise the limit");
     }
     Some(Limiter { algorithm, allowance, cost, key: key?, dialect, refusal: refusal? })
+}
+
+/// Refuses what cannot stand beside a limiter: who is hit is decided by what was spent.
+pub(super) fn alone(table: &Table<'_>, trigger: Option<Trigger>, delayed: bool) {
+    let what = match trigger {
+        Some(Trigger::Always) if delayed => "a `delay`",
+        Some(Trigger::Always) | None => return,
+        Some(_) => "a trigger",
+    };
+    let problem = Problem::at(table.place(), format!("a limiter refuses whoever has spent the limit, and this fault has {what} too"));
+    table.problems().add(problem.help("write two faults"));
 }
 
 /// The one algorithm that is named, and its numbers.
