@@ -127,5 +127,6 @@ fn effect_word(rule: &FaultRule) -> &'static str {
         Effect::DelayOnly => "delay",
         Effect::Fault(ref fault) => fault.kind(),
         Effect::Sequence(_) => "sequence",
+        Effect::Limiter(_) => "limiter",
     }
 }

@@ -71,11 +71,26 @@ async fn answer(
     beginning: Option<&[u8]>,
 ) -> Result<Response<AnswerBody>, Ended> {
     let identity = *identity;
-    let decision = decide(proxy, &identity, ordered, &head, beginning);
+    let decision = decide(proxy, control, &identity, ordered, &head, beginning);
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
-    let Some(decision) = decision else {
-        return pass(&proxy, &control, Some(identity), None, head, body).await;
-    };
+    let told = proxy.counters.borrow_mut().ledger.take_told();
+    let mut answer = carry_out(proxy, control, identity, decision, head, body).await?;
+    if let Some(told) = told {
+        effect::throttle::tell(proxy, &told, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Does to the attempt what was decided.
+async fn carry_out(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
     let mut touch = Touch { rule: decision.rule, action: decision.action, fired: false };
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
@@ -91,6 +106,15 @@ async fn answer(
                 Ok(proxy.signed(response, &identity, touch.rule))
             }
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
+            None => pass(&proxy, &control, Some(identity), None, head, body).await,
+        },
+        Action::Refuse(limiter, standing) => match effect::throttle::refusal(&proxy, &identity, touch.rule, limiter, &standing, &head) {
+            Some(response) => {
+                effect::respond::take_in(body).await;
+                touch.fire(&proxy);
+                control.answered();
+                Ok(proxy.signed(response, &identity, touch.rule))
+            }
             None => pass(&proxy, &control, Some(identity), None, head, body).await,
         },
         Action::Fault(Fault::Reset { after: After::Nothing }) => {
@@ -122,6 +146,7 @@ impl Touch<'_> {
 
 fn decide<'p>(
     proxy: &'p Proxy,
+    control: &Control,
     identity: &Identity,
     ordered: Option<RuleIx>,
     head: &request::Parts,
@@ -129,19 +154,22 @@ fn decide<'p>(
 ) -> Option<Decision<'p>> {
     let Identity { exchange, attempt } = *identity;
     let first = attempt == AttemptNumber::FIRST;
+    let now = proxy.timer.clock().now();
     let seen = Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: proxy.moment(if first { exchange.scheduled_at } else { proxy.timer.clock().now() }),
+        at: proxy.moment(if first { exchange.scheduled_at } else { now }),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body,
         key: key_of(&head.headers),
+        address: control.address(),
+        now,
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();

@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -124,6 +125,8 @@ pub(super) enum Head {
 pub(super) struct Control {
     /// The connection's, where this one is a stream's.
     parent: Option<Rc<Control>>,
+    /// The client's.
+    address: Cell<IpAddr>,
     ending: RefCell<Ending>,
     told: Cell<Told>,
     /// An attempt that ends with the connection or stream.
@@ -154,8 +157,10 @@ impl Control {
     }
 
     fn below(parent: Option<Rc<Control>>) -> Control {
+        let address = Cell::new(parent.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.address()));
         Control {
             parent,
+            address,
             ending: RefCell::default(),
             told: Cell::default(),
             kept: RefCell::default(),
@@ -168,6 +173,16 @@ impl Control {
             unflushed: RefCell::default(),
             task: RefCell::new(None),
         }
+    }
+
+    /// Whose connection this is.
+    pub(super) fn comes_from(&self, address: IpAddr) {
+        self.address.set(address);
+    }
+
+    /// The client's address; of a client that was gone before it could be asked for, none in particular.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address.get()
     }
 
     /// Whether the attempt has a stream of HTTP/2, and not a connection to itself.

@@ -80,10 +80,12 @@ pub(super) async fn run(
 async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
                 let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(proxy, open), stream));
+                let registered = Registered::new(proxy, open);
+                registered.control.comes_from(peer.ip());
+                tokio::task::spawn_local(converse(Rc::clone(proxy), registered, stream));
             }
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }

@@ -46,6 +46,7 @@ impl Strike {
     /// by then: a complete answer is not cut.
     pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
         let (after, ending) = match action {
+            Action::Refuse(..) => return None,
             Action::Fault(Fault::Reset { after }) => (after.bytes()?, Ending::Reset),
             Action::Fault(Fault::Cut { after }) => (after.bytes()?, Ending::Cut),
             Action::Forward | Action::Fault(_) => return None,

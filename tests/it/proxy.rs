@@ -3,6 +3,7 @@
 //! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
 
 mod disturbed;
+mod limiter;
 mod mirrored;
 mod rig;
 mod sturdy;

@@ -7,6 +7,7 @@ pub(super) mod hold;
 pub(super) mod raw;
 pub(super) mod reset;
 pub(super) mod respond;
+pub(super) mod throttle;
 
 use super::control::Ending;
 use super::socket::LetGo;

@@ -1,6 +1,7 @@
 //! `[[fault]]`: which requests are disturbed, when, and how.
 
 mod effect;
+mod limiter;
 mod matcher;
 mod respond;
 mod stream;
@@ -53,9 +54,11 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
     let delay = table.take("delay").map(|value| spread::lower(&value));
     let effect = effect::effect(table, delay.is_some(), &around);
     let trigger = trigger::trigger(table);
+    if let Some(Effect::Limiter(_)) = effect {
+        limiter::alone(table, trigger, delay.is_some());
+    }
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));
-    table.not_yet("limiter");
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);
     let spec = words::in_words(&matcher, trigger, delay.as_ref(), &effect, &around);

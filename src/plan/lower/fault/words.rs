@@ -3,10 +3,11 @@
 use http::Method;
 
 use super::Surroundings;
-use crate::fault::{After, Effect, Element, EventData, Fault, Matcher, Respond, StreamFault, Trigger};
+use crate::fault::{After, Effect, Element, EventData, Fault, KeyPart, Limiter, Matcher, Respond, StreamFault, Trigger};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::lower::spread;
 use crate::seed::Distribution;
+use crate::throttle::{Algorithm, Allowance};
 use crate::units::Size;
 use crate::wire::PathPattern;
 
@@ -21,6 +22,7 @@ pub(super) fn in_words(
     let mut what: Vec<String> = delay.iter().map(|delay| format!("delay {}", spread::in_words(delay))).collect();
     match effect {
         Effect::DelayOnly => {}
+        Effect::Limiter(limiter) => what.push(limiter_in_words(limiter, around)),
         Effect::Fault(fault) => what.push(fault_in_words(fault, around)),
         Effect::Sequence(elements) => {
             let words = elements.iter().map(|element| match element {
@@ -45,6 +47,25 @@ pub(super) fn in_words(
     let of: Vec<&str> = [methods.as_str(), path, scenarios.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
     let of = if of.is_empty() { "requests".to_owned() } else { of.join(" ") };
     format!("{share} of {of}: {}", what.join(", "))
+}
+
+/// `token bucket of 20 in 1s by authorization, else 429 RATE_LIMIT_EXCEEDED`
+fn limiter_in_words(limiter: &Limiter, around: &Surroundings<'_>) -> String {
+    let kept = match limiter.algorithm {
+        Algorithm::TokenBucket => "token bucket",
+        Algorithm::Gcra => "GCRA",
+        Algorithm::FixedWindow => "fixed window",
+        Algorithm::SlidingWindow => "sliding window",
+    };
+    let parts = limiter.key.iter().map(|part| match part {
+        KeyPart::Header(name) => name.as_str(),
+        KeyPart::Address => "address",
+        KeyPart::Route => "route",
+    });
+    let parts: Vec<&str> = parts.collect();
+    let by = if parts.is_empty() { String::new() } else { format!(" by {}", parts.join(" and ")) };
+    let Allowance { limit, window } = limiter.allowance;
+    format!("{kept} of {limit} in {window}{by}, else {}", respond_in_words(&limiter.refusal, around))
 }
 
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
