@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, request};
 use hyper::body::{Body, Incoming};
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
@@ -12,9 +13,10 @@ use super::counters::Counters;
 use super::effect;
 use super::forward;
 use super::identity::{self, Identity};
+use super::passage::{Astray, Passage};
 use super::relay::{AnswerBody, Relay, Strike, ending_of};
+use super::routes::Routes;
 use super::upload::Upload;
-use super::upstream::Upstream;
 use crate::clock::Timer;
 use crate::fault::{Action, Decision, Fault, Sighting};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
@@ -27,7 +29,9 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
-    pub(super) upstream: Rc<Upstream>,
+    pub(super) routes: Routes,
+    /// TLS on the listener.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
@@ -123,28 +127,22 @@ async fn pass(
     mut head: request::Parts,
     body: Incoming,
 ) -> Result<Response<AnswerBody>, Ended> {
-    // A tunnel is none of our business, and there is no answer to invent.
-    if head.method == Method::CONNECT {
-        return Err(control.end(Ending::Cut));
-    }
-    forward::onward(&mut head);
+    let passage = match Passage::open(proxy, control, &mut head).await {
+        Ok(passage) => passage,
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+    };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.map(|touch| touch.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, Upload::of(body))).await {
-        Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
-        other => other,
-    };
-    let reply = match reply {
+    let reply = match passage.send(control, Request::from_parts(head, Upload::of(body))).await {
         Ok(reply) => reply,
-        Err(failure) => {
-            proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
-            control.flushed().await;
-            return Err(control.end(ending_of(failure)));
-        }
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Passage::switch(control, head, reply.lease);
+    }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
@@ -165,6 +163,28 @@ async fn pass(
     }
     let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control)).of(identity, rule, strike);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+}
+
+/// What becomes of a request that has no answer of the target's.
+async fn stray(
+    proxy: &Proxy,
+    control: &Control,
+    identity: Option<Identity>,
+    touch: Option<Touch<'_>>,
+    astray: Astray,
+) -> Result<Response<AnswerBody>, Ended> {
+    match astray {
+        Astray::Answered(response) => {
+            control.answered();
+            Ok(response)
+        }
+        Astray::Ended(ended) => Err(ended),
+        Astray::Failed(failure) => {
+            proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
 }
 
 impl Proxy {

@@ -19,14 +19,19 @@
 mod attempt;
 mod authority;
 mod control;
+mod converse;
 mod counters;
 mod effect;
 mod forward;
+mod guard;
 mod identity;
 mod listen;
+mod passage;
 mod relay;
+mod routes;
 mod socket;
 mod tls;
+mod tunnel;
 mod upload;
 mod upstream;
 
@@ -99,7 +104,7 @@ pub fn start(listener: std::net::TcpListener, settings: ProxySettings) -> std::i
                 return ProxyTally::default();
             }
         };
-        runtime.block_on(listen::run(listener, settings, stopped, ready))
+        runtime.block_on(listen::run(listener, addr, settings, stopped, ready))
     })?;
     match readiness.recv() {
         Ok(Ok(())) => Ok(RunningProxy { addr, stop, thread }),
