@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::header::EXPECT;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request, response};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
@@ -17,14 +18,16 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
+use super::passage::{Astray, Passage};
 use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
+use super::routes::Routes;
 use super::upload::Upload;
-use super::upstream::{Lease, Upstream};
+use super::upstream::Lease;
 use crate::clock::Timer;
 use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
-use crate::record::ProxyNote;
+use crate::record::{ProxyNote, Unfired};
 use crate::units::Micros;
 use crate::wire::{Failure, INJECTED_HEADER};
 
@@ -33,7 +36,9 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
-    pub(super) upstream: Rc<Upstream>,
+    pub(super) routes: Routes,
+    /// TLS on the listener.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
@@ -159,32 +164,23 @@ async fn pass(
     mut head: request::Parts,
     body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
-    // A tunnel is none of our business, and there is no answer to invent.
-    if head.method == Method::CONNECT {
-        return Err(control.end(Ending::Cut));
-    }
     let version = head.version;
-    forward::onward(&mut head);
+    let passage = match Passage::open(proxy, control, &mut head).await {
+        Ok(passage) => passage,
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+    };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.as_ref().map(|touch| touch.mark.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
-        Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
-        other => other,
-    };
-    let reply = match reply {
+    let reply = match passage.send(control, Request::from_parts(head, body)).await {
         Ok(reply) => reply,
-        Err(failure) => {
-            match (touch, identity) {
-                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
-                (_, identity) => proxy.upstream_failed(identity, None, failure),
-            }
-            control.flushed().await;
-            return Err(control.end(ending_of(failure)));
-        }
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Passage::switch(control, head, reply.lease);
+    }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
@@ -266,6 +262,34 @@ async fn disturb(
     let pending = done || !course.is_whole();
     let relay = relay.of(identity, pending.then_some(mark), course);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+}
+
+/// What becomes of a request that has no answer of the target's.
+async fn stray(
+    proxy: &Proxy,
+    control: &Control,
+    identity: Option<Identity>,
+    touch: Option<Touch<'_>>,
+    astray: Astray,
+) -> Result<Response<AnswerBody>, Ended> {
+    match astray {
+        Astray::Answered(response) => {
+            if let Some(touch) = touch {
+                touch.mark.unfired(Unfired::NoAnswer);
+            }
+            control.answered();
+            Ok(response)
+        }
+        Astray::Ended(ended) => Err(ended),
+        Astray::Failed(failure) => {
+            match (touch, identity) {
+                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
+                (_, identity) => proxy.upstream_failed(identity, None, failure),
+            }
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
 }
 
 impl Proxy {
