@@ -2,9 +2,17 @@
 //!
 //! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
 
+mod crowded;
 mod disturbed;
+<<<<<<< HEAD
 mod effects;
+=======
+mod forward;
+mod guarded;
+>>>>>>> transport
 mod mirrored;
 mod rig;
+mod spoken;
 mod sturdy;
+mod tunnelled;
 mod untouched;
