@@ -1,6 +1,6 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, Fault, FaultRule, Spent};
+use super::{Action, Effect, Element, Fault, FaultRule, Rest};
 use crate::seed::Distribution;
 
 impl FaultRule {
@@ -12,7 +12,7 @@ impl FaultRule {
             // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
             Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, self.spent, place)? {
+            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -22,15 +22,15 @@ impl FaultRule {
 }
 
 /// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
-fn nth(elements: &[Element], spent: Spent, place: u64) -> Option<&Element> {
+fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
     let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
-    element.or(if spent == Spent::RepeatLast { elements.last() } else { None })
+    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
 }
 
 impl Effect {
-    /// Whether it strikes connections and not requests.
-    pub fn is_of_connection(&self) -> bool {
-        matches!(self, Effect::Fault(fault) if fault.is_of_connection())
+    /// Whether it strikes connections before there is HTTP on them.
+    pub(super) fn is_of_handshake(&self) -> bool {
+        matches!(self, Effect::Fault(Fault::TlsFailure))
     }
 }
 

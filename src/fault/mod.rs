@@ -51,7 +51,7 @@ pub struct FaultRule {
     pub delay_ramp: Option<(Micros, Micros)>,
     pub effect: Effect,
     /// What becomes of a sequence that is over.
-    pub spent: Spent,
+    pub rest: Rest,
     /// At most so many attempts are disturbed at once; one more passes.
     pub max_active: Option<u32>,
     /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
@@ -119,7 +119,7 @@ pub enum Effect {
 
 /// What becomes of requests for which a sequence has no element left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Spent {
+pub enum Rest {
     /// They take the last element again.
     #[default]
     RepeatLast,
@@ -191,7 +191,7 @@ impl FaultRules {
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
+            if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);
@@ -212,7 +212,7 @@ impl FaultRules {
 
     /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
     pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
-        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_connection())?;
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
         ledger.eligible(ix);
         self.done(ix, rule, seen, 0.0, ledger)
     }
@@ -288,7 +288,7 @@ impl FaultRule {
             delay: None,
             delay_ramp: None,
             effect,
-            spent: Spent::RepeatLast,
+            rest: Rest::RepeatLast,
             max_active: None,
             spec: String::new(),
             words: Vec::new(),
