@@ -281,6 +281,8 @@ impl Told {
         }
         let warnings = &mut analysis.data_quality.warnings;
         warnings.extend(self.probed.warnings.iter().map(|warning| mask(warning)));
+        let unheard = alone(&self.probed).nothing_heard().filter(|_| self.probed.requests > 0);
+        warnings.extend(unheard.map(|why| format!("the battery says nothing: {why}")));
         warnings.extend(match &self.probed.ended {
             Ended::OutOfRequests => Some("the battery is not complete: `max_requests` was reached".to_owned()),
             Ended::OutOfTime => Some("the battery is not complete: `max_time` was over".to_owned()),

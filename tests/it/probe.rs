@@ -425,3 +425,30 @@ impl Busy {
         }
     }
 }
+
+#[test]
+fn a_target_that_answers_otherwise_when_it_is_busy_is_seen_under_load() {
+    let report = |rate: &str| {
+        let busy = Busy::start();
+        let folder = Folder::with_plan(&format!(
+            "plan = 1\nname = \"busy\"\n[target]\nurl = \"http://{}\"\n\
+             [[scenario]]\nname = \"look\"\n[[scenario.step]]\nname = \"list\"\nrequest = \"GET /things\"\n\
+             [load]\ndrain = \"2s\"\n[[load.stage]]\nname = \"all\"\nfor = \"3s\"\nrate = \"{rate}\"\n\
+             [contract]\nfile = \"contract.toml\"\n[probe]\nduring = [\"idle\", \"load\"]\n{}\n\
+             [validity]\nschedule_lag_p99 = \"10s\"\ngenerator_cpu = \"100%\"\n[report]\nformats = [\"json\"]\n",
+            busy.address,
+            all_but(&[Mistake::UnknownRoute])
+        ));
+        folder.put("contract.toml", CONTRACT);
+        folder.run().ended();
+        folder.report()
+    };
+    let under_load = report("60/s");
+    let found: Vec<_> = under_load.findings.iter().filter(|finding| finding.check == "X02").collect();
+    let [found] = found.as_slice() else { panic!("one difference: {:#?}", under_load.findings) };
+    assert!(found.actual.contains("500") && found.actual.contains("under load") && found.expected.contains("404"), "{found:#?}");
+    assert_eq!(found.probes, ["look/list:unknown-route"]);
+    assert_eq!(probe_of(&under_load, "look/list:unknown-route").status, Some(404), "what an idle target answered is the probe's result");
+    let calm = report("2/s");
+    assert!(calm.findings.iter().all(|finding| finding.check != "X02"), "a few requests make nobody busy: {:#?}", calm.findings);
+}
