@@ -7,7 +7,7 @@ use crate::contract::head::{Head, Known};
 use crate::contract::json::{Document, Encoding, Json, NotJson};
 use crate::contract::rows::Asked;
 use crate::contract::schema::{Outcome, Schema};
-use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, relation, status};
+use crate::contract::{Contract, Field, Format, Kind, Level, Profile, Role, UnknownFields, ValueRule, identity, instant, relation, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
 
@@ -251,6 +251,14 @@ fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, 
     }
 }
 
+/// Whether nothing can be said against a text in any profile, as far as its own bounds, pattern and format go.
+pub(super) fn is_sound(field: &Field, text: &str) -> bool {
+    // The profile that holds the most.
+    let mut found = Found::new(Profile::Companion);
+    value_rule(field, Json::Text(text), &String::new, &mut found);
+    found.violations.is_empty()
+}
+
 /// Bounds, patterns and formats of one value.
 fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
     let rule = &field.rule;
@@ -267,6 +275,9 @@ fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &m
         Json::Number(number) if !(rule.one_of.is_empty() && rule.expected_values.is_empty()) => &number.to_string(),
         _ => return,
     };
+    if rule.sound.as_deref() == Some(text) {
+        return;
+    }
     if rule.min_len.is_some_and(|min| is_shorter(text, min)) {
         let length = if rule.min_len == Some(1) { "a text that is not empty".to_owned() } else { lengths(rule) };
         found.add("B03", Level::Must, || fault(field, at(), length, value, "length"));

@@ -11,7 +11,7 @@ use crate::contract::schema::Schema;
 use crate::contract::values::{Named, Values};
 use crate::contract::{
     Contract, Envelope, Field, Header, Judged, Level, Profile, Role, Row, Source, Terms, Violation, body, cache, catalogue, header,
-    identity, leak, placeholder, protocol, ratelimit, role, standard, status, vocabulary,
+    identity, leak, placeholder, protocol, ratelimit, standard, status, vocabulary,
 };
 use crate::id::RowIx;
 use crate::severity::Severity;
@@ -113,7 +113,7 @@ impl Contract {
         }
         let base = self.base_envelope(asked);
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
-        let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
+        let same = self.rows_of(status).filter(|row| asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
@@ -132,10 +132,7 @@ impl Contract {
 
     /// The error code of a body: the text at the place where any envelope has it.
     fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
-        self.envelopes.iter().find_map(|envelope| {
-            let code = role::of(&envelope.fields, Role::Code)?;
-            role::value(&envelope.fields, code, body)?.text()
-        })
+        self.index.codes.iter().find_map(|names| body.at(names)?.text())
     }
 }
 
