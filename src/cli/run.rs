@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::analysis::{Analysis, RunFacts, Status, Tally};
+use crate::analysis::{Analysis, FindingFacts, RunFacts, Status, Tally};
 use crate::clock::Clock;
-use crate::contract::replay::Replayed;
+use crate::contract::replay::{Replayed, without_sending};
 use crate::engine::replay::{self, Replayer};
 use crate::engine::{self, Ran, Setup};
 use crate::plan::{self, Place, Plan};
@@ -188,6 +188,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, id
     for finding in &mut analysis.findings {
         finding.isolated_replay = replays.get(&finding.id).cloned();
     }
+    not_sent_again(&mut analysis, false);
     let probes = idle.map(|idle| idle.told(plan, &mut analysis)).unwrap_or_default();
     let any_request = analysis.accounting.started > 0;
     let path = rig.path.clone();
@@ -213,6 +214,16 @@ async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, si
     tokio::select! {
         seen = replayer.look_at_all(used, &findings) => seen,
         _ = signals.next() => replay::skipped(&findings),
+    }
+}
+
+/// Says of every new finding that nothing was sent for why that would say nothing.
+pub(super) fn not_sent_again(analysis: &mut Analysis, only_probes: bool) {
+    let is_new = |finding: &&mut FindingFacts| {
+        finding.waiver.is_none() && finding.responder != "injector" && finding.baseline.as_deref().is_none_or(|state| state == "new")
+    };
+    for finding in analysis.findings.iter_mut().filter(is_new).filter(|finding| finding.isolated_replay.is_none()) {
+        finding.isolated_replay = without_sending(&finding.check, only_probes);
     }
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use http::header::EXPECT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
@@ -17,16 +18,18 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
+use super::passage::{Astray, Passage};
 use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
+use super::routes::Routes;
 use super::session::{Begun, Session};
 use super::upload::Upload;
-use super::upstream::{Lease, Upstream};
+use super::upstream::Lease;
 use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, After, BODY_LIMIT, Decision, Fault, FaultRule, FaultRules, Sighting, key_of};
+use crate::fault::{Action, After, Decision, Fault, FaultRule, FaultRules, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
-use crate::record::ProxyNote;
+use crate::record::{ProxyNote, Unfired};
 use crate::units::{Micros, Offset};
 use crate::wire::{FAULT_HEADER, Failure, INJECTED_HEADER};
 
@@ -38,11 +41,13 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
-    pub(super) upstream: Rc<Upstream>,
     /// The plan's rules, as they have been changed since.
     pub(super) rules: RefCell<Rc<FaultRules>>,
     /// With whom it is, where strangers are clients.
     pub(super) session: Option<Session>,
+    pub(super) routes: Routes,
+    /// TLS on the listener.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
@@ -54,19 +59,24 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
     match (&proxy.session, identity) {
         (_, Some(identity)) => {
-            let (read, body) = match wants_body(&proxy, &identity, &head) {
-                true => match peek(body).await {
-                    Ok((read, body)) => (Some(read), body),
+            let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
+                true => match peek(body, None).await {
+                    Ok((beginning, body)) => (Some(beginning), body),
                     Err(_) => return Err(control.end(Ending::Cut)),
                 },
                 false => (None, Upload::of(body)),
             };
-            answer(&proxy, &control, identity, None, head, body, read.as_deref()).await
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
+            answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
-            let (body, beginning) = Upload::look(body, BODY_LIMIT, PATIENCE, &proxy.timer).await;
+            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return Err(control.end(Ending::Cut)) };
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
-            let answer = answer(&proxy, &control, met.identity, ordered, head, body, Some(&beginning)).await;
+            let identity = met.identity;
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
+            let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
         }
         (_, None) => {
@@ -76,22 +86,34 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     }
 }
 
-/// Answers a known attempt, as the rules decide or as the client orders.
+/// Answers a known attempt as was decided, and says what a limiter that let it pass has to say.
 async fn answer(
     proxy: &Rc<Proxy>,
     control: &Rc<Control>,
     identity: Identity,
-    ordered: Option<RuleIx>,
+    decision: Option<Decision<'_>>,
     head: request::Parts,
     body: Upload,
-    beginning: Option<&[u8]>,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let rules = proxy.rules();
-    let decision = decide(proxy, &rules, &identity, ordered, &head, beginning);
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
-    let Some(decision) = decision else {
-        return pass(proxy, control, Some(identity), None, head, body).await;
-    };
+    let told = proxy.counters.borrow_mut().ledger.take_told();
+    let mut answer = carry_out(proxy, control, identity, decision, head, body).await?;
+    if let Some(told) = told {
+        effect::throttle::tell(proxy, &told, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Does to the attempt what was decided.
+async fn carry_out(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
     let mut mark = Mark::new(proxy, decision.rule);
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
@@ -100,6 +122,15 @@ async fn answer(
     let ending = match decision.action {
         Action::Fault(Fault::Respond(respond)) => {
             if let Some(response) = effect::respond::answer(proxy, &identity, mark.rule, respond, &head) {
+                effect::respond::take_in(body).await;
+                mark.fire();
+                control.answered();
+                return Ok(proxy.signed(response, &identity, mark.rule));
+            }
+            None
+        }
+        Action::Refuse(limiter, standing) => {
+            if let Some(response) = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head) {
                 effect::respond::take_in(body).await;
                 mark.fire();
                 control.answered();
@@ -148,46 +179,52 @@ struct Touch<'r> {
 }
 
 /// The attempt as rules see it.
-fn sighting<'a>(proxy: &Proxy, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
+fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
     let Identity { exchange, attempt } = *identity;
+    let now = proxy.timer.clock().now();
     Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { proxy.timer.clock().now() }),
+        at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { now }),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body,
         key: key_of(&head.headers),
+        address: control.address(),
+        now,
     }
 }
 
 /// Whether what happens to the attempt depends on its body, so that it must be read first.
-fn wants_body(proxy: &Proxy, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.rules().wants_body(&sighting(proxy, identity, head, None))
+fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
+    proxy.rules().wants_body(&sighting(proxy, control, identity, head, None))
 }
 
 fn decide<'r>(
     proxy: &Proxy,
     faults: &'r FaultRules,
+    control: &Control,
     identity: &Identity,
     ordered: Option<RuleIx>,
     head: &request::Parts,
     body: Option<&[u8]>,
 ) -> Option<Decision<'r>> {
-    let seen = sighting(proxy, identity, head, body);
+    let seen = sighting(proxy, control, identity, head, body);
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = match ordered {
         Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
         None => faults.decide(&seen, &mut counters.ledger),
     };
-    // Who comes while connections are refused is seen or not as connections happen to be used again.
-    let refused = decision.as_ref().is_some_and(|decision| matches!(decision.action, Action::Fault(Fault::Refuse)));
+    // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
+    // refuses is decided by the clock.
+    let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
+    let refused = decision.as_ref().is_some_and(|decision| refused(decision.action));
     if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
@@ -203,32 +240,23 @@ async fn pass(
     mut head: request::Parts,
     body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
-    // A tunnel is none of our business, and there is no answer to invent.
-    if head.method == Method::CONNECT {
-        return Err(control.end(Ending::Cut));
-    }
     let version = head.version;
-    forward::onward(&mut head);
+    let passage = match Passage::open(proxy, control, &mut head).await {
+        Ok(passage) => passage,
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+    };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.as_ref().map(|touch| touch.mark.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
-        Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
-        other => other,
-    };
-    let reply = match reply {
+    let reply = match passage.send(control, Request::from_parts(head, body)).await {
         Ok(reply) => reply,
-        Err(failure) => {
-            match (touch, identity) {
-                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
-                (_, identity) => proxy.upstream_failed(identity, None, failure),
-            }
-            control.flushed().await;
-            return Err(control.end(ending_of(failure)));
-        }
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Passage::switch(control, head, reply.lease);
+    }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
@@ -271,7 +299,7 @@ async fn disturb(
         mark.fire();
     }
     let turn = match action {
-        Action::Forward => Ok(Turn::Course(Course::Whole(Whole::default()))),
+        Action::Forward | Action::Refuse(..) => Ok(Turn::Course(Course::Whole(Whole::default()))),
         Action::Fault(fault) => turn(fault, &Given::of(&head, &body, version), |row| effect::respond::body_of(proxy, &identity, row)),
     };
     let (mark, course) = match turn {
@@ -310,6 +338,34 @@ async fn disturb(
     let pending = done || !course.is_whole();
     let relay = relay.of(identity, pending.then_some(mark), course);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+}
+
+/// What becomes of a request that has no answer of the target's.
+async fn stray(
+    proxy: &Proxy,
+    control: &Control,
+    identity: Option<Identity>,
+    touch: Option<Touch<'_>>,
+    astray: Astray,
+) -> Result<Response<AnswerBody>, Ended> {
+    match astray {
+        Astray::Answered(response) => {
+            if let Some(touch) = touch {
+                touch.mark.unfired(Unfired::NoAnswer);
+            }
+            control.answered();
+            Ok(response)
+        }
+        Astray::Ended(ended) => Err(ended),
+        Astray::Failed(failure) => {
+            match (touch, identity) {
+                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
+                (_, identity) => proxy.upstream_failed(identity, None, failure),
+            }
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
 }
 
 impl Proxy {

@@ -2,24 +2,23 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::Poll;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
-use super::attempt::{self, Proxy};
-use super::control::{Control, Ending, Order};
+use super::attempt::Proxy;
+use super::control::{Control, Order};
+use super::converse::converse;
 use super::counters::Counters;
 use super::effect;
+use super::routes::Routes;
 use super::session::Session;
-use super::socket::{ClientStream, LetGo, Socket};
 use super::upstream::Upstream;
 use super::{ProxySettings, api};
 use crate::clock::{Timer, thread_cpu};
@@ -44,6 +43,7 @@ struct Open {
 /// Runs the proxy until it is told to stop, or until nobody is left to tell it.
 pub(super) async fn run(
     listener: std::net::TcpListener,
+    addr: SocketAddr,
     settings: ProxySettings,
     stopped: oneshot::Receiver<()>,
     ready: mpsc::SyncSender<std::io::Result<()>>,
@@ -58,11 +58,13 @@ pub(super) async fn run(
     };
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
+    let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults));
+    let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
     let mut settings = settings;
     let (session, api) = settings.session.take().map(Session::new).unzip();
     let rules = RefCell::new(Rc::new(settings.faults.clone()));
-    let proxy = Rc::new(Proxy { session, rules, settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
+    let proxy = Rc::new(Proxy { session, rules, settings, timer: timer.clone(), counters, routes, tls });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -98,16 +100,22 @@ async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, mut listener: TcpLi
 async fn welcome(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => admit(proxy, open, stream),
+            Ok((stream, peer)) => admit(proxy, open, stream, peer.ip()),
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
     }
 }
 
-fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream) {
+fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream, address: IpAddr) {
     // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
     let _ = stream.set_nodelay(true);
-    tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(proxy, open), stream));
+    let registered = Registered::new(proxy, open);
+    registered.control.comes_from(address);
+    let conversation = converse(Rc::clone(proxy), Rc::clone(&registered.control), stream);
+    tokio::task::spawn_local(async move {
+        let _registered = registered;
+        conversation.await;
+    });
 }
 
 /// Closes the listener for a while. Answers under way are finished; requests that come on connections made before
@@ -122,8 +130,8 @@ async fn refuse(
     let addr = listener.local_addr()?;
     proxy.counters.borrow_mut().ledger.strikes(rule);
     // Those who wait to be accepted would be reset.
-    while let Some(Ok((stream, _))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
-        admit(proxy, open, stream);
+    while let Some(Ok((stream, peer))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
+        admit(proxy, open, stream, peer.ip());
     }
     drop(listener);
     proxy.counters.borrow_mut().fired(rule);
@@ -134,17 +142,21 @@ fn ready_now<T>(poll: Poll<T>) -> Option<T> {
     if let Poll::Ready(value) = poll { Some(value) } else { None }
 }
 
-/// Ends what takes too long: request heads, and connections to the target that nobody uses.
+/// Ends what takes too long, requests on their way in and connections to the target that nobody uses, and lets
+/// clients' connections doze that are silent.
 async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
     loop {
         proxy.timer.sleep(ROUND).await;
-        proxy.upstream.tidy();
+        proxy.routes.tidy();
         if let Some(session) = &proxy.session {
             session.look_after(proxy.timer.clock().now());
         }
         let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
-        for control in open.borrow().controls.values().filter(|control| control.head_overdue(limit)) {
-            control.order(Order::Abort);
+        for control in open.borrow().controls.values() {
+            if control.is_overdue(limit) {
+                control.order(Order::Abort);
+            }
+            control.look_after();
         }
     }
 }
@@ -160,39 +172,6 @@ async fn wind_down(timer: &Timer, open: &Rc<RefCell<Open>>) {
     }
 }
 
-/// Speaks HTTP with one client until either side ends it.
-async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
-    let control = &registered.control;
-    let service = service_fn(|request| attempt::serve(Rc::clone(&proxy), Rc::clone(control), request));
-    let socket = TokioIo::new(Socket::new(ClientStream::Plain(stream), proxy.settings.clock, Rc::clone(control)));
-    let mut connection = http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
-    let mut winding_down = false;
-    let finished = std::future::poll_fn(|cx| {
-        match control.orders(cx) {
-            Order::Abort => return Poll::Ready(false),
-            Order::WindDown if !winding_down => {
-                winding_down = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            Order::WindDown | Order::GoOn => {}
-        }
-        Pin::new(&mut connection).poll(cx).map(|_| true)
-    });
-    if !finished.await {
-        return;
-    }
-    let parts = connection.into_parts();
-    let client = LetGo { stream: parts.io.into_inner().into_stream(), unread: parts.read_buf };
-    let ending = control.take_ending();
-    // What waits for the client alone is not waited for.
-    let limit = if matches!(ending, Ending::Hold | Ending::HalfClose) { Order::WindDown } else { Order::Abort };
-    tokio::select! {
-        biased;
-        () = control.until(limit) => {}
-        () = effect::carry_out(ending, client, &proxy.timer) => {}
-    }
-}
-
 /// A connection's place among those that are open; given up when dropped, by a panic too.
 struct Registered {
     number: u64,
@@ -203,7 +182,7 @@ struct Registered {
 
 impl Registered {
     fn new(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) -> Registered {
-        let control = Rc::new(Control::new());
+        let control = Rc::new(Control::new(proxy.settings.clock));
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;
