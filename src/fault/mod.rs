@@ -240,6 +240,17 @@ impl FaultRules {
         Some(Decision { rule: ix, delay, delay_after, action })
     }
 
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.rules)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.rules.iter().any(wants)
+    }
+
     /// The first rule in file order that refuses connections at this moment.
     pub fn refusing_at(&self, at: Offset) -> Option<RuleIx> {
         let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && rule.open_at(at);
