@@ -37,13 +37,31 @@ pub fn check(args: &CheckArgs) -> Exit {
                 if let Some(used) = &plan.contract {
                     warn(&used.contract);
                 }
-                let text = if args.print { plan.normalised } else { format!("{}{}", plan.forecast(), probes(plan)) };
+                let text = if args.print { plan.normalised } else { foretold(plan) };
                 // Names in a plan are anybody's text.
                 terminal::print(&escape::lines(&text, usize::MAX));
             }
         }
     }
     exit
+}
+
+/// What a run of the plan can show; of one whose requests come from a client, what awaits that.
+fn foretold(plan: Plan) -> String {
+    if plan.has_load() {
+        return format!("{}{}", plan.forecast(), probes(plan));
+    }
+    let mut text = "the requests come from a client of yours: `brownout proxy`\n".to_owned();
+    if let Some(listen) = plan.proxy.as_ref().and_then(|proxy| proxy.listen) {
+        text += &format!("  listens on {listen}\n");
+    }
+    for rule in &plan.faults.rules {
+        text += &format!("  {}: {}\n", rule.name, rule.spec);
+    }
+    for gate in &plan.gates {
+        text += &format!("  gate {}\n", gate.require);
+    }
+    text
 }
 
 /// Checks a contract that no plan was named for.

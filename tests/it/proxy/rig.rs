@@ -41,7 +41,6 @@ impl Rig {
             faults: FaultRules { seed: Seed(7), rules },
             contract: None,
             stealth: false,
-            session: None,
             run_id: RUN.to_owned(),
             board: Arc::clone(&board),
             clock,
