@@ -1,6 +1,7 @@
 //! What stands between the generator and the target: the embedded server, the fault proxy, the connections.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -69,11 +70,12 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> RigError {
 }
 
 impl Rig {
-    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent.
+    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent. Decisions about
+    /// faults are logged into the folder, where there is one.
     ///
     /// # Errors
     /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
-    pub async fn raise(plan: &Arc<Plan>, run_id: &str) -> Result<Rig, RigError> {
+    pub async fn raise(plan: &Arc<Plan>, run_id: &str, folder: Option<&Path>) -> Result<Rig, RigError> {
         let (url, server) = match &plan.target.place {
             Place::Url(url) => (url.clone(), None),
             Place::Embedded(_) => {
@@ -107,7 +109,7 @@ impl Rig {
             target,
         };
         if let Some(settings) = &plan.proxy {
-            rig.stand_between(plan, run_id, settings, connector).await?;
+            rig.stand_between(plan, run_id, settings, connector, folder).await?;
         }
         rig.path.push(if rig.target.is_some() { "embedded target".to_owned() } else { rig.authority.clone() });
         Ok(rig)
@@ -120,6 +122,7 @@ impl Rig {
         run_id: &str,
         settings: &plan::ProxySettings,
         upstream: Connector,
+        folder: Option<&Path>,
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
         let running = proxy::start(
@@ -127,6 +130,7 @@ impl Rig {
             proxy::ProxySettings {
                 connector: upstream,
                 faults: plan.faults.clone(),
+                log: folder.map(|folder| fault_log(plan, folder)),
                 contract: plan.contract.as_ref().map(|used| (Arc::clone(&used.contract), used.terms.clone())),
                 stealth: settings.stealth,
                 run_id: run_id.to_owned(),
@@ -161,6 +165,16 @@ impl Rig {
             target.stop();
         }
     }
+}
+
+/// The file in the report's folder that holds every decision about a fault.
+pub const FAULT_LOG: &str = "faults.jsonl";
+
+/// Attempts that have a line in the log: some 400 MB of text.
+const MOST_LINES: u64 = 2_000_000;
+
+fn fault_log(plan: &Plan, folder: &Path) -> proxy::LogSettings {
+    proxy::LogSettings { path: folder.join(FAULT_LOG), head: plan.log_head(), names: plan.log_names(), most: MOST_LINES }
 }
 
 fn loopback() -> Result<TcpListener, RigError> {

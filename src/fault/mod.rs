@@ -11,14 +11,20 @@
 mod active;
 mod effect;
 mod kind;
+mod level;
+pub mod log;
 mod matcher;
 mod trigger;
 mod window;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 
-pub use self::active::{Ledger, RuleCount};
+pub use self::active::{Followed, Ledger, RuleCount};
 pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
+pub use self::level::{Course, Level};
+pub use self::log::Script;
 pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
 pub use self::window::{Requests, Window};
 
@@ -32,6 +38,8 @@ use crate::wire::PathPattern;
 pub struct FaultRules {
     pub seed: Seed,
     pub rules: Vec<FaultRule>,
+    /// Decisions of an earlier run, which are taken instead of those that windows and draws would make.
+    pub script: Option<Arc<Script>>,
 }
 
 /// One `[[fault]]` of the plan.
@@ -172,6 +180,11 @@ pub enum Action<'r> {
 }
 
 impl FaultRules {
+    /// Rules that decide by themselves.
+    pub const fn new(seed: Seed, rules: Vec<FaultRule>) -> FaultRules {
+        FaultRules { seed, rules, script: None }
+    }
+
     /// The first rule in file order that fires for this attempt.
     ///
     /// `None` where the attempt is left alone: no rule fired, or a sequence came to its `pass`, or one more would
@@ -179,6 +192,10 @@ impl FaultRules {
     /// looked at, and not counted. Where a rule limits how many are active at once, the attempt counts as such until
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        ledger.open(seen);
+        if let Some(script) = &self.script {
+            return self.follow(script, seen, ledger);
+        }
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
@@ -189,10 +206,12 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let place = ledger.place(ix, rule, seen);
-            let (action, delay) = rule.done_to(place)?;
-            ledger.planned(ix);
-            if !ledger.begin(ix, rule.max_active) {
+            let element = rule.element_at(ledger.place(ix, rule, seen));
+            let Some((action, delay)) = rule.done_by(element) else {
+                ledger.passed(ix, element);
+                return None;
+            };
+            if !ledger.planned(ix, element, rule.max_active) {
                 return None;
             }
             let delay = match (delay, rule.delay_ramp) {
@@ -201,9 +220,35 @@ impl FaultRules {
                 (None, None) => None,
             };
             let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+            ledger.delayed(delay, delay_after);
             return Some(Decision { rule: ix, delay, delay_after, action });
         }
         None
+    }
+
+    /// What the script says about this attempt; one that it does not know passes.
+    fn follow(&self, script: &Script, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let about = (seen.arrival, seen.scenario.0, seen.step.0, seen.attempt.0);
+        let Some((place, entry)) = script.about(about) else {
+            let of_mine = |rule: &FaultRule| !rule.effect.is_of_connection() && rule.open_at(seen.at) && rule.matches(seen);
+            ledger.unknown(self.rules.iter().any(of_mine));
+            return None;
+        };
+        let rule = self.rules.get(entry.rule.at())?;
+        ledger.follow(place, entry, self.rules.len(), rule.max_active.is_some());
+        let (action, _) = rule.done_by(usize::from(entry.element)).filter(|_| entry.verdict == log::Verdict::Disturbed)?;
+        Some(Decision { rule: entry.rule, delay: entry.delay, delay_after: entry.delay_after, action })
+    }
+
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.script.is_none() && self.rules.iter().any(wants)
     }
 
     /// The first rule in file order that refuses connections at this moment.
@@ -216,17 +261,6 @@ impl FaultRules {
     pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
         let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
         self.rules.iter().position(fails).map(RuleIx::from)
-    }
-
-    /// An empty ledger for these rules.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.rules)
-    }
-
-    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
-    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
-        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
-        self.rules.iter().any(wants)
     }
 
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.

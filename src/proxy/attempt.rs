@@ -125,6 +125,7 @@ fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts, body
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = faults.decide(&seen, &mut counters.ledger);
+    counters.write_down();
     if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }

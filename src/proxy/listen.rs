@@ -19,6 +19,7 @@ use super::attempt::{self, Proxy};
 use super::control::{Control, Ending, Order};
 use super::counters::Counters;
 use super::effect;
+use super::journal::Journal;
 use super::socket::{ClientStream, LetGo, Socket};
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
@@ -46,8 +47,11 @@ pub(super) async fn run(
     stopped: oneshot::Receiver<()>,
     ready: mpsc::SyncSender<std::io::Result<()>>,
 ) -> ProxyTally {
-    let started = TcpListener::from_std(listener).and_then(|listener| Ok((listener, Timer::start(settings.clock)?)));
-    let (listener, timer) = match started {
+    let started = TcpListener::from_std(listener).and_then(|listener| {
+        let journal = settings.log.clone().map(Journal::start).transpose()?;
+        Ok((listener, Timer::start(settings.clock)?, journal))
+    });
+    let (listener, timer, journal) = match started {
         Ok(started) => started,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -56,7 +60,7 @@ pub(super) async fn run(
     };
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
-    let counters = RefCell::new(Counters::new(&settings.faults));
+    let counters = RefCell::new(Counters::new(&settings.faults).logged(journal));
     let proxy = Rc::new(Proxy { settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));

@@ -23,6 +23,7 @@ mod counters;
 mod effect;
 mod forward;
 mod identity;
+mod journal;
 mod listen;
 mod peek;
 mod relay;
@@ -30,6 +31,8 @@ mod socket;
 mod tls;
 mod upload;
 mod upstream;
+
+pub use self::journal::LogSettings;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -52,6 +55,8 @@ pub struct ProxySettings {
     /// Makes the connections to the target.
     pub connector: Connector,
     pub faults: FaultRules,
+    /// Where every decision is written down; nowhere without it.
+    pub log: Option<LogSettings>,
     /// What injected errors are made from, and held to: strictly, whatever profile the terms name. Without it a
     /// rule that answers with a documented error never fires.
     pub contract: Option<(Arc<Contract>, Terms)>,

@@ -386,6 +386,8 @@ fn faults(all: &[Exchange]) -> Vec<FaultFacts> {
                 planned: fired,
                 fired,
                 unreached: 0,
+                held_back: 0,
+                level: "realtime".to_owned(),
                 attempts_touched: fired,
                 exchanges_touched: touched,
                 recovery_ms: Some(if nth == 0 { 1_000 } else { 0 }),
