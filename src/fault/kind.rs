@@ -32,7 +32,7 @@ pub enum Fault {
     Stall { after: Size, lasting: Option<Micros> },
     /// The request is read, and nothing is ever said.
     BlackHole,
-    /// Connections are refused: nobody listens.
+    /// Connections are refused: nobody listens. On connections that were made before, requests are reset.
     Refuse,
     /// TLS handshakes fail with an alert.
     TlsFailure,
@@ -161,11 +161,6 @@ impl Fault {
             Fault::RefusedStream => "refused_stream",
             Fault::ResetStream { .. } => "reset_stream",
         }
-    }
-
-    /// Whether it strikes connections and not requests: such a rule looks at its windows alone.
-    pub const fn is_of_connection(&self) -> bool {
-        matches!(self, Fault::Refuse | Fault::TlsFailure)
     }
 
     /// Whether the target answers and the client never hears of it.

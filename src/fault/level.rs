@@ -1,6 +1,6 @@
 //! How far the decisions of a rule are the same in every run.
 
-use super::{Effect, FaultRule, Per, Trigger, Window};
+use super::{Effect, Fault, FaultRule, Per, Trigger, Window};
 use crate::units::Offset;
 
 /// What is the same when a plan is run again, from the strictest to the loosest.
@@ -48,8 +48,8 @@ impl FaultRule {
         let counted_sequence = matches!(self.effect, Effect::Sequence(_)) && matches!(self.per, Per::Key | Per::Route | Per::Global);
         let own = if self.max_active.is_some() {
             (Level::Realtime, "limits how many attempts are disturbed at once, which depends on how long they take")
-        } else if timed && self.effect.is_of_connection() {
-            (Level::Realtime, "strikes connections while its window is open, and when they are made depends on the moment")
+        } else if matches!(self.effect, Effect::Fault(Fault::Refuse | Fault::TlsFailure)) {
+            (Level::Realtime, "strikes connections, and when they are made depends on the moment")
         } else if timed && course.unscheduled {
             (Level::Realtime, "compares its window with the clock for retries and other requests that no schedule holds")
         } else if self.windows.iter().any(|window| window.requests.is_some()) {
@@ -65,7 +65,7 @@ impl FaultRule {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Element, Fault, Requests};
+    use super::super::{Element, Requests};
     use super::*;
     use crate::units::Ratio;
 

@@ -197,7 +197,7 @@ impl FaultRules {
             return self.follow(script, seen, ledger);
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
+            if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);
@@ -230,7 +230,7 @@ impl FaultRules {
     fn follow(&self, script: &Script, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         let about = (seen.arrival, seen.scenario.0, seen.step.0, seen.attempt.0);
         let Some((place, entry)) = script.about(about) else {
-            let of_mine = |rule: &FaultRule| !rule.effect.is_of_connection() && rule.open_at(seen.at) && rule.matches(seen);
+            let of_mine = |rule: &FaultRule| !rule.effect.is_of_handshake() && rule.open_at(seen.at) && rule.matches(seen);
             ledger.unknown(self.rules.iter().any(of_mine));
             return None;
         };

@@ -50,6 +50,13 @@ pub(in crate::proxy) async fn take_in(mut body: Upload) {
     }
 }
 
+/// The body of a documented error, as it may stand somewhere else than in an answer of its own.
+pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) -> Option<Vec<u8>> {
+    let (contract, _) = proxy.settings.contract.as_ref()?;
+    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
+}
+
 fn circumstances(
     proxy: &Proxy,
     identity: &Identity,
