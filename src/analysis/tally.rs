@@ -274,7 +274,7 @@ impl Recorder for Tally {
         if exchange.attempts.len() > 1 {
             self.conformance.exchange(exchange, self.unix_us_at_zero);
         }
-        faults::exchange(&mut self.touched, &self.plan, exchange);
+        faults::exchange(&mut self.touched, exchange);
         let judged = self.judged(exchange.stage);
         if let Some(stage) = self.stages.get_mut(exchange.stage.at()) {
             stage.counts.exchange(exchange);

@@ -217,6 +217,7 @@ fn decide<'p>(
         Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
         None => faults.decide(&seen, &mut counters.ledger),
     };
+    counters.write_down();
     // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
     // refuses is decided by the clock.
     let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
