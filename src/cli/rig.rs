@@ -106,7 +106,7 @@ impl Rig {
             proxy: None,
             target,
         };
-        if let Some(settings) = plan.proxy {
+        if let Some(settings) = &plan.proxy {
             rig.stand_between(plan, run_id, settings, connector).await?;
         }
         rig.path.push(if rig.target.is_some() { "embedded target".to_owned() } else { rig.authority.clone() });
@@ -118,7 +118,7 @@ impl Rig {
         &mut self,
         plan: &Arc<Plan>,
         run_id: &str,
-        settings: plan::ProxySettings,
+        settings: &plan::ProxySettings,
         upstream: Connector,
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));

@@ -1,20 +1,17 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, FaultRule};
-use crate::id::AttemptNumber;
+use super::{Action, Effect, Element, Fault, FaultRule, Rest};
 use crate::seed::Distribution;
 
 impl FaultRule {
-    /// The action on this attempt and the delay before it; `None` where the attempt is to pass.
-    ///
-    /// Attempt *n* of a sequence takes element *n*, and the last element repeats. A delay that is an element
-    /// takes the place of the rule's own; a `pass` has none.
-    pub(super) fn done_to(&self, attempt: AttemptNumber) -> Option<(Action<'_>, Option<&Distribution>)> {
+    /// The action on the request at this place of the sequence, from 0, and the delay before it; `None` where it is
+    /// to pass. A delay that is an element takes the place of the rule's own; a `pass` has none.
+    pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
             Effect::DelayOnly => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, attempt)? {
+            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -23,13 +20,28 @@ impl FaultRule {
     }
 }
 
-/// The element of a sequence that an attempt takes; `None` only where the sequence is empty.
-fn nth(elements: &[Element], attempt: AttemptNumber) -> Option<&Element> {
-    let index = attempt.0.saturating_sub(1) as usize;
-    elements.get(index).or(elements.last())
+/// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
+fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
+    let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
+    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
+}
+
+impl Effect {
+    /// Whether it strikes connections before there is HTTP on them.
+    pub(super) fn is_of_handshake(&self) -> bool {
+        matches!(self, Effect::Fault(Fault::TlsFailure))
+    }
 }
 
 impl Action<'_> {
+    /// How long the answer is to wait once the target has given it.
+    pub(super) fn delay_after(&self) -> Option<&Distribution> {
+        match self {
+            Action::Fault(Fault::DelayAfterUpstream(spread)) => Some(spread),
+            _ => None,
+        }
+    }
+
     /// The action as two numbers for the digest of decisions: its kind, and what distinguishes it from its like.
     pub(super) fn word(&self) -> (u64, u64) {
         match self {

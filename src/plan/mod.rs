@@ -11,6 +11,7 @@ mod lower;
 mod nearest;
 pub mod probe;
 pub mod problem;
+pub mod proxy;
 pub mod server_file;
 pub mod source;
 
@@ -36,6 +37,7 @@ pub use lower::{LoadOptions, read_baseline};
 pub use nearest::nearest;
 pub use probe::ProbeSettings;
 pub use problem::Problems;
+pub use proxy::{ClientProgram, ProxySettings, ProxyTls, Repeatable};
 
 /// Everything a run does.
 #[derive(Clone, Debug)]
@@ -52,8 +54,10 @@ pub struct Plan {
     pub load: Load,
     pub contract: Option<ContractUse>,
     pub faults: FaultRules,
-    /// Whether the fault proxy is in the path: the plan has `[[fault]]` or `[proxy]`.
+    /// Whether the fault proxy is in the path: the plan has `[[fault]]`, `[client]` or `[proxy]`.
     pub proxy: Option<ProxySettings>,
+    /// `[client]`: a program whose requests are the load, in place of the plan's own generator.
+    pub client: Option<ClientProgram>,
     /// `[probe]`: how documented errors are provoked, where the plan says so.
     pub probe: Option<ProbeSettings>,
     pub policies: Vec<RetryPolicy>,
@@ -326,13 +330,6 @@ pub struct ContractUse {
     pub baseline: Option<Arc<Baseline>>,
 }
 
-/// `[proxy]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// Do not tell the client what was injected.
-    pub stealth: bool,
-}
-
 /// Beyond these the run is not to be believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Validity {
@@ -367,6 +364,11 @@ pub enum Format {
 }
 
 impl Plan {
+    /// Whether the plan has a load of its own: without one, it is for `brownout proxy`.
+    pub fn has_load(&self) -> bool {
+        !self.scenarios.is_empty()
+    }
+
     /// When the schedule ends.
     pub fn schedule_end(&self) -> Offset {
         self.load.stages.last().map_or(Offset::START, |stage| stage.start + stage.length)

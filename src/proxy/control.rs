@@ -26,7 +26,7 @@ use crate::units::Offset;
 /// On HTTP/1.1 it is carried out by `effect::carry_out` after hyper has let go of the connection. On HTTP/2 a
 /// stream that is to end is reset with the code that [`Ending::code`] gives; the connection and its other streams
 /// go on, but for [`Ending::GoAway`].
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) enum Ending {
     /// As hyper leaves it.
     #[default]
@@ -124,8 +124,10 @@ pub(super) struct Control {
     serving: Cell<bool>,
     /// Whether what the client sends was refused.
     refused: Cell<bool>,
-    /// Requests so far.
+    /// Requests so far; of a stream those up to its own.
     requests: Cell<u32>,
+    /// Whether the last of them gives up the connection, and was not processed.
+    spared: Cell<bool>,
     /// The same when the connection was looked after last.
     requests_before: Cell<u32>,
     /// Whether the connection is to give up its buffers.
@@ -154,7 +156,9 @@ impl Control {
     /// The control of a stream of HTTP/2 on this connection.
     pub(super) fn stream(connection: &Rc<Control>) -> Control {
         connection.requests.set(connection.requests.get() + 1);
-        Control::below(Some(Rc::clone(connection)), connection.clock)
+        let stream = Control::below(Some(Rc::clone(connection)), connection.clock);
+        stream.requests.set(connection.requests.get());
+        stream
     }
 
     fn below(parent: Option<Rc<Control>>, clock: Clock) -> Control {
@@ -169,6 +173,7 @@ impl Control {
             serving: Cell::new(false),
             refused: Cell::new(false),
             requests: Cell::new(0),
+            spared: Cell::new(false),
             requests_before: Cell::new(0),
             doze: Cell::new(false),
             settled: Cell::new(true),
@@ -199,6 +204,7 @@ impl Control {
         };
         let code = ending.code();
         if matches!(ending, Ending::GoAway(_)) {
+            connection.spared.set(self.requests.get() == connection.requests.get());
             connection.ending.replace(ending);
             connection.wake();
         }
@@ -281,7 +287,9 @@ impl Control {
     /// A request head is complete.
     pub(super) fn head_complete(&self) {
         self.serving.set(true);
-        self.requests.set(self.requests.get().wrapping_add(1));
+        if self.parent.is_none() {
+            self.requests.set(self.requests.get().wrapping_add(1));
+        }
     }
 
     /// The answer is complete: the next bytes begin another request.
@@ -325,9 +333,11 @@ impl Control {
         !self.serving.get() && self.settled.get() && self.arriving.get() == Arriving::Nothing
     }
 
-    /// The identifier of the last stream that an HTTP/2 client can have opened, by the order that clients use.
+    /// The identifier of the last stream of HTTP/2 that may have been processed, by the order in which clients open
+    /// them; 0 for none.
     pub(super) fn last_stream(&self) -> u32 {
-        self.requests.get().saturating_mul(2).saturating_sub(1)
+        let processed = self.requests.get().saturating_sub(u32::from(self.spared.get()));
+        processed.saturating_mul(2).saturating_sub(1)
     }
 
     /// Says what follows when HTTP is over on this connection.

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::task::Poll;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
@@ -15,11 +16,13 @@ use super::attempt::Proxy;
 use super::control::{Control, Order};
 use super::converse::converse;
 use super::counters::Counters;
+use super::effect;
 use super::routes::Routes;
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
+use crate::id::RuleIx;
 use crate::record::ProxyTally;
-use crate::units::Micros;
+use crate::units::{Micros, Offset};
 
 /// How long answers under way may take to finish once the proxy is to stop.
 const GRACE: Micros = Micros::from_secs(1);
@@ -62,30 +65,70 @@ pub(super) async fn run(
     tokio::select! {
         biased;
         _ = stopped => {}
-        () = accept(&proxy, &open, &listener) => {}
+        () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
     }
-    drop(listener);
     wind_down(&timer, &open).await;
-    proxy.counters.borrow_mut().finish(thread_cpu().unwrap_or_default())
+    proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
 }
 
-async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
+/// Accepts connections, but for the windows in which they are refused.
+async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, mut listener: TcpListener) {
+    loop {
+        let Some((rule, window)) = effect::refuse::next(&proxy.settings.faults, proxy.timer.clock().now()) else {
+            return welcome(proxy, open, &listener).await;
+        };
+        proxy.timer.within(window.start, welcome(proxy, open, &listener)).await;
+        listener = match refuse(proxy, open, listener, rule, window.end).await {
+            Ok(listener) => listener,
+            // Without a socket there is nothing to accept on until the end.
+            Err(_) => std::future::pending().await,
+        };
+    }
+}
+
+async fn welcome(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
-                let _ = stream.set_nodelay(true);
-                let registered = Registered::new(proxy, open);
-                let conversation = converse(Rc::clone(proxy), Rc::clone(&registered.control), stream);
-                tokio::task::spawn_local(async move {
-                    let _registered = registered;
-                    conversation.await;
-                });
-            }
+            Ok((stream, _)) => admit(proxy, open, stream),
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
     }
+}
+
+fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream) {
+    // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
+    let _ = stream.set_nodelay(true);
+    let registered = Registered::new(proxy, open);
+    let conversation = converse(Rc::clone(proxy), Rc::clone(&registered.control), stream);
+    tokio::task::spawn_local(async move {
+        let _registered = registered;
+        conversation.await;
+    });
+}
+
+/// Closes the listener for a while. Answers under way are finished; requests that come on connections made before
+/// are known to the proxy, and reset by the rule.
+async fn refuse(
+    proxy: &Rc<Proxy>,
+    open: &Rc<RefCell<Open>>,
+    listener: TcpListener,
+    rule: RuleIx,
+    end: Offset,
+) -> std::io::Result<TcpListener> {
+    let addr = listener.local_addr()?;
+    proxy.counters.borrow_mut().ledger.strikes(rule);
+    // Those who wait to be accepted would be reset.
+    while let Some(Ok((stream, _))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
+        admit(proxy, open, stream);
+    }
+    drop(listener);
+    proxy.counters.borrow_mut().fired(rule);
+    effect::refuse::until(end, addr, &proxy.timer).await
+}
+
+fn ready_now<T>(poll: Poll<T>) -> Option<T> {
+    if let Poll::Ready(value) = poll { Some(value) } else { None }
 }
 
 /// Ends what takes too long, requests on their way in and connections to the target that nobody uses, and lets

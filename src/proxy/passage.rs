@@ -74,6 +74,15 @@ impl Passage {
     }
 }
 
+/// What becomes of a request whose body came to no end: it is refused where it is no body, and else its client is gone.
+pub(super) fn without_body(control: &Control) -> Result<Response<AnswerBody>, Ended> {
+    if control.has_refused() {
+        control.answered();
+        return Ok(closing(said(StatusCode::BAD_REQUEST, "")));
+    }
+    Err(control.end(Ending::Cut))
+}
+
 /// A tunnel is made to hosts that may be named, and ends in the proxy, so that rules apply inside it.
 fn connect(proxy: &Proxy, control: &Control, head: &request::Parts) -> Astray {
     // A reverse proxy has no answer to that, and an HTTP/2 stream cannot become a connection.

@@ -21,7 +21,7 @@ use crate::units::Micros;
 #[derive(Debug)]
 pub(super) struct Upload {
     /// What was read of it before it was sent on, for a rule that looks at it.
-    read: VecDeque<Bytes>,
+    read: VecDeque<Frame<Bytes>>,
     rest: Incoming,
     /// Closed while the target has not asked for the body.
     gate: Option<Box<Gate>>,
@@ -92,7 +92,7 @@ impl Upload {
     }
 
     /// A body whose beginning was read.
-    pub(super) fn after(read: VecDeque<Bytes>, rest: Incoming) -> Upload {
+    pub(super) fn after(read: VecDeque<Frame<Bytes>>, rest: Incoming) -> Upload {
         Upload { read, rest, gate: None }
     }
 }
@@ -107,7 +107,7 @@ impl Body for Upload {
             self.gate = None;
         }
         match self.read.pop_front() {
-            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
@@ -117,7 +117,7 @@ impl Body for Upload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read: u64 = self.read.iter().map(|data| data.len() as u64).sum();
+        let read: u64 = self.read.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
         let rest = self.rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower() + read);

@@ -4,6 +4,7 @@
 
 mod crowded;
 mod disturbed;
+mod effects;
 mod forward;
 mod guarded;
 mod mirrored;

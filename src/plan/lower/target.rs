@@ -317,7 +317,8 @@ fn tls(table: Option<Table<'_>>, folder: &Path) -> TlsSettings {
     settings
 }
 
-fn pem_file(value: &Value<'_>, folder: &Path) -> Option<Vec<u8>> {
+/// A PEM file that the plan names.
+pub fn pem_file(value: &Value<'_>, folder: &Path) -> Option<Vec<u8>> {
     let name = value.string()?;
     match read_bounded(&folder.join(&name), LARGEST_PEM) {
         Ok(bytes) if bytes.windows(11).any(|window| window == b"-----BEGIN ") => Some(bytes),

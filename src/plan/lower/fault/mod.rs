@@ -2,7 +2,9 @@
 
 mod effect;
 mod matcher;
+mod ramp;
 mod respond;
+mod stream;
 mod trigger;
 mod window;
 mod words;
@@ -40,6 +42,7 @@ pub fn lower(tables: Vec<Table<'_>>, names: &Names, load: Option<&Load>, contrac
 }
 
 fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<FaultRule> {
+    effect::of_connection(table);
     let matcher = match table.table("match") {
         Some(table) => matcher::matcher(table, &around),
         None => Some(Matcher::default()),
@@ -48,18 +51,25 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
         around.service = using.contract.service_of(path.as_str().split(['*', '{']).next().unwrap_or_default());
     }
     let windows = window::windows(table, &around);
-    let delay = table.take("delay").map(|value| spread::lower(&value));
-    let effect = effect::effect(table, delay.is_some(), &around);
+    let (delay, delay_ramp) = match table.take("delay") {
+        Some(value) if ramp::is_ramp(&value) => (None, Some(ramp::delay(&value))),
+        other => (other.map(|value| spread::lower(&value)), None),
+    };
+    let effect = effect::effect(table, delay.is_some() || delay_ramp.is_some(), &around);
     let trigger = trigger::trigger(table);
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));
-    for key in ["limiter", "drop_after_upstream"] {
-        table.not_yet(key);
-    }
+    let rest = trigger::rest(table, sequence);
+    let max_active = trigger::max_active(table);
+    table.not_yet("limiter");
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
+    let delay_ramp = delay_ramp.map_or(Some(None), |ramp| ramp.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);
-    let spec = words::in_words(&matcher, trigger, delay.as_ref(), &effect, &around);
-    Some(FaultRule { name: name.to_owned(), matcher, windows, trigger, per, delay, effect, spec })
+    let (rest, max_active) = (rest?, max_active?);
+    let mut rule = FaultRule { matcher, windows, trigger, per, delay, delay_ramp, rest, max_active, ..FaultRule::new(name, effect) };
+    rule.words = words::done_in_words(&rule, &around);
+    rule.spec = words::in_words(&rule, &around);
+    Some(rule)
 }
 
 /// The items of an array, or the one value that stands in its place.

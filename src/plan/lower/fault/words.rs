@@ -3,54 +3,115 @@
 use http::Method;
 
 use super::Surroundings;
-use crate::fault::{Effect, Element, Fault, Matcher, Respond, Trigger};
+use crate::fault::{After, Effect, Element, EventData, Fault, FaultRule, Matcher, Per, Respond, Rest, StreamFault, Trigger};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::lower::spread;
-use crate::seed::Distribution;
 use crate::units::Size;
 use crate::wire::PathPattern;
 
-/// `30 % of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`
-pub(super) fn in_words(
-    matcher: &Matcher,
-    trigger: Trigger,
-    delay: Option<&Distribution>,
-    effect: &Effect,
-    around: &Surroundings<'_>,
-) -> String {
-    let mut what: Vec<String> = delay.iter().map(|delay| format!("delay {}", spread::in_words(delay))).collect();
-    match effect {
-        Effect::DelayOnly => {}
-        Effect::Fault(fault) => what.push(fault_in_words(fault, around)),
+/// What a rule does, one text for every element of a sequence: `429 RATE_LIMIT_EXCEEDED, Retry-After 2 s`.
+pub(super) fn done_in_words(rule: &FaultRule, around: &Surroundings<'_>) -> Vec<String> {
+    match &rule.effect {
+        Effect::DelayOnly => vec![delay_in_words(rule).unwrap_or_default()],
+        Effect::Fault(fault) => vec![fault_in_words(fault, around)],
         Effect::Sequence(elements) => {
             let words = elements.iter().map(|element| match element {
                 Element::Pass => "pass".to_owned(),
                 Element::Fault(fault) => fault_in_words(fault, around),
                 Element::Delay(delay) => format!("delay {}", spread::in_words(delay)),
             });
-            what.push(words.collect::<Vec<_>>().join(" → "));
+            words.collect()
         }
     }
-    let share = match trigger {
+}
+
+fn delay_in_words(rule: &FaultRule) -> Option<String> {
+    let ramp = rule.delay_ramp.map(|(from, to)| format!("delay {from} -> {to}"));
+    rule.delay.as_ref().map(|delay| format!("delay {}", spread::in_words(delay))).or(ramp)
+}
+
+/// `30 % of POST /v1/conversations**: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s`
+pub(super) fn in_words(rule: &FaultRule, around: &Surroundings<'_>) -> String {
+    let mut what: Vec<String> = delay_in_words(rule).into_iter().collect();
+    match rule.effect {
+        Effect::DelayOnly => {}
+        Effect::Fault(_) => what.extend(rule.words.iter().cloned()),
+        Effect::Sequence(_) => what.push(sequence_in_words(rule)),
+    }
+    let share = match rule.trigger {
         Trigger::Always => "all".to_owned(),
         Trigger::Chance(share) => share.to_string(),
+        Trigger::Ramp(from, to) => format!("{from} -> {to}"),
         Trigger::Exactly(share) => format!("exactly {share}"),
         Trigger::Every(n) => format!("every {n}th"),
         Trigger::FirstAttempts(n) => format!("the first {n} attempts"),
     };
+    let most = rule.max_active.map(|most| format!(", at most {most} at once")).unwrap_or_default();
+    format!("{share} of {}: {}{most}", looked_at_in_words(&rule.matcher, around), what.join(", "))
+}
+
+fn sequence_in_words(rule: &FaultRule) -> String {
+    let over = match rule.per {
+        Per::Attempt | Per::Exchange => "",
+        Per::Key => " by key",
+        Per::Route => " by route",
+        Per::Global => " over all",
+    };
+    let then = if rule.rest == Rest::Pass { " → pass" } else { "" };
+    format!("{}{then}{over}", rule.words.join(" → "))
+}
+
+fn looked_at_in_words(matcher: &Matcher, around: &Surroundings<'_>) -> String {
     let methods = matcher.methods.iter().map(Method::as_str).collect::<Vec<_>>().join("|");
-    let path = matcher.path.as_ref().map_or("", PathPattern::as_str);
+    let path = matcher.path.as_ref().map_or("", PathPattern::as_str).to_owned();
     let scenarios = matcher.scenarios.iter().map(|ix| around.names.scenarios[ix.at()].0.as_str()).collect::<Vec<_>>().join("|");
-    let of: Vec<&str> = [methods.as_str(), path, scenarios.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
-    let of = if of.is_empty() { "requests".to_owned() } else { of.join(" ") };
-    format!("{share} of {of}: {}", what.join(", "))
+    let mut of = vec![methods, path];
+    // What stands in headers, queries and bodies may be nobody else's business.
+    of.extend(matcher.query.iter().map(|(name, _)| format!("?{name}")));
+    of.extend(matcher.headers.iter().map(|(name, _)| format!("with {name}")));
+    of.extend(matcher.body.is_some().then(|| "by body".to_owned()));
+    of.push(scenarios);
+    of.retain(|part| !part.is_empty());
+    if of.is_empty() { "requests".to_owned() } else { of.join(" ") }
 }
 
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
     match fault {
         Fault::Respond(respond) => respond_in_words(respond, around),
-        Fault::Reset { after } => cut_in_words("reset", *after),
-        Fault::Cut { after } => cut_in_words("cut", *after),
+        Fault::Reset { after } => ended_in_words("reset", *after),
+        Fault::Cut { after } => ended_in_words("cut", *after),
+        Fault::HalfClose { after } => ended_in_words("half close", *after),
+        Fault::ResetStream { after } => ended_in_words("stream reset", *after),
+        Fault::DelayAfterUpstream(spread) => format!("delay {} after upstream", spread::in_words(spread)),
+        Fault::SlowBody(pace) => format!("body in pieces of {} every {}", Size(pace.bytes), pace.every),
+        Fault::Stall { after, lasting } => {
+            let lasting = lasting.map(|span| format!(" for {span}")).unwrap_or_default();
+            format!("stall after {after}{lasting}")
+        }
+        Fault::BlackHole => "silence".to_owned(),
+        Fault::Refuse => "refused".to_owned(),
+        Fault::TlsFailure => "handshake failure".to_owned(),
+        Fault::TruncateChunked { after: None } => "chunks without the last one".to_owned(),
+        Fault::TruncateChunked { after: Some(after) } => format!("chunks that end after {after}"),
+        Fault::ContentLength { off_by } => format!("Content-Length off by {off_by:+}"),
+        Fault::BadChunk { after } => format!("a malformed chunk after {after}"),
+        Fault::Stream(stream) => stream_in_words(stream, around),
+        Fault::DropAfterUpstream => "answer of upstream dropped".to_owned(),
+        Fault::ResetAfterUpstream => "answer of upstream lost by reset".to_owned(),
+        Fault::GoAway => "GOAWAY".to_owned(),
+        Fault::RefusedStream => "REFUSED_STREAM".to_owned(),
+    }
+}
+
+fn stream_in_words(stream: &StreamFault, around: &Surroundings<'_>) -> String {
+    match (stream, around.contract) {
+        (StreamFault::CutAfterEvents(events), _) => format!("stream cut after {events} events"),
+        (StreamFault::CutAfterTime(time), _) => format!("stream cut after {time}"),
+        (StreamFault::DropDone(done), _) => format!("stream without {done}"),
+        (StreamFault::ErrorEvent { at, data: EventData::Error(row), .. }, ContractLowered::Sound(using)) => {
+            format!("event {at} of the stream is {}", using.contract.rows[row.at()].code)
+        }
+        (StreamFault::ErrorEvent { at, .. }, _) => format!("event {at} of the stream is an error"),
     }
 }
 
@@ -66,6 +127,10 @@ fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
     }
 }
 
-fn cut_in_words(verb: &str, after: Size) -> String {
-    if after == Size(0) { verb.to_owned() } else { format!("{verb} after {after}") }
+fn ended_in_words(verb: &str, after: After) -> String {
+    match after {
+        After::Nothing => verb.to_owned(),
+        After::Headers => format!("{verb} after the headers"),
+        After::Bytes(size) => format!("{verb} after {size}"),
+    }
 }
