@@ -278,7 +278,7 @@ async fn stray(
                 touch.mark.unfired(Unfired::NoAnswer);
             }
             control.answered();
-            Ok(response)
+            Ok(*response)
         }
         Astray::Ended(ended) => Err(ended),
         Astray::Failed(failure) => {

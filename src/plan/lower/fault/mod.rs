@@ -56,6 +56,7 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
         other => (other.map(|value| spread::lower(&value)), None),
     };
     let effect = effect::effect(table, delay.is_some() || delay_ramp.is_some(), &around);
+    effect::of_windows(table, effect.as_ref(), windows.as_deref());
     let trigger = trigger::trigger(table);
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));

@@ -32,6 +32,9 @@ fn delay_in_words(rule: &FaultRule) -> Option<String> {
 
 /// `30 % of POST /v1/conversations**: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s`
 pub(super) fn in_words(rule: &FaultRule, around: &Surroundings<'_>) -> String {
+    if let Effect::Fault(fault @ (Fault::Refuse | Fault::TlsFailure)) = &rule.effect {
+        return format!("connections: {}", fault_in_words(fault, around));
+    }
     let mut what: Vec<String> = delay_in_words(rule).into_iter().collect();
     match rule.effect {
         Effect::DelayOnly => {}
