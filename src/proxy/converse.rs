@@ -235,7 +235,7 @@ fn go_away(last_stream: u32, code: u32) -> Vec<u8> {
 async fn end(proxy: &Proxy, control: &Control, client: LetGo) {
     let ending = control.take_ending();
     // What waits for the client alone is not waited for.
-    let limit = if matches!(ending, Ending::Hold | Ending::HalfClose) { Order::WindDown } else { Order::Abort };
+    let limit = if matches!(ending, Ending::HalfClose) { Order::WindDown } else { Order::Abort };
     unless(control, limit, effect::carry_out(ending, client, &proxy.timer)).await.unwrap_or_default();
 }
 

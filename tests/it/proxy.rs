@@ -2,10 +2,6 @@
 //!
 //! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
 
-<<<<<<< HEAD
-=======
->>>>>>> transport
-
 mod crowded;
 mod disturbed;
 mod effects;
