@@ -9,7 +9,8 @@ impl FaultRule {
     pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
-            Effect::DelayOnly => (Action::Forward, delay),
+            // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
+            Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
             Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
@@ -47,6 +48,7 @@ impl Action<'_> {
         match self {
             Action::Forward => (1, 0),
             Action::Fault(fault) => fault.word(),
+            Action::Refuse(_, standing) => (99, standing.wait.0),
         }
     }
 }

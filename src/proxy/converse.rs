@@ -50,7 +50,7 @@ enum Over {
 pub(super) async fn converse(proxy: Rc<Proxy>, control: Rc<Control>, socket: TcpStream) {
     let begun = match &proxy.tls {
         None => Some(ClientStream::Plain(socket)),
-        Some(tls) => match unless(&control, Order::Abort, effect::tls_failure::unless_failing(&proxy, socket)).await.flatten() {
+        Some(tls) => match unless(&control, Order::Abort, Box::pin(effect::tls_failure::unless_failing(&proxy, socket))).await.flatten() {
             Some(socket) => Box::pin(greet(&proxy, &control, tls, Rewound { first: Bytes::new(), socket })).await,
             None => None,
         },
