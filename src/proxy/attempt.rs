@@ -18,7 +18,7 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
-use super::passage::{Astray, Passage};
+use super::passage::{self, Astray, Passage};
 use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
 use super::routes::Routes;
@@ -60,7 +60,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
                 true => match peek(body, None).await {
                     Ok((beginning, body)) => (Some(beginning), body),
-                    Err(_) => return Err(control.end(Ending::Cut)),
+                    Err(_) => return passage::without_body(&control),
                 },
                 false => (None, Upload::of(body)),
             };
@@ -68,7 +68,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
-            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return Err(control.end(Ending::Cut)) };
+            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return passage::without_body(&control) };
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
             let identity = met.identity;
             let decision = decide(&proxy, &control, &identity, ordered, &head, Some(&beginning));
@@ -351,7 +351,7 @@ async fn stray(
                 touch.mark.unfired(Unfired::NoAnswer);
             }
             control.answered();
-            Ok(response)
+            Ok(*response)
         }
         Astray::Ended(ended) => Err(ended),
         Astray::Failed(failure) => {

@@ -29,6 +29,7 @@ mod counters;
 mod descriptors;
 mod effect;
 mod forward;
+mod frames;
 mod guard;
 mod identity;
 mod journal;
