@@ -34,7 +34,7 @@ impl FaultRule {
 
 impl Effect {
     /// Whether it strikes connections before there is HTTP on them.
-    pub(super) fn is_of_handshake(&self) -> bool {
+    pub fn is_of_handshake(&self) -> bool {
         matches!(self, Effect::Fault(Fault::TlsFailure))
     }
 }
