@@ -97,6 +97,7 @@ impl Contract {
             request_id: lasting(request_id),
             shape: document.map(Document::shape),
             violations: found.violations,
+            head,
         }
     }
 
@@ -175,7 +176,7 @@ impl<'c> Case<'c, '_> {
     /// The first header that the contract gives a role, and what it says; of several fields the first.
     pub(super) fn header_with(&self, role: Role) -> Option<(&'c Header, Option<Cow<'c, str>>)> {
         let (header, named) = self.named().find(|(header, _)| header.role == Some(role))?;
-        Some((header, named.value.map(|value| text_of(value.as_bytes()))))
+        Some((header, named.text()))
     }
 
     /// The value of a header; several fields of one name are one list, as RFC 9110 §5.3 has it.

@@ -449,6 +449,8 @@ pub struct Judged<'a> {
     pub request_id: Option<Cow<'a, str>>,
     /// What an error answer is made of, where its body is JSON.
     pub shape: Option<Shape>,
+    /// Its header fields that are known by name, for those who read them again.
+    pub head: head::Head<'a>,
     pub violations: Vec<Violation>,
 }
 

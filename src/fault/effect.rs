@@ -1,49 +1,54 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, FaultRule, Respond};
-use crate::id::AttemptNumber;
+use super::{Action, Effect, Element, Fault, FaultRule, Rest};
 use crate::seed::Distribution;
 
 impl FaultRule {
-    /// The action on this attempt and the delay before it; `None` where the attempt is to pass.
-    ///
-    /// Attempt *n* of a sequence takes element *n*, and the last element repeats. A delay that is an element
-    /// takes the place of the rule's own; a `pass` has none.
-    pub(super) fn done_to(&self, attempt: AttemptNumber) -> Option<(Action<'_>, Option<&Distribution>)> {
+    /// The action on the request at this place of the sequence, from 0, and the delay before it; `None` where it is
+    /// to pass. A delay that is an element takes the place of the rule's own; a `pass` has none.
+    pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
-            Effect::DelayOnly => (Action::Forward, delay),
-            Effect::Respond(respond) => (Action::Respond(respond), delay),
-            Effect::Reset { after } => (Action::Reset { after: *after }, delay),
-            Effect::Cut { after } => (Action::Cut { after: *after }, delay),
-            Effect::Sequence(elements) => match nth(elements, attempt)? {
+            // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
+            Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
+            Effect::Fault(fault) => (Action::Fault(fault), delay),
+            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
-                Element::Respond(respond) => (Action::Respond(respond), delay),
-                Element::Reset { after } => (Action::Reset { after: *after }, delay),
-                Element::Cut { after } => (Action::Cut { after: *after }, delay),
+                Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
             },
         })
     }
 }
 
-/// The element of a sequence that an attempt takes; `None` only where the sequence is empty.
-fn nth(elements: &[Element], attempt: AttemptNumber) -> Option<&Element> {
-    let index = attempt.0.saturating_sub(1) as usize;
-    elements.get(index).or(elements.last())
+/// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
+fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
+    let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
+    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
+}
+
+impl Effect {
+    /// Whether it strikes connections before there is HTTP on them.
+    pub(super) fn is_of_handshake(&self) -> bool {
+        matches!(self, Effect::Fault(Fault::TlsFailure))
+    }
 }
 
 impl Action<'_> {
+    /// How long the answer is to wait once the target has given it.
+    pub(super) fn delay_after(&self) -> Option<&Distribution> {
+        match self {
+            Action::Fault(Fault::DelayAfterUpstream(spread)) => Some(spread),
+            _ => None,
+        }
+    }
+
     /// The action as two numbers for the digest of decisions: its kind, and what distinguishes it from its like.
     pub(super) fn word(&self) -> (u64, u64) {
         match self {
             Action::Forward => (1, 0),
-            Action::Respond(Respond::Error { row, retry_after, .. }) => {
-                (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff))
-            }
-            Action::Respond(Respond::Literal { status, .. }) => (3, u64::from(*status)),
-            Action::Reset { after } => (4, after.0),
-            Action::Cut { after } => (5, after.0),
+            Action::Fault(fault) => fault.word(),
+            Action::Refuse(_, standing) => (99, standing.wait.0),
         }
     }
 }

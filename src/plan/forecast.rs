@@ -9,7 +9,7 @@ mod words;
 use crate::arrival::Segment;
 use crate::contract::Contract;
 use crate::contract::server::Server;
-use crate::fault::{Effect, Element, FaultRule, Respond, Trigger};
+use crate::fault::{Effect, Element, Fault, FaultRule, Respond, StreamFault, Trigger};
 use crate::gate::{FaultScope, Gate, Latency, Metric, Op};
 use crate::id::{RowIx, ScenarioIx, StageIx, StepIx};
 use crate::plan::{Fill, Piece, Place, Plan, Scenario, Shape, Stage, Step};
@@ -200,6 +200,7 @@ impl Cells<'_> {
         let share = match rule.trigger {
             Trigger::Always | Trigger::FirstAttempts(_) => 1.0,
             Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+            Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
             Trigger::Every(n) => 1.0 / n as f64,
         };
         self.eligible(rule, cell) * share
@@ -335,16 +336,13 @@ fn may_repeat(policy: &RetryPolicy, step: &Step) -> bool {
 fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contract>) -> u64 {
     let repeated = |element: &Element| match element {
         Element::Pass | Element::Delay(_) => false,
-        Element::Respond(respond) => on_status(respond, on, contract),
-        Element::Reset { .. } => on.reset,
-        Element::Cut { .. } => on.cut,
+        Element::Fault(fault) => worth_repeating(fault, on, contract),
     };
     let most = if let Trigger::FirstAttempts(n) = rule.trigger { u64::from(n) } else { u64::MAX };
     let fails = match &rule.effect {
         Effect::DelayOnly => false,
-        Effect::Respond(respond) => on_status(respond, on, contract),
-        Effect::Reset { .. } => on.reset,
-        Effect::Cut { .. } => on.cut,
+        Effect::Limiter(limiter) => on_status(&limiter.refusal, on, contract),
+        Effect::Fault(fault) => worth_repeating(fault, on, contract),
         // The last element repeats.
         Effect::Sequence(elements) => match elements.iter().position(|element| !repeated(element)) {
             Some(passed) => return most.min(passed as u64),
@@ -352,6 +350,27 @@ fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contra
         },
     };
     if fails { most } else { 0 }
+}
+
+/// Whether the policy repeats an attempt to which this was done.
+fn worth_repeating(fault: &Fault, on: &Conditions, contract: Option<&Contract>) -> bool {
+    match fault {
+        Fault::Respond(respond) => on_status(respond, on, contract),
+        Fault::Reset { .. } | Fault::ResetAfterUpstream => on.reset,
+        Fault::Cut { .. } | Fault::HalfClose { .. } | Fault::TruncateChunked { .. } | Fault::DropAfterUpstream => on.cut,
+        Fault::Stream(StreamFault::CutAfterEvents(_) | StreamFault::CutAfterTime(_) | StreamFault::DropDone(_)) => on.cut,
+        // A body that is longer than it says is read up to what it says.
+        Fault::ContentLength { off_by } => *off_by > 0 && on.cut,
+        // A longer wait than a time-out, and none without end, is for the time-outs to say.
+        Fault::BlackHole | Fault::Stall { lasting: None, .. } => on.timeout,
+        Fault::BadChunk { .. } => on.protocol,
+        Fault::Refuse => on.refused || on.connect,
+        Fault::TlsFailure => on.tls || on.connect,
+        Fault::GoAway | Fault::RefusedStream | Fault::ResetStream { .. } => on.reset,
+        // The answer comes, late or with its head in order.
+        Fault::DelayAfterUpstream(_) | Fault::SlowBody(_) | Fault::Stall { lasting: Some(_), .. } => false,
+        Fault::Stream(StreamFault::ErrorEvent { .. }) => false,
+    }
 }
 
 fn on_status(respond: &Respond, on: &Conditions, contract: Option<&Contract>) -> bool {
@@ -364,14 +383,16 @@ fn on_status(respond: &Respond, on: &Conditions, contract: Option<&Contract>) ->
 }
 
 fn gives_hint(effect: &Effect) -> bool {
-    let hint = |respond: &Respond| match respond {
-        Respond::Error { retry_after, .. } => retry_after.is_some(),
-        Respond::Literal { headers, .. } => headers.contains_key(http::header::RETRY_AFTER),
+    let hint = |fault: &Fault| match fault {
+        Fault::Respond(Respond::Error { retry_after, .. }) => retry_after.is_some(),
+        Fault::Respond(Respond::Literal { headers, .. }) => headers.contains_key(http::header::RETRY_AFTER),
+        _ => false,
     };
     match effect {
-        Effect::Respond(respond) => hint(respond),
-        Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Respond(respond) if hint(respond))),
-        _ => false,
+        Effect::DelayOnly => false,
+        Effect::Limiter(_) => true,
+        Effect::Fault(fault) => hint(fault),
+        Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Fault(fault) if hint(fault))),
     }
 }
 

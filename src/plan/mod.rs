@@ -11,6 +11,7 @@ mod lower;
 mod nearest;
 pub mod probe;
 pub mod problem;
+pub mod proxy;
 pub mod server_file;
 pub mod source;
 
@@ -32,10 +33,12 @@ use crate::units::{Micros, Offset, Ratio, Size};
 use crate::wire::SseRule;
 
 pub use crate::contract::server::Limits;
+pub use crate::lineage::Repeatable;
 pub use lower::{LoadOptions, read_baseline};
 pub use nearest::nearest;
 pub use probe::ProbeSettings;
 pub use problem::Problems;
+pub use proxy::{ClientProgram, ProxySettings, ProxyTls};
 
 /// Everything a run does.
 #[derive(Clone, Debug)]
@@ -52,8 +55,10 @@ pub struct Plan {
     pub load: Load,
     pub contract: Option<ContractUse>,
     pub faults: FaultRules,
-    /// Whether the fault proxy is in the path: the plan has `[[fault]]` or `[proxy]`.
+    /// Whether the fault proxy is in the path: the plan has `[[fault]]`, `[client]` or `[proxy]`.
     pub proxy: Option<ProxySettings>,
+    /// `[client]`: a program whose requests are the load, in place of the plan's own generator.
+    pub client: Option<ClientProgram>,
     /// `[probe]`: how documented errors are provoked, where the plan says so.
     pub probe: Option<ProbeSettings>,
     pub policies: Vec<RetryPolicy>,
@@ -84,6 +89,15 @@ pub struct Target {
     pub writes: bool,
     /// Connect here instead of to the URL's host and port.
     pub connect_to: Option<String>,
+}
+
+impl Target {
+    /// Whether a host that somebody else names may be sent to: this target's own, one of `allow_hosts`, or with `loopback`
+    /// one of this machine.
+    pub fn allows(&self, host: &str, loopback: bool) -> bool {
+        let own = matches!(&self.place, Place::Url(url) if url.host_str().is_some_and(|own| own.eq_ignore_ascii_case(host)));
+        own || lower::is_allowed(host, &self.allow_hosts, loopback)
+    }
 }
 
 /// The target itself.
@@ -326,13 +340,6 @@ pub struct ContractUse {
     pub baseline: Option<Arc<Baseline>>,
 }
 
-/// `[proxy]`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// Do not tell the client what was injected.
-    pub stealth: bool,
-}
-
 /// Beyond these the run is not to be believed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Validity {
@@ -367,6 +374,11 @@ pub enum Format {
 }
 
 impl Plan {
+    /// Whether the plan has a load of its own: without one, it is for `brownout proxy`.
+    pub fn has_load(&self) -> bool {
+        !self.scenarios.is_empty()
+    }
+
     /// When the schedule ends.
     pub fn schedule_end(&self) -> Offset {
         self.load.stages.last().map_or(Offset::START, |stage| stage.start + stage.length)

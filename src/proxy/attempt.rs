@@ -3,174 +3,383 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
+use http::header::EXPECT;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
+use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
+use super::effect::course::{Course, Whole};
+use super::effect::raw::{self, RawAnswer, RawBody, Relayed};
+use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
-use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
-use super::socket::{Control, Ending};
-use super::upstream::Upstream;
+use super::mark::Mark;
+use super::passage::{Astray, Passage};
+use super::peek::peek;
+use super::relay::{AnswerBody, Relay, ending_of};
+use super::routes::Routes;
+use super::session::{Begun, Session};
+use super::upload::Upload;
+use super::upstream::Lease;
+use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, Decision, Sighting};
+use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
-use crate::record::ProxyNote;
-use crate::units::Size;
-use crate::wire::{Failure, INJECTED_HEADER};
+use crate::record::{ProxyNote, Unfired};
+use crate::units::{Micros, Offset};
+use crate::wire::{FAULT_HEADER, Failure, INJECTED_HEADER};
+
+/// How long a stranger's body is waited for before its request is looked at without the rest.
+const PATIENCE: Micros = Micros::from_millis(250);
 
 /// Everything the connections of the proxy share.
 pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
-    pub(super) upstream: Rc<Upstream>,
+    /// With whom it is, where strangers are clients.
+    pub(super) session: Option<Session>,
+    pub(super) routes: Routes,
+    /// TLS on the listener.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
 pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Ended> {
     control.head_complete();
+    let head_at = proxy.timer.clock().now();
     let (mut head, body) = request.into_parts();
+    let ordered = proxy.ordered(&head.headers);
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
-    let Some(identity) = identity else {
-        proxy.counters.borrow_mut().stranger();
-        return pass(&proxy, &control, None, None, head, body).await;
-    };
-    let decision = decide(&proxy, &identity, &head);
+    match (&proxy.session, identity) {
+        (_, Some(identity)) => {
+            let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
+                true => match peek(body, None).await {
+                    Ok((beginning, body)) => (Some(beginning), body),
+                    Err(_) => return Err(control.end(Ending::Cut)),
+                },
+                false => (None, Upload::of(body)),
+            };
+            let decision = decide(&proxy, &control, &identity, None, &head, beginning.as_deref());
+            answer(&proxy, &control, identity, decision, head, body).await
+        }
+        (Some(session), None) if head.method != Method::CONNECT => {
+            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return Err(control.end(Ending::Cut)) };
+            let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
+            let identity = met.identity;
+            let decision = decide(&proxy, &control, &identity, ordered, &head, Some(&beginning));
+            let answer = answer(&proxy, &control, identity, decision, head, body).await;
+            watch(answer, met, &control)
+        }
+        (_, None) => {
+            proxy.counters.borrow_mut().stranger();
+            pass(&proxy, &control, None, None, head, Upload::of(body)).await
+        }
+    }
+}
+
+/// Answers a known attempt as was decided, and says what a limiter that let it pass has to say.
+async fn answer(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
-    let Some(decision) = decision else {
-        return pass(&proxy, &control, Some(identity), None, head, body).await;
-    };
-    let mut touch = Touch { rule: decision.rule, action: decision.action, fired: false };
+    let told = proxy.counters.borrow_mut().ledger.take_told();
+    let mut answer = carry_out(proxy, control, identity, decision, head, body).await?;
+    if let Some(told) = told {
+        effect::throttle::tell(proxy, &told, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Does to the attempt what was decided.
+async fn carry_out(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
+    let mut mark = Mark::new(proxy, decision.rule);
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
-        touch.fired = true;
-        proxy.counters.borrow_mut().fired(touch.rule);
+        mark.fire();
     }
-    match touch.action {
-        Action::Respond(respond) => match effect::respond::answer(&proxy, &identity, touch.rule, respond, &head) {
-            Some(response) => {
+    let ending = match decision.action {
+        Action::Fault(Fault::Respond(respond)) => {
+            if let Some(response) = effect::respond::answer(proxy, &identity, mark.rule, respond, &head) {
                 effect::respond::take_in(body).await;
-                touch.fire(&proxy);
+                mark.fire();
                 control.answered();
-                Ok(proxy.signed(response, &identity, touch.rule))
+                return Ok(proxy.signed(response, &identity, mark.rule));
             }
-            // There is no contract to make the answer from: the attempt passes, the rule has not fired.
-            None => pass(&proxy, &control, Some(identity), None, head, body).await,
-        },
-        Action::Reset { after: Size(0) } => {
-            touch.fire(&proxy);
-            control.end(Ending::Reset);
-            Err(Ended)
+            None
         }
-        Action::Forward | Action::Reset { .. } | Action::Cut { .. } => {
-            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
+        Action::Refuse(limiter, standing) => {
+            if let Some(response) = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head) {
+                effect::respond::take_in(body).await;
+                mark.fire();
+                control.answered();
+                return Ok(proxy.signed(response, &identity, mark.rule));
+            }
+            None
+        }
+        Action::Fault(Fault::BlackHole) => return effect::black_hole::swallow(body, head.headers.contains_key(EXPECT), mark).await,
+        Action::Fault(fault) => at_once(fault, control.is_http2()),
+        Action::Forward => None,
+    };
+    match ending {
+        Some(ending) => {
+            mark.fire();
+            control.flushed().await;
+            Err(control.end(ending))
+        }
+        None => {
+            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after };
+            pass(proxy, control, Some(identity), Some(touch), head, body).await
         }
     }
 }
+
+/// How the connection or stream ends where the request is not even passed on.
+fn at_once(fault: &Fault, http2: bool) -> Option<Ending> {
+    match fault {
+        Fault::Reset { after: After::Nothing } | Fault::Refuse => Some(Ending::Reset),
+        Fault::Cut { after: After::Nothing } => Some(Ending::Cut),
+        Fault::HalfClose { after: After::Nothing } if !http2 => Some(Ending::HalfClose),
+        Fault::ResetStream { after: After::Nothing } if http2 => Some(Ending::ResetStream(INTERNAL_ERROR)),
+        Fault::RefusedStream if http2 => Some(Ending::RefuseStream),
+        Fault::GoAway if http2 => Some(Ending::GoAway(NO_ERROR)),
+        _ => None,
+    }
+}
+
+/// The code of a connection that is given up without a fault of the client's (RFC 9113 §7).
+const NO_ERROR: u32 = 0;
 
 /// What a rule does to the attempt at hand.
-#[derive(Clone, Copy)]
 struct Touch<'r> {
-    rule: RuleIx,
+    mark: Mark,
     action: Action<'r>,
-    /// Whether it has been done, at least in part.
-    fired: bool,
+    delay_after: Option<Micros>,
 }
 
-impl Touch<'_> {
-    fn fire(&mut self, proxy: &Proxy) {
-        if !self.fired {
-            self.fired = true;
-            proxy.counters.borrow_mut().fired(self.rule);
-        }
-    }
-}
-
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
+/// The attempt as rules see it.
+fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
     let Identity { exchange, attempt } = *identity;
-    let first = attempt == AttemptNumber::FIRST;
-    let seen = Sighting {
+    let now = proxy.timer.clock().now();
+    Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { now }),
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-    };
+        body,
+        key: key_of(&head.headers),
+        address: control.address(),
+        now,
+    }
+}
+
+/// Whether what happens to the attempt depends on its body, so that it must be read first.
+fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
+    proxy.settings.faults.wants_body(&sighting(proxy, control, identity, head, None))
+}
+
+fn decide<'p>(
+    proxy: &'p Proxy,
+    control: &Control,
+    identity: &Identity,
+    ordered: Option<RuleIx>,
+    head: &request::Parts,
+    body: Option<&[u8]>,
+) -> Option<Decision<'p>> {
+    let seen = sighting(proxy, control, identity, head, body);
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut *counters);
-    if first && exchange.step == StepIx(0) {
+    let decision = match ordered {
+        Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
+        None => faults.decide(&seen, &mut counters.ledger),
+    };
+    // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
+    // refuses is decided by the clock.
+    let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
+    let refused = decision.as_ref().is_some_and(|decision| refused(decision.action));
+    if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
     decision
 }
 
-/// Sends the request on and the answer back, up to where the touch ends it.
+/// Sends the request on and the answer back, as far and as far changed as the touch wants it.
 async fn pass(
     proxy: &Rc<Proxy>,
     control: &Rc<Control>,
     identity: Option<Identity>,
     touch: Option<Touch<'_>>,
     mut head: request::Parts,
-    body: Incoming,
+    body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
-    // A tunnel is none of our business, and there is no answer to invent.
-    if head.method == Method::CONNECT {
-        control.end(Ending::Cut);
-        return Err(Ended);
-    }
-    forward::onward(&mut head);
+    let version = head.version;
+    let passage = match Passage::open(proxy, control, &mut head).await {
+        Ok(passage) => passage,
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+    };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
-        proxy.note(identity, touch.map(|touch| touch.rule), true, None);
+        proxy.note(identity, touch.as_ref().map(|touch| touch.mark.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
-        Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
-        other => other,
-    };
-    let reply = match reply {
+    let reply = match passage.send(control, Request::from_parts(head, body)).await {
         Ok(reply) => reply,
-        Err(failure) => {
-            proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
-            control.end(ending_of(failure));
-            return Err(Ended);
-        }
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Passage::switch(control, head, reply.lease);
+    }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
         forward::keep_one_length(&mut head.headers);
     }
-    let (mut rule, mut strike) = (None, None);
-    if let Some(identity) = &identity {
+    if identity.is_some() {
         proxy.counters.borrow_mut().upstream_answered(reply.took);
-        if let Some(touch) = touch {
-            strike = Strike::of(&touch.action, touch.rule, &body, !touch.fired);
-            if touch.fired || strike.is_some() {
-                rule = Some(touch.rule);
-                proxy.sign(&mut head.headers, identity, touch.rule);
-            } else {
-                proxy.note(identity, None, true, None);
-            }
+    }
+    match (identity, touch) {
+        (Some(identity), Some(touch)) => disturb(proxy, control, identity, touch, version, head, body, reply.lease).await,
+        (Some(identity), None) => {
+            let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control));
+            let relay = relay.of(identity, None, Course::Whole(Whole::default()));
+            Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+        }
+        (None, _) => {
+            let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control));
+            Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
         }
     }
-    let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control)).of(identity, rule, strike);
+}
+
+/// Does to the target's answer what the rule asks for, or finds that it cannot be done.
+#[expect(clippy::too_many_arguments, reason = "one answer, where it came from and where it goes, which no type groups otherwise")]
+async fn disturb(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    touch: Touch<'_>,
+    version: Version,
+    mut head: response::Parts,
+    body: Incoming,
+    lease: Lease,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Touch { mut mark, action, delay_after } = touch;
+    let status = head.status.as_u16();
+    proxy.note(&identity, Some(mark.rule), true, Some(status));
+    if let Some(delay) = delay_after {
+        effect::delay::wait(&proxy.timer, delay).await;
+        mark.fire();
+    }
+    let turn = match action {
+        Action::Forward | Action::Refuse(..) => Ok(Turn::Course(Course::Whole(Whole::default()))),
+        Action::Fault(fault) => turn(fault, &Given::of(&head, &body, version), |row| effect::respond::body_of(proxy, &identity, row)),
+    };
+    let (mark, course) = match turn {
+        Ok(Turn::Lose(ending)) => {
+            effect::lost::take_in(body, lease, &proxy.timer).await;
+            mark.fire();
+            proxy.counters.borrow_mut().lost(mark.rule, status);
+            control.flushed().await;
+            return Err(control.end(ending));
+        }
+        Ok(Turn::Raw(framing)) => {
+            unframe(&mut head.headers);
+            proxy.sign(&mut head.headers, &identity, mark.rule);
+            let relayed = RawBody::Relayed(Box::new(Relayed { framing, body, lease, identity, mark }));
+            control.flushed().await;
+            let answer = RawAnswer { head: raw::head(&head, framing), body: relayed, then: Ending::Cut };
+            return Err(control.end(Ending::Raw(Box::new(answer))));
+        }
+        Ok(Turn::Course(course)) => (mark, course),
+        Err(why) => {
+            mark.unfired(why);
+            (mark, Course::Whole(Whole::default()))
+        }
+    };
+    let done = mark.done().is_some();
+    let rule = mark.rule;
+    let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control));
+    if course.reframes() {
+        unframe(&mut head.headers);
+    }
+    if done || course.is_certain() {
+        proxy.sign(&mut head.headers, &identity, rule);
+    } else {
+        proxy.note(&identity, None, true, Some(status));
+    }
+    let pending = done || !course.is_whole();
+    let relay = relay.of(identity, pending.then_some(mark), course);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
+/// What becomes of a request that has no answer of the target's.
+async fn stray(
+    proxy: &Proxy,
+    control: &Control,
+    identity: Option<Identity>,
+    touch: Option<Touch<'_>>,
+    astray: Astray,
+) -> Result<Response<AnswerBody>, Ended> {
+    match astray {
+        Astray::Answered(response) => {
+            if let Some(touch) = touch {
+                touch.mark.unfired(Unfired::NoAnswer);
+            }
+            control.answered();
+            Ok(response)
+        }
+        Astray::Ended(ended) => Err(ended),
+        Astray::Failed(failure) => {
+            match (touch, identity) {
+                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
+                (_, identity) => proxy.upstream_failed(identity, None, failure),
+            }
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
+}
+
 impl Proxy {
-    /// Notes what is done to the attempt, before anything of it reaches the client.
-    fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
-        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure };
+    /// The rule that a request asks for by name, where that is allowed.
+    fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
+        self.session.as_ref().filter(|session| session.takes_orders())?;
+        let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
+        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+    }
+
+    /// The moment of the run that a moment of the clock is.
+    fn moment(&self, at: Offset) -> Offset {
+        self.session.as_ref().map_or(at, |session| session.moment(at))
+    }
+
+    /// Notes what is done to the attempt, before anything of it reaches the client, and what the target answered.
+    pub(super) fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, upstream: Option<u16>) {
+        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure: None, upstream };
         self.settings.board.note(&identity.exchange, note);
     }
 
@@ -178,7 +387,8 @@ impl Proxy {
     pub(super) fn upstream_failed(&self, identity: Option<Identity>, rule: Option<RuleIx>, failure: Failure) {
         self.counters.borrow_mut().upstream_failed();
         if let Some(identity) = identity {
-            self.note(&identity, rule, true, Some(failure));
+            let note = ProxyNote { attempt: identity.attempt, rule, forwarded: true, failure: Some(failure), upstream: None };
+            self.settings.board.note(&identity.exchange, note);
         }
     }
 

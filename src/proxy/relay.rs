@@ -1,6 +1,5 @@
 //! The body of an answer on its way to the client: as it comes, frame by frame, up to where a fault ends it.
 
-use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,26 +11,15 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::attempt::Proxy;
+use super::control::{Control, Ended, Ending};
+use super::effect::course::{Course, Hands, Next, Step, Whole};
 use super::identity::Identity;
-use super::socket::{Control, Ending};
+use super::mark::Mark;
 use super::upstream::Lease;
+use super::watched::Watched;
 use crate::client::failure::inside_the_body;
-use crate::fault::Action;
-use crate::id::RuleIx;
-use crate::units::Size;
+use crate::record::Unfired;
 use crate::wire::Failure;
-
-/// What hyper is told where a connection ends before its answer does; the client sees the [`Ending`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended;
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection ends here")
-    }
-}
-
-impl std::error::Error for Ended {}
 
 /// The body of an answer.
 pub(super) enum AnswerBody {
@@ -39,45 +27,25 @@ pub(super) enum AnswerBody {
     Made(Bytes),
     /// The target's.
     Relayed(Relay),
-}
-
-/// A fault that ends the body early.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Strike {
-    /// Bytes of the body that still pass.
-    left: u64,
-    ending: Ending,
-    rule: RuleIx,
-    /// Whether the rule counts as fired only now: it has not delayed the attempt before.
-    counts: bool,
-}
-
-impl Strike {
-    /// The strike that an action asks for; `None` where it asks for none, or where the body is known to be over
-    /// by then: a complete answer is not cut.
-    pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
-        let (Size(after), ending) = match action {
-            Action::Reset { after } => (*after, Ending::Reset),
-            Action::Cut { after } => (*after, Ending::Cut),
-            Action::Forward | Action::Respond(_) => return None,
-        };
-        let reachable = !body.is_end_stream() && body.size_hint().exact().is_none_or(|length| after < length);
-        reachable.then_some(Strike { left: after, ending, rule, counts })
-    }
+    /// Either, on its way to a stranger.
+    Watched(Box<Watched>),
 }
 
 /// The target's answer body.
 pub(super) struct Relay {
     /// Gone once the body is to end early: the connection to the target is closed with it.
     body: Option<(Incoming, Lease)>,
+    /// The target has sent all of it.
+    arrived: bool,
     complete: bool,
     declared: Option<u64>,
-    strike: Option<Strike>,
+    status: u16,
+    course: Course,
     passed: u64,
     ending: Option<Ending>,
     identity: Option<Identity>,
     /// The rule that touches the attempt.
-    rule: Option<RuleIx>,
+    mark: Option<Mark>,
     proxy: Rc<Proxy>,
     control: Rc<Control>,
 }
@@ -88,22 +56,87 @@ impl Relay {
         let declared = declared(head, &body);
         Relay {
             body: Some((body, lease)),
+            arrived: false,
             complete: false,
             declared,
-            strike: None,
+            status: head.status.as_u16(),
+            course: Course::Whole(Whole::default()),
             passed: 0,
             ending: None,
             identity: None,
-            rule: None,
+            mark: None,
             proxy,
             control,
         }
     }
 
-    /// The same for an attempt that is known, touched by this rule, and perhaps to be ended early by it.
-    pub(super) fn of(mut self, identity: Option<Identity>, rule: Option<RuleIx>, strike: Option<Strike>) -> Relay {
-        (self.identity, self.rule, self.strike) = (identity, rule, strike);
+    /// The same for an attempt that is known, touched by this rule, its body taking this course.
+    pub(super) fn of(mut self, identity: Identity, mark: Option<Mark>, course: Course) -> Relay {
+        if course.reframes() {
+            self.declared = None;
+        }
+        (self.identity, self.mark, self.course) = (Some(identity), mark, course);
         self
+    }
+
+    /// What is next for the client; `None` at the body's end, and where an ending has begun.
+    fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        loop {
+            let hands = Hands { control: &self.control, timer: &self.proxy.timer };
+            match ready!(self.course.poll(&hands, cx)) {
+                Step::Pass(frame) => {
+                    self.passed += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.complete |= frame.is_trailers();
+                    return Poll::Ready(Some(frame));
+                }
+                Step::More => {
+                    let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
+                    match ready!(lease.poll_frame(body, cx)) {
+                        Some(Ok(frame)) => {
+                            self.arrived |= frame.is_trailers();
+                            self.course.feed(Next::Frame(frame));
+                        }
+                        None => {
+                            self.arrived = true;
+                            self.course.feed(Next::End);
+                        }
+                        Some(Err(error)) => {
+                            self.fail(&error);
+                            return Poll::Ready(None);
+                        }
+                    }
+                }
+                Step::Fired => self.fired(),
+                Step::Finish => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+                Step::End(ending) => {
+                    self.end(ending);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    /// The fault has been done: noted before the client can see what comes of it.
+    fn fired(&mut self) {
+        let Some(mark) = &mut self.mark else { return };
+        mark.fire();
+        if let Some(identity) = &self.identity {
+            self.proxy.note(identity, Some(mark.rule), true, Some(self.status));
+        }
+    }
+
+    /// The body ends as HTTP wants it.
+    fn finish(&mut self) {
+        self.complete = true;
+        if !self.arrived {
+            self.body = None;
+        }
+        if let Some(mark) = self.mark.take() {
+            mark.unfired(Unfired::OverBefore);
+        }
     }
 
     /// Begins to end the connection: first, what has passed must really leave.
@@ -112,60 +145,19 @@ impl Relay {
         self.ending = Some(ending);
     }
 
-    fn poll_ending(&mut self, ending: Ending) -> Poll<Ended> {
-        ready!(self.control.poll_flushed());
-        if let Some(strike) = self.strike.take_if(|strike| strike.counts) {
-            self.proxy.counters.borrow_mut().fired(strike.rule);
-        }
-        self.control.end(ending);
-        Poll::Ready(Ended)
-    }
-
-    fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
-        if let Some(Strike { left: 0, ending, .. }) = self.strike {
-            self.end(ending);
-        }
-        let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(lease.poll_frame(body, cx));
-        Poll::Ready(match (frame, self.strike.as_mut()) {
-            (Some(Ok(frame)), None) => {
-                self.passed += frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.complete |= frame.is_trailers();
-                Some(frame)
-            }
-            (Some(Ok(frame)), Some(strike)) => match frame.into_data() {
-                Ok(mut data) => {
-                    data.truncate(usize::try_from(strike.left).unwrap_or(usize::MAX));
-                    strike.left -= data.len() as u64;
-                    self.passed += data.len() as u64;
-                    Some(Frame::data(data))
-                }
-                // The body is shorter than hoped: it ends here, before what would complete it.
-                Err(_) => {
-                    strike.left = 0;
-                    return self.poll_passing(cx);
-                }
-            },
-            (None, Some(strike)) => {
-                strike.left = 0;
-                return self.poll_passing(cx);
-            }
-            (None, None) => {
-                self.complete = true;
-                None
-            }
-            (Some(Err(error)), _) => {
-                self.fail(&error);
-                None
-            }
-        })
+    fn poll_ending(&mut self, cx: &Context<'_>) -> Poll<Ended> {
+        ready!(self.control.poll_flushed(cx));
+        self.fired();
+        Poll::Ready(self.control.end(self.ending.take().unwrap_or_default()))
     }
 
     /// The target's answer ended before it was complete: so does ours, in the same way.
     fn fail(&mut self, error: &hyper::Error) {
         let failure = inside_the_body(error).after(self.passed);
-        let undone = self.strike.take().is_some_and(|strike| strike.counts);
-        self.proxy.upstream_failed(self.identity, self.rule.filter(|_| !undone), failure);
+        match (self.mark.take(), self.identity) {
+            (Some(mark), Some(identity)) => mark.upstream_failed(identity, failure),
+            (_, identity) => self.proxy.upstream_failed(identity, None, failure),
+        }
         self.end(ending_of(failure));
     }
 }
@@ -193,7 +185,7 @@ fn declared(head: &response::Parts, body: &Incoming) -> Option<u64> {
 impl Drop for Relay {
     fn drop(&mut self) {
         if let Some((body, lease)) = self.body.take()
-            && (self.complete || body.is_end_stream())
+            && (self.arrived || body.is_end_stream())
         {
             lease.give_back();
         }
@@ -211,11 +203,12 @@ impl Body for AnswerBody {
                 let all = std::mem::take(bytes);
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
+            AnswerBody::Watched(watched) => watched.poll_frame(cx),
             AnswerBody::Relayed(relay) => {
                 let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
                 match relay.ending {
                     None => Poll::Ready(frame.map(Ok)),
-                    Some(ending) => relay.poll_ending(ending).map(|ended| Some(Err(ended))),
+                    Some(_) => relay.poll_ending(cx).map(|ended| Some(Err(ended))),
                 }
             }
         }
@@ -224,15 +217,17 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Made(bytes) => bytes.is_empty(),
+            AnswerBody::Watched(watched) => watched.is_end_stream(),
             AnswerBody::Relayed(relay) => {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
-                over && relay.strike.is_none() && (relay.declared.is_none() || relay.passed > 0)
+                over && relay.course.is_whole() && (relay.declared.is_none() || relay.passed > 0)
             }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            AnswerBody::Watched(watched) => watched.size_hint(),
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
         }

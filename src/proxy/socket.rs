@@ -1,156 +1,116 @@
-//! A client's connection as the proxy holds it: the socket, and what the parts of the proxy tell each other about it.
-//!
-//! hyper owns the socket while it speaks HTTP on it. Three things hyper has no words for go past it through a
-//! [`Control`]: that everything written so far has left for the kernel, that a request head has been under way
-//! for too long, and how the connection is to end.
+//! A client's connection as the proxy holds it: plain or encrypted, watched while HTTP is spoken on it.
 
-use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
-use crate::clock::Clock;
-use crate::units::Offset;
+use super::control::Control;
+use super::guard::Guard;
 
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// As hyper leaves it.
-    Plain,
-    /// Closed in order, early.
-    Cut,
-    /// Reset.
-    Reset,
+/// The bytes of a client's connection.
+#[derive(Debug)]
+pub(super) enum ClientStream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<Rewound>>),
 }
 
-/// What a connection is told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    GoOn,
-    /// Finish the answer under way and close.
-    WindDown,
-    /// End at once.
-    Abort,
+/// A connection that hyper has let go of.
+#[derive(Debug)]
+pub(super) struct LetGo {
+    pub(super) stream: ClientStream,
+    /// What the client has sent and nobody has looked at: the beginning of a pipelined request, or of a tunnel.
+    pub(super) unread: Bytes,
 }
 
-/// What is known about the request head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Head {
-    /// No byte of the next one has come.
-    Awaited,
-    /// Its first byte came then.
-    Since(Offset),
-    /// It is complete, and its request is being served.
-    Served,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flush {
-    Unasked,
-    Wanted,
-    Done,
-}
-
-/// What the parts of the proxy tell each other about one connection.
-pub(super) struct Control {
-    ending: Cell<Ending>,
-    order: Cell<Order>,
-    head: Cell<Head>,
-    flush: Cell<Flush>,
-    task: RefCell<Option<Waker>>,
-}
-
-impl Control {
-    pub(super) fn new() -> Control {
-        Control {
-            ending: Cell::new(Ending::Plain),
-            order: Cell::new(Order::GoOn),
-            head: Cell::new(Head::Awaited),
-            flush: Cell::new(Flush::Unasked),
-            task: RefCell::new(None),
+impl ClientStream {
+    /// The socket below.
+    pub(super) fn socket(&self) -> &TcpStream {
+        match self {
+            ClientStream::Plain(socket) => socket,
+            ClientStream::Tls(stream) => &stream.get_ref().0.socket,
         }
     }
 
-    /// Says how the connection is to end; the caller then gives hyper an error, which makes it let go.
-    pub(super) fn end(&self, ending: Ending) {
-        self.ending.set(ending);
-    }
-
-    pub(super) fn ending(&self) -> Ending {
-        self.ending.get()
-    }
-
-    /// Tells the connection's task what to do; a later order can only be more urgent.
-    pub(super) fn order(&self, order: Order) {
-        self.order.set(order);
-        if let Some(task) = self.task.borrow().as_ref() {
-            task.wake_by_ref();
+    /// The socket below, for what happens below TLS.
+    pub(super) fn into_socket(self) -> TcpStream {
+        match self {
+            ClientStream::Plain(socket) => socket,
+            ClientStream::Tls(stream) => stream.into_inner().0.socket,
         }
-    }
-
-    /// The order to follow; remembers whom to wake when it changes.
-    pub(super) fn orders(&self, cx: &Context<'_>) -> Order {
-        let mut task = self.task.borrow_mut();
-        if task.as_ref().is_none_or(|task| !task.will_wake(cx.waker())) {
-            *task = Some(cx.waker().clone());
-        }
-        self.order.get()
-    }
-
-    /// A request head is complete.
-    pub(super) fn head_complete(&self) {
-        self.head.set(Head::Served);
-    }
-
-    /// The answer is complete: the next bytes begin another request.
-    pub(super) fn answered(&self) {
-        self.head.set(Head::Awaited);
-    }
-
-    /// Whether a request head has been under way since before `limit`.
-    pub(super) fn head_overdue(&self, limit: Offset) -> bool {
-        matches!(self.head.get(), Head::Since(since) if since < limit)
-    }
-
-    /// Ready once everything written so far has been given to the kernel; to be asked by the answer's body alone,
-    /// which is polled by the same task that flushes.
-    pub(super) fn poll_flushed(&self) -> Poll<()> {
-        if self.flush.get() == Flush::Done {
-            self.flush.set(Flush::Unasked);
-            return Poll::Ready(());
-        }
-        self.flush.set(Flush::Wanted);
-        Poll::Pending
     }
 }
 
-/// The socket of one client.
+/// A socket whose first bytes were read before; they come first.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    pub(super) first: Bytes,
+    pub(super) socket: TcpStream,
+}
+
+/// A client's connection while HTTP is spoken on it.
 pub(super) struct Socket {
-    stream: TcpStream,
-    clock: Clock,
+    /// Gone only when dropped.
+    stream: Option<ClientStream>,
+    /// HTTP/1.1: what comes is looked at before the HTTP library reads it.
+    guard: Option<Guard>,
     control: Rc<Control>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, clock: Clock, control: Rc<Control>) -> Socket {
-        Socket { stream, clock, control }
+    /// A connection that speaks HTTP/1.1.
+    pub(super) fn guarded(stream: ClientStream, control: Rc<Control>) -> Socket {
+        Socket { stream: Some(stream), guard: Some(Guard::default()), control }
     }
 
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
+    /// A connection that speaks HTTP/2, which has one reading only. When dropped it is released to its control.
+    pub(super) fn multiplexed(stream: ClientStream, control: Rc<Control>) -> Socket {
+        Socket { stream: Some(stream), guard: None, control }
+    }
+
+    pub(super) fn into_stream(mut self) -> ClientStream {
+        self.stream.take().expect("a socket has its stream until it is dropped")
+    }
+
+    fn stream(&mut self) -> Pin<&mut ClientStream> {
+        Pin::new(self.stream.as_mut().expect("a socket has its stream until it is dropped"))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.guard.is_none()
+            && let Some(stream) = self.stream.take()
+        {
+            self.control.release(stream);
+        }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let socket = &mut *self;
+        if socket.guard.as_ref().is_some_and(Guard::has_refused) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before && self.control.head.get() == Head::Awaited {
-            self.control.head.set(Head::Since(self.clock.now()));
+        let read = socket.stream().poll_read(cx, buf);
+        match &mut socket.guard {
+            _ if read.is_pending() => socket.control.starved(),
+            Some(guard) if buf.filled().len() > before && !socket.control.is_changing() => {
+                let passed = guard.inspect(&mut buf.filled_mut()[before..]);
+                buf.set_filled(before + passed);
+                socket.control.received(guard.pending());
+                if guard.has_refused() {
+                    socket.control.refuse();
+                }
+            }
+            _ => {}
         }
         read
     }
@@ -158,27 +118,108 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.control.writes();
+        self.stream().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.control.writes();
+        self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(ClientStream::is_write_vectored)
     }
 
-    /// hyper calls this when its own buffer is empty: what the body has yielded so far has been written.
+    /// hyper calls this when its own buffer is empty: what it was given so far has been written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.control.flush.get() == Flush::Wanted {
-            self.control.flush.set(Flush::Done);
-            cx.waker().wake_by_ref();
+        let flushed = self.stream().poll_flush(cx);
+        if flushed.is_ready() {
+            self.control.has_flushed();
         }
-        Pin::new(&mut self.stream).poll_flush(cx)
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            ClientStream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            ClientStream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_write_vectored(cx, bufs),
+            ClientStream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            ClientStream::Plain(socket) => socket.is_write_vectored(),
+            ClientStream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            ClientStream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            ClientStream::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            ClientStream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
+        let n = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first.split_to(n));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -17,6 +17,8 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
 use super::forward;
+use super::tunnel::FarEnd;
+use super::upload::{self, Upload};
 use crate::client::failure::before_the_head;
 use crate::client::{Connector, Stream};
 use crate::clock::Timer;
@@ -57,18 +59,18 @@ enum Line {
     Http1(Box<Http1>),
     /// One request at a time, as on HTTP/1.1: how many streams share a connection is not the proxy's to decide.
     Http2 {
-        sender: http2::SendRequest<Incoming>,
+        sender: http2::SendRequest<Upload>,
         tls: bool,
     },
 }
 
 struct Http1 {
-    sender: http1::SendRequest<Incoming>,
-    connection: http1::Connection<TokioIo<Stream>, Incoming>,
+    sender: http1::SendRequest<Upload>,
+    connection: http1::Connection<TokioIo<Stream>, Upload>,
     over: bool,
 }
 
-type Unsent = TrySendError<Request<Incoming>>;
+type Unsent = TrySendError<Request<Upload>>;
 
 impl Upstream {
     pub(super) fn new(connector: Connector, timer: Timer, connect_timeout: Micros, keep_alive: bool, idle_timeout: Micros) -> Upstream {
@@ -82,7 +84,7 @@ impl Upstream {
     ///
     /// # Errors
     /// How it failed between the proxy and the target.
-    pub(super) async fn send(self: Rc<Self>, mut request: Request<Incoming>) -> Result<Reply, Failure> {
+    pub(super) async fn send(self: Rc<Self>, mut request: Request<Upload>) -> Result<Reply, Failure> {
         loop {
             let idle = self.idle();
             let pooled = idle.is_some();
@@ -91,7 +93,7 @@ impl Upstream {
                 None => self.connect().await?,
             };
             let sent_at = self.timer.clock().now();
-            match line.send(request).await {
+            match line.send(request, &self.timer).await {
                 Ok(response) => {
                     let took = self.timer.clock().now().since(sent_at);
                     return Ok(Reply { response, lease: Lease { line, upstream: self }, took });
@@ -102,6 +104,19 @@ impl Upstream {
                 },
             }
         }
+    }
+
+    /// The same for another place.
+    pub(super) fn elsewhere(&self, connector: Connector) -> Upstream {
+        Upstream::new(connector, self.timer.clone(), self.connect_timeout, self.keep_alive, self.idle_timeout)
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(super) fn timer(&self) -> &Timer {
+        &self.timer
     }
 
     /// Closes connections that have been idle for too long, or that the target has closed.
@@ -159,6 +174,17 @@ impl Lease {
         }
     }
 
+    /// The connection as bytes, once the target has changed the protocol; `None` on HTTP/2, where none can.
+    pub(super) fn into_tunnel(self) -> Option<FarEnd> {
+        match self.line {
+            Line::Http1(line) => {
+                let parts = line.connection.into_parts();
+                Some(FarEnd { stream: parts.io.into_inner(), unread: parts.read_buf })
+            }
+            Line::Http2 { .. } => None,
+        }
+    }
+
     /// The answer is complete: the connection may be used again.
     pub(super) fn give_back(self) {
         let Lease { mut line, upstream } = self;
@@ -181,9 +207,12 @@ impl Line {
         }
     }
 
-    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, mut request: Request<Upload>, timer: &Timer) -> Result<Response<Incoming>, Unsent> {
         match self {
-            Line::Http1(line) => line.send(request).await,
+            Line::Http1(line) => {
+                upload::wait_to_be_asked(&mut request, timer);
+                line.send(request).await
+            }
             Line::Http2 { sender, tls } => {
                 let (mut head, body) = request.into_parts();
                 forward::absolute(&mut head, *tls);
@@ -202,7 +231,7 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the head of the answer. The connection wakes us; the sender needs no waker.
-    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Unsent> {
         let mut answer = pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| {
             if !self.over {
@@ -216,7 +245,7 @@ impl Http1 {
 
 /// Runs the tasks of HTTP/2 connections on this thread.
 #[derive(Clone, Copy)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {

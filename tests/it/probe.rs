@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brownout::analysis::{EntryState, Status};
+use brownout::contract::replay::Outcome;
+use brownout::gate::Decision;
 use brownout::plan::{LoadOptions, Plan};
 use brownout::probe::{Battery, Mistake, battery};
 use brownout::report::{EndedBy, ProbeFacts, Report};
@@ -231,11 +233,99 @@ fn a_target_that_dies_in_the_middle_ends_the_battery_with_a_report() {
 fn a_target_that_says_nothing_is_waited_for_in_bounds() {
     let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
     let folder = plan_at(&upstream, "timeout = \"300ms\"\nmax_requests = 5\n");
-    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    ended.says("answered: timed out before the first byte of the answer").says("help: ").prints("ERROR");
     let report = folder.report();
-    assert!(report.verdict.headline.contains("No probe was answered"), "{}", report.verdict.headline);
+    assert_eq!(report.verdict.status, Status::Error);
+    assert!(report.verdict.headline.contains("answered: timed out"), "{}", report.verdict.headline);
     let sent: u32 = report.probes.iter().map(|probe| probe.sent).sum();
     assert!(sent <= 5, "{sent}");
+}
+
+#[test]
+fn the_bound_on_time_holds_inside_a_request() {
+    let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
+    let folder = plan_at(&upstream, "timeout = \"50s\"\nmax_time = \"1s\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3).says("`max_time` was over");
+    let report = folder.report();
+    assert!((500..20_000).contains(&report.run.duration_ms), "{}", report.run.duration_ms);
+    assert!(report.findings.is_empty(), "that our time was over is no fault of the target's: {:#?}", report.findings);
+    assert!(report.probes.iter().all(|probe| probe.outcome == "not-sent"), "{:#?}", report.probes);
+}
+
+#[test]
+fn a_target_that_gives_no_answer_is_an_error_that_says_what_came_instead() {
+    let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    for (acts, what) in [
+        (vec![Act::Close], "connection closed without an answer"),
+        (vec![Act::ReadRequest, Act::Reset], "connection reset"),
+        (script(vec![Act::write(long)]), "a head of more than 64 KiB"),
+        (script(vec![Act::write("220 mail.example.com ESMTP\r\n")]), "not HTTP"),
+    ] {
+        let upstream = Upstream::play(vec![looked(), acts]);
+        let folder = plan_at(&upstream, "max_requests = 4\n[[gate]]\nrequire = \"contract.findings(high) == 0\"\n");
+        let ended = folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(3);
+        ended.says("error: ").says(what).says("help: ");
+        let report = folder.report();
+        assert_eq!(report.verdict.status, Status::Error, "{what}");
+        let gate = &report.verdict.gates[0];
+        assert!(gate.decision == Decision::Inconclusive && gate.reason.contains(what), "{gate:#?}");
+    }
+}
+
+#[test]
+fn coverage_that_a_battery_out_of_requests_did_not_reach_is_inconclusive() {
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "max_requests = 3\n[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(5);
+    let report = folder.report();
+    assert_eq!(upstream.requests().len(), 3, "the bound is on all requests, the valid ones included");
+    let gate = &report.verdict.gates[0];
+    assert!(gate.decision == Decision::Inconclusive && gate.reason.contains("`max_requests` was reached"), "{gate:#?}");
+    let unsent = report.probes.iter().filter(|probe| probe.reason.as_deref().is_some_and(|why| why.contains("`max_requests` was reached")));
+    assert!(unsent.count() > 0, "{:#?}", report.probes);
+    assert!(report.data_quality.warnings.iter().any(|warning| warning.contains("`max_requests`")), "{:?}", report.data_quality.warnings);
+
+    // The same gate where every probe had its turn: then what was not seen is not there.
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(1);
+}
+
+#[test]
+fn what_a_probe_finds_names_the_probe_wherever_it_is_told() {
+    let upstream = Upstream::play(vec![looked(), ok(), script(vec![answer("200 OK", "{}")])]);
+    let kept = all_but(&[Mistake::UnknownRoute, Mistake::UnknownMethod]);
+    let folder = plan_at(&upstream, &kept);
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
+    let report = folder.report();
+    let finding = report.findings.iter().find(|finding| finding.check == "S06").expect("an accepted mistake");
+    let resend = finding.evidence[0].replay.as_ref().expect("a request");
+    assert!(resend.probe.as_deref().is_some_and(|probe| finding.probes.iter().any(|known| known == probe)), "{resend:?}");
+    assert_eq!(resend.operation.as_deref(), Some("look/list"));
+    let replayed = finding.isolated_replay.as_ref().expect("it says why it was not sent again");
+    assert!(replayed.outcome == Outcome::NotApplicable && replayed.reason.contains("without load"), "{replayed:?}");
+    let junit = folder.text("run/junit.xml");
+    let suite = junit.split("<testsuite ").find(|suite| suite.starts_with("name=\"probes\"")).expect("a suite of probes");
+    assert!(suite.contains("tests=\"2\"") && suite.contains("failures=\"2\""), "{suite}");
+    assert!(suite.contains("name=\"look/list:unknown-route\"") && suite.contains("message=\"accepted: 200"), "{suite}");
+    let ended = folder.brownout(["replay", "run/report.json", &finding.id]).ended().exits(5);
+    assert!(ended.stdout.contains("CANNOT TELL") && ended.stdout.contains("`look/list:unknown-"), "{ended}");
+}
+
+#[test]
+fn what_a_battery_creates_is_new_to_a_target_that_has_met_its_seed_before() {
+    let sent = |_: usize| {
+        let upstream = Upstream::play(vec![looked(), ok()]);
+        let folder = plan_at(&upstream, &all_but(&[Mistake::UnknownRoute]));
+        let text =
+            folder.text("plan.toml").replace("request = \"GET /things\"", "request = \"POST /things\"\njson = { name = \"${uuid}\" }");
+        folder.put("plan.toml", text);
+        folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
+        upstream.requests()[0].body.clone()
+    };
+    let (first, second) = (sent(1), sent(2));
+    assert!(!first.is_empty() && first != second, "{}", String::from_utf8_lossy(&first));
 }
 
 #[test]
@@ -255,7 +345,7 @@ fn a_plan_without_a_contract_or_without_probes_has_nothing_to_probe() {
     let upstream = Upstream::play(vec![ok()]);
     let folder = plan_at(&upstream, &all_but(&[]));
     let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(5);
-    assert!(ended.stdout.contains("No probe was answered"), "{ended}");
+    assert!(ended.stdout.contains("No probe was sent"), "{ended}");
     assert_eq!(upstream.requests().len(), 0);
     let text = folder.text("plan.toml");
     let (start, end) = (text.find("[contract]").expect("it"), text.find("[report]").expect("it"));
@@ -273,10 +363,92 @@ fn what_is_wrong_with_a_probe_part_is_said_at_its_line() {
         [probe.identity.weak]\nheader = { Authorization = \"x\" }\n\
         [probe.hook.rest]\non = { request = \"POST /rest\", as = \"amdin\" }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXIST\"\nrequest = \"GET /x\"\nas = \"week\"\n\
+        [[probe.aim]]\nrow = \"CONVERSATION_NOT_FOUND\"\nrequest = \"GET /x\"\n\
+        setup = [{ request = \"GET /y\", as = \"nobody\" },\n{ request = \"GET /z\", as = \"nobody\" }]\n\
         [[probe.aim]]\nrow = \"*/*/429/RATE_LIMIT_EXCEEDED\"\nburst = { budget = 10 }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXISTS\"\nrequest = \"POST /x\"\nrepeat = 2\nhook = \"resst\"\n\
         [[probe.field]]\nstep = \"look/list\"\nrequired = true\n";
     let source = brownout::plan::source::SourceText::new("plan.toml", text);
     let problems = Plan::from_source(&source, Path::new("plans"), &LoadOptions::default()).expect_err("problems");
     assert_golden("plans/probe-part.txt", &problems.render(false));
+}
+
+/// A server that answers what it does not know with 404 as long as it is idle, and with 500 while it is busy: within a
+/// moment of a request to `/things` on top of the few that a battery sends by itself.
+struct Busy {
+    address: std::net::SocketAddr,
+}
+
+impl Busy {
+    const MOMENT: Duration = Duration::from_millis(700);
+    const MANY: usize = 5;
+
+    fn start() -> Busy {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let asked = Arc::<std::sync::Mutex<Vec<std::time::Instant>>>::default();
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let asked = Arc::clone(&asked);
+                std::thread::spawn(move || Busy::serve(socket, &asked));
+            }
+        });
+        Busy { address }
+    }
+
+    fn serve(socket: std::net::TcpStream, asked: &std::sync::Mutex<Vec<std::time::Instant>>) {
+        use std::io::{BufRead, BufReader, Write};
+        let Ok(mut out) = socket.try_clone() else { return };
+        let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
+        while let Some(first) = lines.next() {
+            if lines.by_ref().take_while(|line| !line.is_empty()).count() == 0 {
+                return;
+            }
+            let known = first.starts_with("GET /things ");
+            let busy = {
+                let mut asked = asked.lock().expect("no panic while locked");
+                asked.retain(|at| at.elapsed() < Busy::MOMENT);
+                if known {
+                    asked.push(std::time::Instant::now());
+                }
+                asked.len() > Busy::MANY
+            };
+            let (status, body) = match (known, busy) {
+                (true, _) => ("200 OK", "{}"),
+                (false, false) => ("404 Not Found", "{\"code\":\"NO_THING\"}"),
+                (false, true) => ("500 Internal Server Error", "{\"code\":\"BROKEN\"}"),
+            };
+            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+            if out.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_target_that_answers_otherwise_when_it_is_busy_is_seen_under_load() {
+    let report = |rate: &str| {
+        let busy = Busy::start();
+        let folder = Folder::with_plan(&format!(
+            "plan = 1\nname = \"busy\"\n[target]\nurl = \"http://{}\"\n\
+             [[scenario]]\nname = \"look\"\n[[scenario.step]]\nname = \"list\"\nrequest = \"GET /things\"\n\
+             [load]\ndrain = \"2s\"\n[[load.stage]]\nname = \"all\"\nfor = \"3s\"\nrate = \"{rate}\"\n\
+             [contract]\nfile = \"contract.toml\"\n[probe]\nduring = [\"idle\", \"load\"]\n{}\n\
+             [validity]\nschedule_lag_p99 = \"10s\"\ngenerator_cpu = \"100%\"\n[report]\nformats = [\"json\"]\n",
+            busy.address,
+            all_but(&[Mistake::UnknownRoute])
+        ));
+        folder.put("contract.toml", CONTRACT);
+        folder.run().ended();
+        folder.report()
+    };
+    let under_load = report("60/s");
+    let found: Vec<_> = under_load.findings.iter().filter(|finding| finding.check == "X02").collect();
+    let [found] = found.as_slice() else { panic!("one difference: {:#?}", under_load.findings) };
+    assert!(found.actual.contains("500") && found.actual.contains("under load") && found.expected.contains("404"), "{found:#?}");
+    assert_eq!(found.probes, ["look/list:unknown-route"]);
+    assert_eq!(probe_of(&under_load, "look/list:unknown-route").status, Some(404), "what an idle target answered is the probe's result");
+    let calm = report("2/s");
+    assert!(calm.findings.iter().all(|finding| finding.check != "X02"), "a few requests make nobody busy: {:#?}", calm.findings);
 }

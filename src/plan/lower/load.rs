@@ -32,7 +32,24 @@ pub fn lower(table: Option<Table<'_>>, root: &Table<'_>) -> Option<Load> {
         let problem = Problem::at(table.place(), "[load] has no stage");
         table.problems().add(problem.help("add `[[load.stage]]` with `name`, `for` and `rate` or `users`"));
     }
-    let stages = stages(&tables);
+    let stages = finished(stages(&tables, stage), tables, table)?;
+    let max_in_flight = max_in_flight.unwrap_or_else(|| default_in_flight(&stages));
+    Some(Load { process, max_in_flight, at_limit, drain, stages })
+}
+
+/// Reads the `[load]` of a plan whose client is not ours: stages divide the session, and nothing is started in them.
+pub fn phases(table: Table<'_>) -> Option<Load> {
+    let tables = few(table.tables("stage"), "load.stage");
+    if tables.is_empty() {
+        let problem = Problem::at(table.place(), "[load] has no stage");
+        table.problems().add(problem.help("add `[[load.stage]]` with `name` and `for`, or remove `[load]`"));
+    }
+    let stages = finished(stages(&tables, phase), tables, table)?;
+    Some(Load { process: Process::Even, max_in_flight: 1, at_limit: AtLimit::Drop, drain: Micros::ZERO, stages })
+}
+
+/// The stages, where there are any and they end within a week; reports keys that nobody asked for.
+fn finished(stages: Option<Vec<Stage>>, tables: Vec<Table<'_>>, table: Table<'_>) -> Option<Vec<Stage>> {
     let place = table.place();
     let problems = table.problems();
     tables.into_iter().for_each(Table::finish);
@@ -42,8 +59,7 @@ pub fn lower(table: Option<Table<'_>>, root: &Table<'_>) -> Option<Load> {
     if whole > LONGEST {
         problems.add(Problem::at(place, format!("the stages last {whole} in all")).help("a week is the most"));
     }
-    let max_in_flight = max_in_flight.unwrap_or_else(|| default_in_flight(&stages));
-    Some(Load { process, max_in_flight, at_limit, drain, stages })
+    Some(stages)
 }
 
 /// Four seconds' worth of the highest rate, or all users: enough for a slow target, small enough for memory.
@@ -55,7 +71,7 @@ fn default_in_flight(stages: &[Stage]) -> u32 {
     stages.iter().map(peak).fold(64.0, f64::max).min(100_000.0).ceil() as u32
 }
 
-fn stages(tables: &[Table<'_>]) -> Option<Vec<Stage>> {
+fn stages(tables: &[Table<'_>], stage: impl Fn(&Table<'_>, StageIx, Offset) -> Option<Stage>) -> Option<Vec<Stage>> {
     let mut start = Offset::START;
     let mut seen = Vec::new();
     let mut all = Some(Vec::new());
@@ -74,11 +90,7 @@ fn stages(tables: &[Table<'_>]) -> Option<Vec<Stage>> {
 }
 
 fn stage(table: &Table<'_>, index: StageIx, start: Offset) -> Option<Stage> {
-    let name = table.required("name").and_then(|name| name.string());
-    let length = table.required("for").and_then(|value| match value.parsed::<Micros>()? {
-        Micros::ZERO => value.refuse("a stage of no length", "write for example `30s`"),
-        length => Some(length),
-    });
+    let (name, length) = span_of(table);
     let judged = table.boolean("judged").unwrap_or(true);
     let (rate, users) = (table.take("rate"), table.take("users"));
     // Without a length, the shape is read for its own problems only.
@@ -94,6 +106,28 @@ fn stage(table: &Table<'_>, index: StageIx, start: Offset) -> Option<Stage> {
     };
     let (shape, spec) = shape?;
     Some(Stage { name: name?, judged, start, length: length?, shape, spec })
+}
+
+/// A stage in which nothing is started.
+fn phase(table: &Table<'_>, _: StageIx, start: Offset) -> Option<Stage> {
+    let (name, length) = span_of(table);
+    let judged = table.boolean("judged").unwrap_or(true);
+    for value in ["rate", "users"].into_iter().filter_map(|key| table.take(key)) {
+        let problem = Problem::at(value.key_place(), "the plan has no scenario, so nothing can be started");
+        table.problems().add(problem.help("remove it: the requests come from the client; or add `[[scenario]]`"));
+    }
+    let spec = "as the client comes".to_owned();
+    Some(Stage { name: name?, judged, start, length: length?, shape: Shape::Open(Vec::new()), spec })
+}
+
+/// The name and the length of a stage.
+fn span_of(table: &Table<'_>) -> (Option<String>, Option<Micros>) {
+    let name = table.required("name").and_then(|name| name.string());
+    let length = table.required("for").and_then(|value| match value.parsed::<Micros>()? {
+        Micros::ZERO => value.refuse("a stage of no length", "write for example `30s`"),
+        length => Some(length),
+    });
+    (name, length)
 }
 
 /// `40/s` holds, `a -> b` ramps, `a -> b by c` is stairs.

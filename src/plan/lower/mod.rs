@@ -11,6 +11,7 @@ mod fault;
 mod gate;
 mod load;
 mod probe;
+mod proxy;
 mod report;
 mod retry;
 mod scenario;
@@ -81,7 +82,15 @@ impl Plan {
     /// As [`Plan::load`].
     pub fn from_source(source: &Arc<SourceText>, folder: &Path, options: &LoadOptions<'_>) -> Result<Plan, Problems> {
         let problems = Problems::new();
-        let plan = Document::parse(source, &problems).and_then(|document| lower(&document, source, folder, options, &problems));
+        let document = Document::parse(source, &problems);
+        if document.as_ref().is_some_and(super::contract_file::is_contract) {
+            let place = Place { source: Arc::clone(source), span: source.span_of_line(1) };
+            let problem = Problem::at(place, "this is a contract, and a plan is expected");
+            let name = Path::new(source.name()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            problems.add(problem.help(format!("name it in a plan: `[contract]` with `file = \"{name}\"`")));
+            return Err(problems);
+        }
+        let plan = document.and_then(|document| lower(&document, source, folder, options, &problems));
         match plan {
             Some(plan) if problems.errors() == 0 => Ok(plan),
             _ => Err(problems),
@@ -104,8 +113,22 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let target = target::lower(root.table("target"), &scope, folder, options, &root);
     let policies = retry::lower(root.table("retry"));
     let policy_names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
-    let scenarios = scenario::lower(&root, &policy_names, &scope, folder);
-    let load = load::lower(root.table("load"), &root);
+    let stranger = proxy::lower(root.table("proxy"), root.table("client"), folder);
+    // Without scenarios the requests come from a client that is not ours, if the plan speaks of one.
+    let passive = stranger.settings.is_some() && !root.has("scenario");
+    let scenarios = match passive {
+        true => Vec::new(),
+        false => scenario::lower(&root, &policy_names, &scope, folder),
+    };
+    let load = match (passive, root.table("load")) {
+        (true, None) => Some(proxy::session(stranger.client.as_ref())),
+        (true, Some(table)) => load::phases(table),
+        (false, table) => load::lower(table, &root),
+    };
+    if let (Some(_), false, Some(client)) = (&stranger.client, passive, root.take("client")) {
+        let problem = Problem::at(client.key_place(), "the plan has scenarios and a client: two that send requests");
+        root.problems().add(problem.help("remove `[client]`, or the scenarios; `brownout proxy PLAN -- CMD` starts a client for any plan"));
+    }
     let contract = contract::lower(root.table("contract"), folder, &secrets);
     let names = Names::new(&scenarios, load.as_ref());
     let rules = fault::lower(few(root.tables("fault"), "fault"), &names, load.as_ref(), &contract);
@@ -113,10 +136,8 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let gates = gate::lower(few(root.tables("gate"), "gate"), &names, &rule_names, load.as_ref(), &contract);
     let validity = report::validity(root.table("validity"));
     let report = report::report(root.table("report"));
-    let proxy = proxy(root.table("proxy"));
     let implied = target.as_ref().map_or(probe::Implied { writes: true, floods: true }, target::Lowered::implied);
     let probe = probe::lower(root.table("probe"), &names, &contract, &vars, folder, implied);
-    root.not_yet("client");
     root.not_yet("extends");
 
     if let Some(target) = &target {
@@ -129,7 +150,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     root.finish();
 
     let rules: Vec<FaultRule> = rules.into_iter().map(|(_, rule)| rule).collect::<Option<_>>()?;
-    let proxy = proxy.or_else(|| (!rules.is_empty()).then(ProxySettings::default));
+    let proxy = stranger.settings.or_else(|| (!rules.is_empty()).then(ProxySettings::default));
     let mut plan = Plan {
         path: source.name().to_owned(),
         sha256: Sha256::digest(source.text().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -142,6 +163,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         contract: contract.sound(),
         faults: FaultRules { seed, rules },
         proxy,
+        client: stranger.client,
         probe,
         policies: policies.into_iter().map(|(_, policy)| policy).collect::<Option<_>>()?,
         gates: gates?,
@@ -181,14 +203,6 @@ fn head(root: &Table<'_>, options: &LoadOptions<'_>) -> (String, Seed) {
     let name = root.required("name").and_then(|name| name.string()).unwrap_or_default();
     let seed = root.whole("seed", 0..=u64::MAX).unwrap_or(1);
     (name, Seed(options.seed_override.unwrap_or(seed)))
-}
-
-fn proxy(table: Option<Table<'_>>) -> Option<ProxySettings> {
-    let table = table?;
-    let stealth = table.boolean("stealth").unwrap_or(false);
-    table.not_yet("repeatable");
-    table.finish();
-    Some(ProxySettings { stealth })
 }
 
 fn unique_rows(data: &[super::DataSet], load: &super::Load, root: &Table<'_>) {
@@ -246,6 +260,11 @@ fn distinct(seen: &mut Vec<(String, Place)>, noun: &str, name: &str, place: Plac
     } else {
         seen.push((name.to_owned(), place));
     }
+}
+
+/// Whether a host is one of these, or with `loopback` this machine.
+pub(super) fn is_allowed(host: &str, allow_hosts: &[String], loopback: bool) -> bool {
+    target::fits(&host.to_ascii_lowercase(), allow_hosts) || (loopback && target::is_loopback(host))
 }
 
 /// No more of anything than a person would write: indices are small numbers.

@@ -39,7 +39,8 @@ pub fn lower(root: &Table<'_>, policies: &[String], scope: &Scope<'_>, folder: &
     let tables = few(root.tables("scenario"), "scenario");
     if tables.is_empty() {
         let problem = Problem::at(root.place(), "the plan has no scenario");
-        root.problems().add(problem.help("add `[[scenario]]` with `name`, and `[[scenario.step]]` with `request = \"GET /…\"`"));
+        let problem = problem.help("add `[[scenario]]` with `name`, and `[[scenario.step]]` with `request = \"GET /…\"`");
+        root.problems().add(problem.help("a plan for a client of yours, with `brownout proxy`, needs none, but `[proxy]`"));
     }
     let elsewhere: Vec<(String, String)> = tables.iter().flat_map(captures_of).collect();
     let mut seen = Vec::new();

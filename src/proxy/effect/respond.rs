@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use crate::contract::{Answer, Circumstances, Contract, Profile, Terms};
 use crate::fault::{Respond, RetryAfterForm};
@@ -14,6 +14,7 @@ use crate::id::{RowIx, RuleIx};
 use crate::proxy::attempt::Proxy;
 use crate::proxy::identity::Identity;
 use crate::proxy::relay::AnswerBody;
+use crate::proxy::upload::Upload;
 use crate::severity::Severity;
 use crate::units::Micros;
 use crate::wire::{RequestFacts, ResponseFacts};
@@ -40,7 +41,7 @@ pub(in crate::proxy) fn answer(
 }
 
 /// Takes in the whole request, as a server would: an answer to a client that is still writing may be lost to it.
-pub(in crate::proxy) async fn take_in(mut body: Incoming) {
+pub(in crate::proxy) async fn take_in(mut body: Upload) {
     while !body.is_end_stream() {
         match body.frame().await {
             Some(Ok(_)) => {}
@@ -49,7 +50,14 @@ pub(in crate::proxy) async fn take_in(mut body: Incoming) {
     }
 }
 
-fn circumstances(
+/// The body of a documented error, as it may stand somewhere else than in an answer of its own.
+pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) -> Option<Vec<u8>> {
+    let (contract, _) = proxy.settings.contract.as_ref()?;
+    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
+}
+
+pub(super) fn circumstances(
     proxy: &Proxy,
     identity: &Identity,
     row: RowIx,
@@ -71,7 +79,7 @@ fn circumstances(
 }
 
 /// An origin server with a clock sends a Date (RFC 9110 §6.6.1).
-fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
+pub(super) fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
     let since = Duration::from_micros(u64::try_from(now_unix_us).unwrap_or(0));
     if !answer.headers.contains_key(DATE)
         && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + since))
@@ -83,7 +91,7 @@ fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
 
 /// Holds our own answer to the contract, strictly (X05), as the client will see it: without a body to HEAD. What is
 /// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
-fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
+pub(super) fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
     let request = RequestFacts { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &[] };
     let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };
@@ -103,7 +111,7 @@ fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head
 }
 
 /// The answer as it is sent. Framing is the connection's business: a length that lies is what `cut` is for.
-fn response(status: u16, mut headers: HeaderMap, body: Bytes) -> Option<Response<AnswerBody>> {
+pub(super) fn response(status: u16, mut headers: HeaderMap, body: Bytes) -> Option<Response<AnswerBody>> {
     let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())?;
     for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         headers.remove(name);

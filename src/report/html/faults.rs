@@ -42,6 +42,13 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
     html.tag("th").attr("scope", "row").with(|html| {
         html.text(&line(&fault.name, NAME));
         html.tag("div").class("sub").text(&format!("{}: {}", line(&fault.effect, 24), line(&fault.spec, 200)));
+        if let Some(upstream) = &fault.upstream {
+            let (answered, succeeded) = (number::count(upstream.answered), number::count(upstream.succeeded));
+            html.tag("div").class("sub").text(&format!("lost answers of the target: {answered}, with success {succeeded}"));
+        }
+        for unfired in fault.unfired.iter().take(8) {
+            html.tag("div").class("sub").text(&format!("not fired: {} × {}", number::count(unfired.count), line(&unfired.why, 80)));
+        }
     });
     cell(html, "", &windows(fault));
     let counts = [

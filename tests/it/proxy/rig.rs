@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use brownout::client::{Connector, Destination, HttpVersion, TlsSettings};
 use brownout::clock::Clock;
 use brownout::contract::{Contract, Terms};
-use brownout::fault::{Effect, FaultRule, FaultRules, Matcher, Per, Trigger, Window};
+use brownout::fault::{Effect, FaultRule, FaultRules};
 use brownout::id::{AttemptNumber, ExchangeId, ScenarioIx, StepIx};
 use brownout::proxy::{self, ProxySettings, RunningProxy};
 use brownout::record::{Board, ProxyNote, ProxyTally};
@@ -40,6 +40,7 @@ impl Rig {
             faults: FaultRules { seed: Seed(7), rules },
             contract: None,
             stealth: false,
+            session: None,
             run_id: RUN.to_owned(),
             board: Arc::clone(&board),
             clock,
@@ -47,6 +48,8 @@ impl Rig {
             head_timeout: Micros::from_secs(30),
             keep_alive: true,
             idle_timeout: Micros::from_secs(60),
+            downstream: proxy::Downstream::default(),
+            forward: None,
         };
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -84,16 +87,7 @@ pub fn connector(target: SocketAddr, version: HttpVersion, clock: Clock) -> Conn
 
 /// A rule that fires for everything; change what matters to the test.
 pub fn rule(name: &str, effect: Effect) -> FaultRule {
-    FaultRule {
-        name: name.to_owned(),
-        matcher: Matcher::default(),
-        windows: vec![Window { start: Offset::START, end: Offset(Micros::HOUR) }],
-        trigger: Trigger::Always,
-        per: Per::Attempt,
-        delay: None,
-        effect,
-        spec: name.to_owned(),
-    }
+    FaultRule { spec: name.to_owned(), ..FaultRule::new(name, effect) }
 }
 
 /// The strictest terms there are.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::rig::{Broken, Client, Rig, get, held, identity, rule, wait_until};
 use crate::support::contract::shipped;
 use crate::support::upstream::{Act, Upstream, answer};
-use brownout::fault::{Effect, Respond, RetryAfterForm};
+use brownout::fault::{Effect, Fault, Respond, RetryAfterForm};
 use brownout::id::RowIx;
 use brownout::seed::Distribution;
 use brownout::units::Micros;
@@ -88,7 +88,7 @@ fn a_slow_reader_holds_back_the_target_and_not_the_proxys_memory() {
 }
 
 /// Memory of this process, in KiB; 0 where the system does not tell.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
@@ -97,7 +97,8 @@ fn resident() -> u64 {
 #[test]
 fn a_defect_of_ours_ends_its_own_connection_alone() {
     // No plan can name a row that the contract does not have; if one did, it would be our mistake.
-    let effect = Effect::Respond(Respond::Error { row: RowIx(60_000), retry_after: None, retry_after_form: RetryAfterForm::Seconds });
+    let effect =
+        Effect::Fault(Fault::Respond(Respond::Error { row: RowIx(60_000), retry_after: None, retry_after_form: RetryAfterForm::Seconds }));
     let mut broken = rule("broken", effect);
     broken.matcher.methods = vec![http::Method::HEAD];
     let upstream = Upstream::always(answer("200 OK", "ok"));
@@ -110,7 +111,10 @@ fn a_defect_of_ours_ends_its_own_connection_alone() {
 
 #[test]
 fn a_thousand_connections_are_served_at_once() {
-    let mut busy = rule("busy", Effect::Respond(Respond::Literal { status: 503, headers: http::HeaderMap::new(), body: b"busy".to_vec() }));
+    let mut busy = rule(
+        "busy",
+        Effect::Fault(Fault::Respond(Respond::Literal { status: 503, headers: http::HeaderMap::new(), body: b"busy".to_vec() })),
+    );
     busy.delay = Some(Distribution::Fixed(Micros::from_millis(300)));
     let rig = Rig::new("127.0.0.1:9".parse().expect("an address"), vec![busy]);
     let mut clients: Vec<Client> = (0..1_000).map(|_| rig.connect()).collect();

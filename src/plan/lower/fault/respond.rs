@@ -1,0 +1,106 @@
+//! `respond`: an answer of the contract's, or one written out.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::Surroundings;
+use crate::contract::Contract;
+use crate::fault::{Respond, RetryAfterForm};
+use crate::plan::file::{Table, Value};
+use crate::plan::lower::contract::Lowered as ContractLowered;
+use crate::plan::problem::Problem;
+use crate::units::Micros;
+
+/// `{ error, retry_after, retry_after_form }` or `{ status, headers, body }`.
+pub(super) fn respond(table: Table<'_>, around: &Surroundings<'_>) -> Option<Respond> {
+    let respond = match (table.take("error"), table.take("status")) {
+        (Some(error), None) => documented(&table, &error, around),
+        (None, Some(status)) => literal(&table, &status),
+        _ => {
+            let problem = Problem::at(table.place(), "an injected answer is an `error` of the contract or a `status`");
+            table
+                .problems()
+                .add(problem.help("{ error = \"CODE\", retry_after = \"2s\" } or { status = 503, headers = {…}, body = \"…\" }"));
+            None
+        }
+    };
+    table.finish();
+    respond
+}
+
+pub(super) fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -> Option<Respond> {
+    let retry_after = table.take("retry_after").map(|value| match value.parsed::<Micros>()? {
+        wait if wait.0 % 1_000_000 != 0 => {
+            value.refuse(format!("`Retry-After` counts whole seconds, and this is {wait}"), "write for example `2s`")
+        }
+        wait => Some(wait),
+    });
+    let forms = [("seconds", RetryAfterForm::Seconds), ("date", RetryAfterForm::Date)];
+    let retry_after_form = table.one_of("retry_after_form", &forms).unwrap_or_default();
+    let name = error.string()?;
+    let using = match around.contract {
+        ContractLowered::Sound(using) => using,
+        ContractLowered::Broken => return None,
+        ContractLowered::Absent => {
+            return error.refuse(
+                "an error is injected by its name in the contract, and the plan names no contract",
+                "add [contract], or write { status = … }",
+            );
+        }
+    };
+    let row = match using.contract.row_named(&name, around.service) {
+        Ok(row) => row,
+        Err(candidates) => {
+            let contract = &using.contract.name;
+            let ambiguous = candidates.iter().any(|candidate| candidate.ends_with(&format!("/{name}")) || *candidate == name);
+            let problem = match ambiguous {
+                true => error
+                    .problem(format!("the contract `{contract}` has several errors `{name}`"))
+                    .help(format!("say which: {}", candidates.join(", "))),
+                false if name == "*" => error
+                    .problem("a row for any code is named by its key")
+                    .help("write `service/operation/status/*`, as the contract's report and `*/*/5xx/*` have it"),
+                false => {
+                    error.problem(format!("the contract `{contract}` has no error `{name}`")).did_you_mean(&name, codes(&using.contract))
+                }
+            };
+            error.problems().add(problem);
+            return None;
+        }
+    };
+    if let Some(why) = using.contract.why_not_composed(row) {
+        return error.refuse(
+            format!("no answer can be made for `{name}` that fits its schema: {why}"),
+            "give the schema `examples`, or write { status = …, headers = {…}, body = \"…\" }",
+        );
+    }
+    Some(Respond::Error { row, retry_after: retry_after.map_or(Some(None), |wait| wait.map(Some))?, retry_after_form })
+}
+
+fn codes(contract: &Contract) -> impl Iterator<Item = &str> {
+    let mut codes: Vec<&str> = contract.rows.iter().filter(|row| !row.any_code).map(|row| row.code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes.into_iter()
+}
+
+fn literal(table: &Table<'_>, status: &Value<'_>) -> Option<Respond> {
+    let status = status.whole(200..=599);
+    let body = table.string("body").unwrap_or_default().into_bytes();
+    let mut headers = HeaderMap::new();
+    let mut sound = true;
+    for (name, value) in table.table("headers").iter().flat_map(Table::entries) {
+        let text = value.string();
+        let pair = text.as_ref().and_then(|text| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(text).ok()?)));
+        match pair {
+            Some((name, value)) => _ = headers.append(name, value),
+            None => {
+                sound = false;
+                if text.is_some() {
+                    value.refuse::<()>(format!("`{name}` cannot be sent as a header"), "names are tokens, values stand on one line");
+                }
+            }
+        }
+    }
+    let status = status?;
+    sound.then_some(Respond::Literal { status, headers, body })
+}
