@@ -136,6 +136,8 @@ impl Rig {
                 head_timeout: HEAD_TIMEOUT,
                 keep_alive: plan.target.connections.keep_alive,
                 idle_timeout: plan.target.connections.idle_timeout,
+                downstream: proxy::Downstream::default(),
+                forward: None,
             },
         )
         .map_err(system("the fault proxy could not start"))?;

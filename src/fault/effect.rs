@@ -1,6 +1,6 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
-use super::{Action, Effect, Element, FaultRule};
+use super::{Action, Effect, Element, Fault, FaultRule};
 use crate::id::AttemptNumber;
 use crate::seed::Distribution;
 
@@ -29,7 +29,22 @@ fn nth(elements: &[Element], attempt: AttemptNumber) -> Option<&Element> {
     elements.get(index).or(elements.last())
 }
 
+impl Effect {
+    /// Whether it strikes connections and not requests.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, Effect::Fault(fault) if fault.is_of_connection())
+    }
+}
+
 impl Action<'_> {
+    /// How long the answer is to wait once the target has given it.
+    pub(super) fn delay_after(&self) -> Option<&Distribution> {
+        match self {
+            Action::Fault(Fault::DelayAfterUpstream(spread)) => Some(spread),
+            _ => None,
+        }
+    }
+
     /// The action as two numbers for the digest of decisions: its kind, and what distinguishes it from its like.
     pub(super) fn word(&self) -> (u64, u64) {
         match self {

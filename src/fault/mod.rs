@@ -15,7 +15,7 @@ mod trigger;
 
 use http::{HeaderMap, Method};
 
-pub use self::kind::{Fault, Respond, RetryAfterForm};
+pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
 
 use crate::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use crate::seed::{Distribution, Seed};
@@ -129,6 +129,8 @@ pub struct Sighting<'a> {
 pub struct Decision<'r> {
     pub rule: RuleIx,
     pub delay: Option<Micros>,
+    /// How long the answer waits once the target has given it.
+    pub delay_after: Option<Micros>,
     pub action: Action<'r>,
 }
 
@@ -154,7 +156,10 @@ impl FaultRules {
     /// the search. Rules after the one that fired are not looked at, and not counted.
     pub fn decide(&self, seen: &Sighting<'_>, counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if !rule.open_at(seen.at) || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers) {
+            if rule.effect.is_of_connection()
+                || !rule.open_at(seen.at)
+                || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers)
+            {
                 continue;
             }
             let ix = RuleIx::from(index);
@@ -165,9 +170,22 @@ impl FaultRules {
             let (action, delay) = rule.done_to(seen.attempt)?;
             counts.planned(ix);
             let delay = delay.map(|spread| spread.sample(rule.delay_draw(self.seed, seen)));
-            return Some(Decision { rule: ix, delay, action });
+            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+            return Some(Decision { rule: ix, delay, delay_after, action });
         }
         None
+    }
+
+    /// The first rule in file order that refuses connections at this moment.
+    pub fn refusing_at(&self, at: Offset) -> Option<RuleIx> {
+        let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && rule.open_at(at);
+        self.rules.iter().position(refuses).map(RuleIx::from)
+    }
+
+    /// The first rule in file order that makes TLS handshakes fail at this moment.
+    pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
+        let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
+        self.rules.iter().position(fails).map(RuleIx::from)
     }
 
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.
@@ -178,7 +196,8 @@ impl FaultRules {
         let Some(decision) = decision else { return who.bits() };
         let (kind, detail) = decision.action.word();
         let delay = decision.delay.map_or(0, |delay| delay.0.saturating_add(1));
-        who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay).bits()
+        let what = who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay);
+        decision.delay_after.map_or(what, |delay| what.with(delay.0)).bits()
     }
 }
 

@@ -38,6 +38,11 @@ impl FaultRule {
         unit(self.draw(seed, "fault-delay"), Per::Attempt, seen)
     }
 
+    /// The draw that decides how long the answer to this attempt is delayed.
+    pub(super) fn delay_after_draw(&self, seed: Seed, seen: &Sighting<'_>) -> Draw {
+        unit(self.draw(seed, "fault-delay-after"), Per::Attempt, seen)
+    }
+
     /// What all draws of this rule begin with: its name, not its place.
     fn draw(&self, seed: Seed, purpose: &str) -> Draw {
         seed.draw(purpose).with(seed.draw(&self.name).bits())

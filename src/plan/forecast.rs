@@ -9,7 +9,7 @@ mod words;
 use crate::arrival::Segment;
 use crate::contract::Contract;
 use crate::contract::server::Server;
-use crate::fault::{Effect, Element, Fault, FaultRule, Respond, Trigger};
+use crate::fault::{Effect, Element, Fault, FaultRule, Respond, StreamFault, Trigger};
 use crate::gate::{FaultScope, Gate, Latency, Metric, Op};
 use crate::id::{RowIx, ScenarioIx, StageIx, StepIx};
 use crate::plan::{Fill, Piece, Place, Plan, Scenario, Shape, Stage, Step};
@@ -354,8 +354,20 @@ fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contra
 fn worth_repeating(fault: &Fault, on: &Conditions, contract: Option<&Contract>) -> bool {
     match fault {
         Fault::Respond(respond) => on_status(respond, on, contract),
-        Fault::Reset { .. } => on.reset,
-        Fault::Cut { .. } => on.cut,
+        Fault::Reset { .. } | Fault::ResetAfterUpstream => on.reset,
+        Fault::Cut { .. } | Fault::HalfClose { .. } | Fault::TruncateChunked { .. } | Fault::DropAfterUpstream => on.cut,
+        Fault::Stream(StreamFault::CutAfterEvents(_) | StreamFault::CutAfterTime(_) | StreamFault::DropDone(_)) => on.cut,
+        // A body that is longer than it says is read up to what it says.
+        Fault::ContentLength { off_by } => *off_by > 0 && on.cut,
+        // A longer wait than a time-out, and none without end, is for the time-outs to say.
+        Fault::BlackHole | Fault::Stall { lasting: None, .. } => on.timeout,
+        Fault::BadChunk { .. } => on.protocol,
+        Fault::Refuse => on.refused || on.connect,
+        Fault::TlsFailure => on.tls || on.connect,
+        Fault::GoAway | Fault::RefusedStream | Fault::ResetStream { .. } => on.reset,
+        // The answer comes, late or with its head in order.
+        Fault::DelayAfterUpstream(_) | Fault::SlowBody(_) | Fault::Stall { lasting: Some(_), .. } => false,
+        Fault::Stream(StreamFault::ErrorEvent { .. }) => false,
     }
 }
 

@@ -7,18 +7,18 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Versi
 use hyper::body::{Body, Incoming};
 
 use super::ProxySettings;
+use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
 use super::forward;
 use super::identity::{self, Identity};
-use super::relay::{AnswerBody, Ended, Relay, Strike, ending_of};
-use super::socket::{Control, Ending};
+use super::relay::{AnswerBody, Relay, Strike, ending_of};
+use super::upload::Upload;
 use super::upstream::Upstream;
 use crate::clock::Timer;
-use crate::fault::{Action, Decision, Fault, Sighting};
+use crate::fault::{Action, After, Decision, Fault, Sighting};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
-use crate::units::Size;
 use crate::wire::{Failure, INJECTED_HEADER};
 
 /// Everything the connections of the proxy share.
@@ -60,14 +60,12 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
             None => pass(&proxy, &control, Some(identity), None, head, body).await,
         },
-        Action::Fault(Fault::Reset { after: Size(0) }) => {
+        Action::Fault(Fault::Reset { after: After::Nothing }) => {
             touch.fire(&proxy);
-            control.end(Ending::Reset);
-            Err(Ended)
+            control.flushed().await;
+            Err(control.end(Ending::Reset))
         }
-        Action::Forward | Action::Fault(Fault::Reset { .. } | Fault::Cut { .. }) => {
-            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
-        }
+        Action::Forward | Action::Fault(_) => pass(&proxy, &control, Some(identity), Some(touch), head, body).await,
     }
 }
 
@@ -124,15 +122,14 @@ async fn pass(
 ) -> Result<Response<AnswerBody>, Ended> {
     // A tunnel is none of our business, and there is no answer to invent.
     if head.method == Method::CONNECT {
-        control.end(Ending::Cut);
-        return Err(Ended);
+        return Err(control.end(Ending::Cut));
     }
     forward::onward(&mut head);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
         proxy.note(identity, touch.map(|touch| touch.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, body)).await {
+    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, Upload::of(body))).await {
         Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
         other => other,
     };
@@ -140,8 +137,8 @@ async fn pass(
         Ok(reply) => reply,
         Err(failure) => {
             proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
-            control.end(ending_of(failure));
-            return Err(Ended);
+            control.flushed().await;
+            return Err(control.end(ending_of(failure)));
         }
     };
     let (mut head, body) = reply.response.into_parts();
@@ -170,7 +167,7 @@ async fn pass(
 impl Proxy {
     /// Notes what is done to the attempt, before anything of it reaches the client.
     fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
-        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure };
+        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure, upstream: None };
         self.settings.board.note(&identity.exchange, note);
     }
 

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use crate::contract::Violation;
 use crate::fault::{FaultRules, RuleCounts};
 use crate::id::RuleIx;
-use crate::record::{Infidelity, ProxyTally, RuleTally};
+use crate::record::{Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
 
 /// The tally while it grows.
@@ -36,6 +36,18 @@ impl Counters {
     /// The rule was done on the wire.
     pub(super) fn fired(&mut self, rule: RuleIx) {
         self.0.rules[rule.at()].fired += 1;
+    }
+
+    /// The rule was to be done, and was not.
+    pub(super) fn unfired(&mut self, rule: RuleIx, why: Unfired) {
+        self.0.rules[rule.at()].unfired[why as usize] += 1;
+    }
+
+    /// The target gave an answer of this status that the client never hears of.
+    pub(super) fn lost(&mut self, rule: RuleIx, status: u16) {
+        let rule = &mut self.0.rules[rule.at()];
+        rule.lost += 1;
+        rule.lost_successes += u64::from((200..300).contains(&status));
     }
 
     pub(super) fn upstream_failed(&mut self) {

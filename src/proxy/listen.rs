@@ -16,9 +16,10 @@ use tokio::sync::oneshot;
 
 use super::ProxySettings;
 use super::attempt::{self, Proxy};
+use super::control::{Control, Ending, Order};
 use super::counters::Counters;
 use super::effect;
-use super::socket::{Control, Ending, Order, Socket};
+use super::socket::{ClientStream, LetGo, Socket};
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
 use crate::record::ProxyTally;
@@ -110,7 +111,7 @@ async fn wind_down(timer: &Timer, open: &Rc<RefCell<Open>>) {
 async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
     let control = &registered.control;
     let service = service_fn(|request| attempt::serve(Rc::clone(&proxy), Rc::clone(control), request));
-    let socket = TokioIo::new(Socket::new(stream, proxy.settings.clock, Rc::clone(control)));
+    let socket = TokioIo::new(Socket::new(ClientStream::Plain(stream), proxy.settings.clock, Rc::clone(control)));
     let mut connection = http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
     let mut winding_down = false;
     let finished = std::future::poll_fn(|cx| {
@@ -127,10 +128,15 @@ async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
     if !finished.await {
         return;
     }
-    match control.ending() {
-        Ending::Plain => {}
-        Ending::Reset => effect::reset::reset(connection.into_parts().io.into_inner().into_stream(), &proxy.timer).await,
-        Ending::Cut => effect::cut::close(connection.into_parts().io.into_inner().into_stream(), &proxy.timer).await,
+    let parts = connection.into_parts();
+    let client = LetGo { stream: parts.io.into_inner().into_stream(), unread: parts.read_buf };
+    let ending = control.take_ending();
+    // What waits for the client alone is not waited for.
+    let limit = if matches!(ending, Ending::Hold | Ending::HalfClose) { Order::WindDown } else { Order::Abort };
+    tokio::select! {
+        biased;
+        () = control.until(limit) => {}
+        () = effect::carry_out(ending, client, &proxy.timer) => {}
     }
 }
 

@@ -17,6 +17,8 @@
 //! Towards its clients the proxy speaks HTTP/1.1; towards the target whatever its connector negotiates.
 
 mod attempt;
+mod authority;
+mod control;
 mod counters;
 mod effect;
 mod forward;
@@ -24,6 +26,8 @@ mod identity;
 mod listen;
 mod relay;
 mod socket;
+mod tls;
+mod upload;
 mod upstream;
 
 use std::net::SocketAddr;
@@ -33,6 +37,8 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+pub use self::authority::Authority;
+pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;
 use crate::contract::{Contract, Terms};
@@ -62,6 +68,10 @@ pub struct ProxySettings {
     pub keep_alive: bool,
     /// A connection to the target that was idle for this long is closed and not used again.
     pub idle_timeout: Micros,
+    /// How clients speak to the proxy.
+    pub downstream: Downstream,
+    /// Whether it is a forward proxy too: by default clients name it, and it stands for the target.
+    pub forward: Option<ForwardProxy>,
 }
 
 /// A proxy at work.

@@ -1,6 +1,5 @@
 //! The body of an answer on its way to the client: as it comes, frame by frame, up to where a fault ends it.
 
-use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -12,26 +11,13 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::attempt::Proxy;
+use super::control::{Control, Ended, Ending};
 use super::identity::Identity;
-use super::socket::{Control, Ending};
 use super::upstream::Lease;
 use crate::client::failure::inside_the_body;
 use crate::fault::{Action, Fault};
 use crate::id::RuleIx;
-use crate::units::Size;
 use crate::wire::Failure;
-
-/// What hyper is told where a connection ends before its answer does; the client sees the [`Ending`].
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ended;
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection ends here")
-    }
-}
-
-impl std::error::Error for Ended {}
 
 /// The body of an answer.
 pub(super) enum AnswerBody {
@@ -42,7 +28,7 @@ pub(super) enum AnswerBody {
 }
 
 /// A fault that ends the body early.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Strike {
     /// Bytes of the body that still pass.
     left: u64,
@@ -56,10 +42,10 @@ impl Strike {
     /// The strike that an action asks for; `None` where it asks for none, or where the body is known to be over
     /// by then: a complete answer is not cut.
     pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
-        let (Size(after), ending) = match action {
-            Action::Fault(Fault::Reset { after }) => (*after, Ending::Reset),
-            Action::Fault(Fault::Cut { after }) => (*after, Ending::Cut),
-            Action::Forward | Action::Fault(Fault::Respond(_)) => return None,
+        let (after, ending) = match action {
+            Action::Fault(Fault::Reset { after }) => (after.bytes()?, Ending::Reset),
+            Action::Fault(Fault::Cut { after }) => (after.bytes()?, Ending::Cut),
+            Action::Forward | Action::Fault(_) => return None,
         };
         let reachable = !body.is_end_stream() && body.size_hint().exact().is_none_or(|length| after < length);
         reachable.then_some(Strike { left: after, ending, rule, counts })
@@ -112,18 +98,17 @@ impl Relay {
         self.ending = Some(ending);
     }
 
-    fn poll_ending(&mut self, ending: Ending) -> Poll<Ended> {
-        ready!(self.control.poll_flushed());
+    fn poll_ending(&mut self, ending: &Ending, cx: &Context<'_>) -> Poll<Ended> {
+        ready!(self.control.poll_flushed(cx));
         if let Some(strike) = self.strike.take_if(|strike| strike.counts) {
             self.proxy.counters.borrow_mut().fired(strike.rule);
         }
-        self.control.end(ending);
-        Poll::Ready(Ended)
+        Poll::Ready(self.control.end(ending.clone()))
     }
 
     fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
-        if let Some(Strike { left: 0, ending, .. }) = self.strike {
-            self.end(ending);
+        if let Some(Strike { left: 0, ending, .. }) = &self.strike {
+            self.end(ending.clone());
         }
         let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
         let frame = ready!(lease.poll_frame(body, cx));
@@ -213,9 +198,9 @@ impl Body for AnswerBody {
             }
             AnswerBody::Relayed(relay) => {
                 let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
-                match relay.ending {
+                match relay.ending.clone() {
                     None => Poll::Ready(frame.map(Ok)),
-                    Some(ending) => relay.poll_ending(ending).map(|ended| Some(Err(ended))),
+                    Some(ending) => relay.poll_ending(&ending, cx).map(|ended| Some(Err(ended))),
                 }
             }
         }

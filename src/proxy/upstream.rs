@@ -17,6 +17,7 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
 use super::forward;
+use super::upload::Upload;
 use crate::client::failure::before_the_head;
 use crate::client::{Connector, Stream};
 use crate::clock::Timer;
@@ -57,18 +58,18 @@ enum Line {
     Http1(Box<Http1>),
     /// One request at a time, as on HTTP/1.1: how many streams share a connection is not the proxy's to decide.
     Http2 {
-        sender: http2::SendRequest<Incoming>,
+        sender: http2::SendRequest<Upload>,
         tls: bool,
     },
 }
 
 struct Http1 {
-    sender: http1::SendRequest<Incoming>,
-    connection: http1::Connection<TokioIo<Stream>, Incoming>,
+    sender: http1::SendRequest<Upload>,
+    connection: http1::Connection<TokioIo<Stream>, Upload>,
     over: bool,
 }
 
-type Unsent = TrySendError<Request<Incoming>>;
+type Unsent = TrySendError<Request<Upload>>;
 
 impl Upstream {
     pub(super) fn new(connector: Connector, timer: Timer, connect_timeout: Micros, keep_alive: bool, idle_timeout: Micros) -> Upstream {
@@ -82,7 +83,7 @@ impl Upstream {
     ///
     /// # Errors
     /// How it failed between the proxy and the target.
-    pub(super) async fn send(self: Rc<Self>, mut request: Request<Incoming>) -> Result<Reply, Failure> {
+    pub(super) async fn send(self: Rc<Self>, mut request: Request<Upload>) -> Result<Reply, Failure> {
         loop {
             let idle = self.idle();
             let pooled = idle.is_some();
@@ -181,7 +182,7 @@ impl Line {
         }
     }
 
-    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Unsent> {
         match self {
             Line::Http1(line) => line.send(request).await,
             Line::Http2 { sender, tls } => {
@@ -202,7 +203,7 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the head of the answer. The connection wakes us; the sender needs no waker.
-    async fn send(&mut self, request: Request<Incoming>) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Unsent> {
         let mut answer = pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| {
             if !self.over {

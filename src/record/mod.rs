@@ -165,6 +165,8 @@ pub struct ProxyNote {
     /// How the attempt failed between proxy and target: what the generator saw is only its mirror image. Of a
     /// body cut short, how much arrived is the generator's to say; here it is zero.
     pub failure: Option<Failure>,
+    /// The status that the target gave an attempt which a rule touched: what the client may never have heard of.
+    pub upstream: Option<u16>,
 }
 
 /// Where the proxy notes what it did to the attempt in flight of each session, resets included.
@@ -176,11 +178,14 @@ pub struct Board {
     slots: Vec<AtomicU64>,
 }
 
-const ATTEMPT: u64 = (1 << 20) - 1;
-const RULE_SHIFT: u32 = 20;
-const FORWARDED: u64 = 1 << 36;
-const NOTED: u64 = 1 << 37;
-const FAILURE_SHIFT: u32 = 38;
+const ATTEMPT: u64 = (1 << 12) - 1;
+const RULE_SHIFT: u32 = 12;
+const RULE: u64 = (1 << 14) - 1;
+const FORWARDED: u64 = 1 << 26;
+const NOTED: u64 = 1 << 27;
+const FAILURE_SHIFT: u32 = 28;
+const UPSTREAM_SHIFT: u32 = 32;
+const UPSTREAM: u64 = (1 << 10) - 1;
 /// From here on, whose slot it is.
 const OWNER_SHIFT: u32 = 42;
 
@@ -222,8 +227,10 @@ impl Board {
         let rule = note.rule.map_or(0, |rule| u64::from(rule.0) + 1);
         let forwarded = if note.forwarded { FORWARDED } else { 0 };
         let failure = note.failure.map_or(0, failure_code);
+        let upstream = note.upstream.map_or(0, u64::from) & UPSTREAM;
         let attempt = u64::from(note.attempt.0) & ATTEMPT;
-        let new = owner(exchange) | NOTED | forwarded | failure << FAILURE_SHIFT | rule << RULE_SHIFT | attempt;
+        let done = failure << FAILURE_SHIFT | upstream << UPSTREAM_SHIFT | (rule & RULE) << RULE_SHIFT;
+        let new = owner(exchange) | NOTED | forwarded | done | attempt;
         let in_time = |now: u64| now == 0 || (now >> OWNER_SHIFT == new >> OWNER_SHIFT && now & ATTEMPT <= attempt);
         // What is refused is dropped.
         let _ = word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| in_time(now).then_some(new));
@@ -232,12 +239,14 @@ impl Board {
     /// What was done to this attempt of the exchange that has the slot; `None` if the proxy has not seen it.
     pub fn read(&self, slot: u32, attempt: AttemptNumber) -> Option<ProxyNote> {
         let word = self.slots.get(slot as usize)?.load(Ordering::Acquire);
-        let rule = (word >> RULE_SHIFT) as u16;
+        let rule = (word >> RULE_SHIFT & RULE) as u16;
+        let upstream = (word >> UPSTREAM_SHIFT & UPSTREAM) as u16;
         (word & NOTED != 0 && word & ATTEMPT == u64::from(attempt.0) & ATTEMPT).then(|| ProxyNote {
             attempt,
             rule: rule.checked_sub(1).map(RuleIx),
             forwarded: word & FORWARDED != 0,
             failure: FAILURES.get(((word >> FAILURE_SHIFT & 0xf) as usize).wrapping_sub(1)).copied(),
+            upstream: (upstream > 0).then_some(upstream),
         })
     }
 
@@ -267,7 +276,7 @@ mod tests {
     #[test]
     fn a_note_is_read_by_the_attempt_it_is_about_and_by_no_other() {
         let board = Board::new(2);
-        let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true, failure: None };
+        let note = ProxyNote { attempt: AttemptNumber(2), rule: Some(RuleIx(0)), forwarded: true, failure: None, upstream: Some(201) };
         board.note(&exchange(7, 1), note);
         assert_eq!(board.read(1, AttemptNumber(2)), Some(note));
         assert_eq!(board.read(1, AttemptNumber(1)), None);
@@ -279,7 +288,7 @@ mod tests {
     #[test]
     fn a_note_that_comes_too_late_is_about_nothing() {
         let board = Board::new(1);
-        let note = |attempt, rule| ProxyNote { attempt: AttemptNumber(attempt), rule, forwarded: true, failure: None };
+        let note = |attempt, rule| ProxyNote { attempt: AttemptNumber(attempt), rule, forwarded: true, failure: None, upstream: None };
         board.claim(&exchange(7, 0));
         board.note(&exchange(7, 0), note(2, None));
         board.note(&exchange(7, 0), note(1, Some(RuleIx(3))));
@@ -294,7 +303,7 @@ mod tests {
     #[test]
     fn every_failure_comes_back_as_what_it_was_but_for_the_bytes_received() {
         let board = Board::new(1);
-        let note = |failure| ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: true, failure };
+        let note = |failure| ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: true, failure, upstream: None };
         for failure in FAILURES {
             board.note(&exchange(0, 0), note(Some(failure)));
             assert_eq!(board.read(0, AttemptNumber(1)), Some(note(Some(failure))));
@@ -306,7 +315,7 @@ mod tests {
     #[test]
     fn a_slot_outside_the_board_is_ignored() {
         let board = Board::new(1);
-        board.note(&exchange(0, 9), ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false, failure: None });
+        board.note(&exchange(0, 9), ProxyNote { attempt: AttemptNumber(1), rule: None, forwarded: false, failure: None, upstream: None });
         assert_eq!(board.read(9, AttemptNumber(1)), None);
     }
 }
@@ -342,6 +351,47 @@ pub struct RuleTally {
     pub eligible: u64,
     pub planned: u64,
     pub fired: u64,
+    /// Planned and not fired, by reason. What is left between planned and fired is clients that left, or the run's
+    /// end, before it could be done.
+    pub unfired: [u64; Unfired::ALL.len()],
+    /// Answers of the target that the client never heard of.
+    pub lost: u64,
+    /// Those of them with a status of success (2xx): what the target did, it did.
+    pub lost_successes: u64,
+}
+
+/// Why a fault that was decided was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unfired {
+    /// The answer was over before the strike: there was nothing left to break.
+    OverBefore,
+    /// The client's connection speaks another version of HTTP than the one that has this fault.
+    OtherHttp,
+    /// The answer declared no length that could be wrong.
+    NoLength,
+    /// The answer was no stream of events that could be read.
+    NoEvents,
+    /// There was no contract to make the answer from, or the answer could not be made.
+    NoContract,
+    /// The target did not answer: its failure was passed on as it was.
+    NoAnswer,
+}
+
+impl Unfired {
+    pub const ALL: [Unfired; 6] =
+        [Unfired::OverBefore, Unfired::OtherHttp, Unfired::NoLength, Unfired::NoEvents, Unfired::NoContract, Unfired::NoAnswer];
+
+    /// The reason in words, for the report.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Unfired::OverBefore => "the answer was over before",
+            Unfired::OtherHttp => "the connection speaks another version of HTTP",
+            Unfired::NoLength => "the answer declared no length",
+            Unfired::NoEvents => "the answer was no readable stream of events",
+            Unfired::NoContract => "the contract gave no such answer",
+            Unfired::NoAnswer => "the target did not answer",
+        }
+    }
 }
 
 /// An injected answer that violates the contract: a defect of the tool or the plan, never of the target.

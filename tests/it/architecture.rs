@@ -45,7 +45,7 @@ const OWNED: [(&str, &[&str]); 9] = [
     ("annotate_snippets", &["plan"]),
     ("csv", &["plan"]),
     ("reqwest", &["client"]),
-    ("rustls", &["client"]),
+    ("rustls", &["client", "proxy"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("quick_junit", &["report"]),

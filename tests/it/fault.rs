@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, Method};
 
 use brownout::fault::{
-    Action, Decision, Effect, Element, Fault, FaultRule, FaultRules, Matcher, Per, Respond, RuleCounts, Sighting, Trigger, Window,
+    Action, After, Decision, Effect, Element, Fault, FaultRule, FaultRules, Matcher, Per, Respond, RuleCounts, Sighting, Trigger, Window,
 };
 use brownout::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use brownout::seed::{Distribution, Seed};
-use brownout::units::{Micros, Offset, Ratio, Size};
+use brownout::units::{Micros, Offset, Ratio};
 use brownout::wire::PathPattern;
 
 /// An attempt, by what decisions depend on.
@@ -77,7 +77,7 @@ fn rule(name: &str, trigger: Trigger) -> FaultRule {
         trigger,
         per: Per::Attempt,
         delay: None,
-        effect: Effect::Fault(Fault::Reset { after: Size(0) }),
+        effect: Effect::Fault(Fault::Reset { after: After::Nothing }),
         spec: name.to_owned(),
     }
 }
@@ -273,7 +273,12 @@ fn a_sequence_gives_every_attempt_its_element_and_repeats_the_last() {
     };
     let pause = Element::Delay(Distribution::Fixed(Micros(7)));
     assert_eq!(
-        play(vec![Element::Fault(Fault::Respond(literal(503))), Element::Fault(Fault::Reset { after: Size(0) }), pause, Element::Pass]),
+        play(vec![
+            Element::Fault(Fault::Respond(literal(503))),
+            Element::Fault(Fault::Reset { after: After::Nothing }),
+            pause,
+            Element::Pass
+        ]),
         ["503", "reset", "delay 7", "pass", "pass"],
         "a pass ends the search: the rule after it does not fire"
     );
@@ -284,7 +289,7 @@ fn a_sequence_gives_every_attempt_its_element_and_repeats_the_last() {
 #[test]
 fn a_sequence_selects_an_exchange_once_whatever_its_unit() {
     let mut sequence = rule("blip", Trigger::Chance(share("50%")));
-    sequence.effect = Effect::Sequence(vec![Element::Fault(Fault::Reset { after: Size(0) })]);
+    sequence.effect = Effect::Sequence(vec![Element::Fault(Fault::Reset { after: After::Nothing })]);
     let rules = of(vec![sequence]);
     for k in 0..64 {
         let attempts: Vec<bool> = (1..=6).map(|attempt| fires(&rules, At { attempt, ..arrival(k) })).collect();
@@ -317,7 +322,7 @@ fn fingerprints_tell_decisions_apart() {
         slow.delay = Some(Distribution::Fixed(Micros(us)));
         slow
     };
-    let cut = FaultRule { effect: Effect::Fault(Fault::Cut { after: Size(0) }), ..rule("cut", Trigger::Always) };
+    let cut = FaultRule { effect: Effect::Fault(Fault::Cut { after: After::Headers }), ..rule("cut", Trigger::Always) };
     let mut all: Vec<u64> = [vec![], vec![rule("reset", Trigger::Always)], vec![cut], vec![slow(1)], vec![slow(2)]]
         .into_iter()
         .map(|rules| decide(&of(rules), arrival(1)).1)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brownout::arrival::Process;
 use brownout::contract::Profile;
-use brownout::fault::{Effect, Element, Fault, Per, Respond, Trigger};
+use brownout::fault::{After, Effect, Element, Fault, Per, Respond, Trigger};
 use brownout::gate::{FaultScope, Metric, Op, OutcomeScope};
 use brownout::id::{RuleIx, ScenarioIx, StageIx, StepIx};
 use brownout::plan::problem::Problems;
@@ -477,16 +477,16 @@ fn every_effect_and_trigger_arrives() {
         &elements[..],
         [
             Element::Fault(Fault::Respond(Respond::Literal { status: 503, headers, body })),
-            Element::Fault(Fault::Reset { after: Size(0) }),
+            Element::Fault(Fault::Reset { after: After::Nothing }),
             Element::Delay(_),
-            Element::Fault(Fault::Cut { after: Size(1024) }),
+            Element::Fault(Fault::Cut { after: After::Bytes(Size(1024)) }),
             Element::Pass
         ] if headers["retry-after"] == "1" && body == b"x"
     ));
 
     assert!(matches!(rule("every = 25\nreset = true").trigger, Trigger::Every(25)));
-    assert!(matches!(rule("reset = { after = \"2KiB\" }").effect, Effect::Fault(Fault::Reset { after: Size(2048) })));
-    assert!(matches!(rule("cut = { after = \"10B\" }").effect, Effect::Fault(Fault::Cut { after: Size(10) })));
+    assert!(matches!(rule("reset = { after = \"2KiB\" }").effect, Effect::Fault(Fault::Reset { after: After::Bytes(Size(2048)) })));
+    assert!(matches!(rule("cut = { after = \"10B\" }").effect, Effect::Fault(Fault::Cut { after: After::Bytes(Size(10)) })));
     let first = rule("first_attempts = 2\nrespond = { status = 500 }");
     assert_eq!(
         (first.trigger, first.per, first.spec.as_str()),

@@ -2,5 +2,24 @@
 
 pub(super) mod cut;
 pub(super) mod delay;
+pub(super) mod half_close;
+pub(super) mod hold;
+pub(super) mod raw;
 pub(super) mod reset;
 pub(super) mod respond;
+
+use super::control::Ending;
+use super::socket::LetGo;
+use crate::clock::Timer;
+
+/// Ends a connection that hyper has let go of. The caller drops this where the proxy is to stop at once.
+pub(super) async fn carry_out(ending: Ending, client: LetGo, timer: &Timer) {
+    match ending {
+        Ending::Plain => {}
+        Ending::Cut | Ending::GoAway(_) => cut::close(client.stream.into_socket(), timer).await,
+        Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => reset::reset(client.stream.into_socket(), timer).await,
+        Ending::HalfClose => half_close::half_close(client.stream.into_socket()).await,
+        Ending::Hold => hold::hold(client.stream.into_socket()).await,
+        Ending::Raw(answer) => Box::pin(raw::write(*answer, client, timer)).await,
+    }
+}

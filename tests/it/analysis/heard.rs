@@ -86,7 +86,13 @@ impl Try {
             },
             ending: self.ending,
             sent: true,
-            proxy: self.rule.map(|rule| ProxyNote { attempt: AttemptNumber(number), rule: Some(rule), forwarded: false, failure: None }),
+            proxy: self.rule.map(|rule| ProxyNote {
+                attempt: AttemptNumber(number),
+                rule: Some(rule),
+                forwarded: false,
+                failure: None,
+                upstream: None,
+            }),
             asked_to_wait: self.asked,
             waited: (number > 1).then_some(self.after),
         }
@@ -229,7 +235,10 @@ impl Run {
     pub fn facts(&self) -> RunFacts {
         let proxy = (!self.plan.faults.rules.is_empty()).then(|| ProxyTally {
             seen: self.seen,
-            rules: vec![brownout::record::RuleTally { eligible: 40, planned: 10, fired: 10 }; self.plan.faults.rules.len()],
+            rules: vec![
+                brownout::record::RuleTally { eligible: 40, planned: 10, fired: 10, ..Default::default() };
+                self.plan.faults.rules.len()
+            ],
             ..ProxyTally::default()
         });
         RunFacts {

@@ -124,7 +124,7 @@ fn a_run_that_is_not_to_be_believed_decides_nothing() {
             "the fault `outage` never fired, though about 120 hits were to be expected",
             |_| {},
             |facts| {
-                facts.proxy.as_mut().expect("a proxy").rules[0] = RuleTally { eligible: 1_200, planned: 0, fired: 0 };
+                facts.proxy.as_mut().expect("a proxy").rules[0] = RuleTally { eligible: 1_200, ..RuleTally::default() };
             },
         ),
     ];

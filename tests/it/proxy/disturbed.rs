@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::rig::{Broken, Rig, get, held, identity, rule, wait_until};
 use crate::support::contract::shipped;
 use crate::support::upstream::{Act, Upstream, answer};
-use brownout::fault::{Effect, Element, Fault, FaultRule, Respond, RetryAfterForm, Trigger, Window};
+use brownout::fault::{After, Effect, Element, Fault, FaultRule, Respond, RetryAfterForm, Trigger, Window};
 use brownout::id::{RowIx, RuleIx};
 use brownout::seed::Distribution;
 use brownout::units::{Micros, Offset, Ratio, Size};
@@ -181,7 +181,7 @@ fn a_client_that_gives_up_during_a_delay_is_not_passed_on() {
 #[test]
 fn a_reset_before_the_request_is_forwarded_is_a_reset() {
     let upstream = Upstream::always(answer("200 OK", "ok"));
-    let rig = Rig::new(upstream.address(), vec![rule("gone", Effect::Fault(Fault::Reset { after: Size(0) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("gone", Effect::Fault(Fault::Reset { after: After::Nothing }))]);
     for arrival in 0..20 {
         let answer = rig.ask(&get(arrival, 1));
         assert_eq!((answer.head.as_str(), answer.broken), ("", Some(Broken::Reset)));
@@ -199,8 +199,8 @@ fn a_body_ends_after_so_many_bytes_by_reset_or_by_close() {
         let upstream = Upstream::always(Act::write(target));
         for after in [1, 2_048, 60_000, 99_999] {
             for (effect, broken) in [
-                (Effect::Fault(Fault::Reset { after: Size(after) }), Broken::Reset),
-                (Effect::Fault(Fault::Cut { after: Size(after) }), Broken::Closed),
+                (Effect::Fault(Fault::Reset { after: After::Bytes(Size(after)) }), Broken::Reset),
+                (Effect::Fault(Fault::Cut { after: After::Bytes(Size(after)) }), Broken::Closed),
             ] {
                 let rig = Rig::new(upstream.address(), vec![rule("broken", effect)]);
                 for arrival in 0..5 {
@@ -222,7 +222,7 @@ fn a_body_ends_after_so_many_bytes_by_reset_or_by_close() {
 #[test]
 fn a_cut_after_nothing_shows_the_head_alone() {
     let upstream = Upstream::always(answer("200 OK", "hello"));
-    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: Size(0) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: After::Headers }))]);
     let answer = rig.ask(&get(1, 1));
     assert_eq!((answer.status(), answer.body.len(), answer.broken), (200, 0, Some(Broken::Closed)));
 }
@@ -231,7 +231,7 @@ fn a_cut_after_nothing_shows_the_head_alone() {
 fn a_large_body_loses_nothing_of_what_passes_before_a_reset() {
     let body = "x".repeat(4_000_000);
     let upstream = Upstream::always(answer("200 OK", &body));
-    let rig = Rig::new(upstream.address(), vec![rule("reset", Effect::Fault(Fault::Reset { after: Size(3_000_000) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("reset", Effect::Fault(Fault::Reset { after: After::Bytes(Size(3_000_000)) }))]);
     for pause in [0, 300] {
         let mut client = rig.connect();
         std::io::Write::write_all(&mut client.socket, get(1, 1).as_bytes()).expect("a socket");
@@ -245,7 +245,7 @@ fn a_large_body_loses_nothing_of_what_passes_before_a_reset() {
 fn a_complete_answer_is_not_cut() {
     let upstream = Upstream::always(answer("200 OK", "hello"));
     for after in [5, 6, 1_000] {
-        let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: Size(after) }))]);
+        let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: After::Bytes(Size(after)) }))]);
         let answer = rig.ask(&get(1, 1));
         assert_eq!((answer.body.as_slice(), answer.broken, answer.head.contains("injected")), (&b"hello"[..], None, false));
         assert_eq!(rig.noted(1, 1).map(|note| (note.rule, note.forwarded)), Some((None, true)), "it was not touched after all");
@@ -257,7 +257,7 @@ fn a_complete_answer_is_not_cut() {
 #[test]
 fn a_body_of_unknown_length_that_is_too_short_is_cut_before_its_end() {
     let upstream = Upstream::always(Act::write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
-    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: Size(1_000) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: After::Bytes(Size(1_000)) }))]);
     let answer = rig.ask(&get(1, 1));
     assert_eq!((answer.body.as_slice(), answer.broken), (&b"hello"[..], Some(Broken::Closed)));
     assert_eq!(rig.stop().rules[0].fired, 1);
@@ -266,7 +266,7 @@ fn a_body_of_unknown_length_that_is_too_short_is_cut_before_its_end() {
 #[test]
 fn a_cut_upload_is_a_cut_and_not_a_reset() {
     let upstream = Upstream::play(vec![vec![Act::ReadHead, answer("200 OK", &"x".repeat(1_000)), Act::WaitForClose]]);
-    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: Size(10) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("cut", Effect::Fault(Fault::Cut { after: After::Bytes(Size(10)) }))]);
     let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n{}\r\n", identity(1, 1));
     let answer = rig.ask(&format!("{head}{}", "x".repeat(200_000)));
     assert_eq!((answer.body.len(), answer.broken), (10, Some(Broken::Closed)));
@@ -289,7 +289,7 @@ fn a_sequence_goes_on_from_attempt_to_attempt() {
     let upstream = Upstream::always(answer("200 OK", "ok"));
     let elements = vec![
         Element::Fault(Fault::Respond(literal(503))),
-        Element::Fault(Fault::Reset { after: Size(0) }),
+        Element::Fault(Fault::Reset { after: After::Nothing }),
         Element::Delay(Distribution::Fixed(Micros::from_millis(30))),
         Element::Pass,
     ];
@@ -323,7 +323,7 @@ fn the_same_exchanges_meet_the_same_faults_whatever_their_order() {
         vec![
             FaultRule { trigger: Trigger::Chance(share("20%")), ..responding("coin", 503) },
             FaultRule { trigger: Trigger::Exactly(share("10%")), per: brownout::fault::Per::Exchange, ..responding("exact", 429) },
-            FaultRule { trigger: Trigger::Every(7), ..rule("seventh", Effect::Fault(Fault::Reset { after: Size(0) })) },
+            FaultRule { trigger: Trigger::Every(7), ..rule("seventh", Effect::Fault(Fault::Reset { after: After::Nothing })) },
         ]
     };
     let outcome = |threads: u64| {

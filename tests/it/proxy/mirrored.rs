@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rig::{Broken, Rig, get, identity, rule};
 use crate::support::upstream::{Act, Upstream, answer, refused_address};
-use brownout::fault::{Effect, Fault};
+use brownout::fault::{After, Effect, Fault};
 use brownout::id::RuleIx;
 use brownout::seed::Distribution;
 use brownout::units::{Micros, Size};
@@ -83,7 +83,7 @@ fn a_rule_that_was_done_before_the_target_failed_stays_noted() {
 fn a_rule_that_the_targets_failure_forestalled_is_not_noted() {
     let upstream =
         Upstream::play(vec![vec![Act::ReadRequest, Act::write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), Act::Close]]);
-    let rig = Rig::new(upstream.address(), vec![rule("reset", Effect::Fault(Fault::Reset { after: Size(50) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("reset", Effect::Fault(Fault::Reset { after: After::Bytes(Size(50)) }))]);
     let answer = rig.ask(&get(1, 1));
     assert_eq!((answer.body.len(), answer.broken), (5, Some(Broken::Closed)), "the target's failure, not ours");
     let cut = Failure::BodyCutShort { received: 0, reset: false };

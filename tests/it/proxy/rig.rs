@@ -47,6 +47,8 @@ impl Rig {
             head_timeout: Micros::from_secs(30),
             keep_alive: true,
             idle_timeout: Micros::from_secs(60),
+            downstream: proxy::Downstream::default(),
+            forward: None,
         };
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::rig::{Client, Rig, connector, get, identity, rule};
 use crate::support::upstream::{Act, Upstream, answer};
 use brownout::client::HttpVersion;
-use brownout::fault::{Effect, Fault, Trigger};
-use brownout::units::{Ratio, Size};
+use brownout::fault::{After, Effect, Fault, Trigger};
+use brownout::units::Ratio;
 
 /// A rule that is looked at and never fires.
 fn never() -> Vec<brownout::fault::FaultRule> {
-    let mut never = rule("never", Effect::Fault(Fault::Reset { after: Size(0) }));
+    let mut never = rule("never", Effect::Fault(Fault::Reset { after: After::Nothing }));
     never.trigger = Trigger::Chance(Ratio::ZERO);
     vec![never]
 }
@@ -126,7 +126,7 @@ fn requests_pass_as_the_client_wrote_them_but_for_our_headers() {
 #[test]
 fn strangers_pass_untouched_and_are_counted_apart() {
     let upstream = Upstream::always(answer("200 OK", "ok"));
-    let rig = Rig::new(upstream.address(), vec![rule("all", Effect::Fault(Fault::Reset { after: Size(0) }))]);
+    let rig = Rig::new(upstream.address(), vec![rule("all", Effect::Fault(Fault::Reset { after: After::Nothing }))]);
     for (identity, why) in [
         ("", "no identity"),
         ("x-brownout-exchange: another-run/1.1.0.0.1.1\r\nx-brownout-attempt: 1\r\n", "another run's"),

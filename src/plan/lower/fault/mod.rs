@@ -3,6 +3,7 @@
 mod effect;
 mod matcher;
 mod respond;
+mod stream;
 mod trigger;
 mod window;
 mod words;
@@ -40,6 +41,7 @@ pub fn lower(tables: Vec<Table<'_>>, names: &Names, load: Option<&Load>, contrac
 }
 
 fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<FaultRule> {
+    effect::of_connection(table);
     let matcher = match table.table("match") {
         Some(table) => matcher::matcher(table, &around),
         None => Some(Matcher::default()),
@@ -53,9 +55,7 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
     let trigger = trigger::trigger(table);
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));
-    for key in ["limiter", "drop_after_upstream"] {
-        table.not_yet(key);
-    }
+    table.not_yet("limiter");
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);
     let spec = words::in_words(&matcher, trigger, delay.as_ref(), &effect, &around);

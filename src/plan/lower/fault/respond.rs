@@ -27,7 +27,7 @@ pub(super) fn respond(table: Table<'_>, around: &Surroundings<'_>) -> Option<Res
     respond
 }
 
-fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -> Option<Respond> {
+pub(super) fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -> Option<Respond> {
     let retry_after = table.take("retry_after").map(|value| match value.parsed::<Micros>()? {
         wait if wait.0 % 1_000_000 != 0 => {
             value.refuse(format!("`Retry-After` counts whole seconds, and this is {wait}"), "write for example `2s`")

@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::Surroundings;
-use crate::fault::{Effect, Element, Fault, Matcher, Respond, Trigger};
+use crate::fault::{After, Effect, Element, EventData, Fault, Matcher, Respond, StreamFault, Trigger};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::lower::spread;
 use crate::seed::Distribution;
@@ -49,8 +49,40 @@ pub(super) fn in_words(
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
     match fault {
         Fault::Respond(respond) => respond_in_words(respond, around),
-        Fault::Reset { after } => cut_in_words("reset", *after),
-        Fault::Cut { after } => cut_in_words("cut", *after),
+        Fault::Reset { after } => ended_in_words("reset", *after),
+        Fault::Cut { after } => ended_in_words("cut", *after),
+        Fault::HalfClose { after } => ended_in_words("half close", *after),
+        Fault::ResetStream { after } => ended_in_words("stream reset", *after),
+        Fault::DelayAfterUpstream(spread) => format!("delay {} after upstream", spread::in_words(spread)),
+        Fault::SlowBody(pace) => format!("body in pieces of {} every {}", Size(pace.bytes), pace.every),
+        Fault::Stall { after, lasting } => {
+            let lasting = lasting.map(|span| format!(" for {span}")).unwrap_or_default();
+            format!("stall after {after}{lasting}")
+        }
+        Fault::BlackHole => "silence".to_owned(),
+        Fault::Refuse => "refused".to_owned(),
+        Fault::TlsFailure => "handshake failure".to_owned(),
+        Fault::TruncateChunked { after: None } => "chunks without the last one".to_owned(),
+        Fault::TruncateChunked { after: Some(after) } => format!("chunks that end after {after}"),
+        Fault::ContentLength { off_by } => format!("Content-Length off by {off_by:+}"),
+        Fault::BadChunk { after } => format!("a malformed chunk after {after}"),
+        Fault::Stream(stream) => stream_in_words(stream, around),
+        Fault::DropAfterUpstream => "answer of upstream dropped".to_owned(),
+        Fault::ResetAfterUpstream => "answer of upstream lost by reset".to_owned(),
+        Fault::GoAway => "GOAWAY".to_owned(),
+        Fault::RefusedStream => "REFUSED_STREAM".to_owned(),
+    }
+}
+
+fn stream_in_words(stream: &StreamFault, around: &Surroundings<'_>) -> String {
+    match (stream, around.contract) {
+        (StreamFault::CutAfterEvents(events), _) => format!("stream cut after {events} events"),
+        (StreamFault::CutAfterTime(time), _) => format!("stream cut after {time}"),
+        (StreamFault::DropDone(done), _) => format!("stream without {done}"),
+        (StreamFault::ErrorEvent { at, data: EventData::Error(row), .. }, ContractLowered::Sound(using)) => {
+            format!("event {at} of the stream is {}", using.contract.rows[row.at()].code)
+        }
+        (StreamFault::ErrorEvent { at, .. }, _) => format!("event {at} of the stream is an error"),
     }
 }
 
@@ -66,6 +98,10 @@ fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
     }
 }
 
-fn cut_in_words(verb: &str, after: Size) -> String {
-    if after == Size(0) { verb.to_owned() } else { format!("{verb} after {after}") }
+fn ended_in_words(verb: &str, after: After) -> String {
+    match after {
+        After::Nothing => verb.to_owned(),
+        After::Headers => format!("{verb} after the headers"),
+        After::Bytes(size) => format!("{verb} after {size}"),
+    }
 }
