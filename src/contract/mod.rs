@@ -22,6 +22,7 @@ mod check;
 pub mod compared;
 mod compose;
 pub mod coverage;
+pub mod draft;
 pub mod drift;
 pub mod envelopes;
 pub mod evidence;
@@ -64,6 +65,7 @@ use std::sync::Arc;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+pub use self::phrase::phrase_of;
 pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, When};
 pub use self::waiver::Waiver;
 

@@ -1,10 +1,31 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
+use super::mutation::Mutation;
 use super::{Action, Effect, Element, Fault, FaultRule};
 use crate::id::AttemptNumber;
 use crate::seed::Distribution;
 
 impl FaultRule {
+    /// How the answer to this attempt is wrong, where the rule hits it.
+    pub fn mutation_at(&self, attempt: AttemptNumber) -> Option<&'static Mutation> {
+        match self.done_to(attempt)?.0 {
+            Action::Fault(fault) => fault.mutation(),
+            Action::Forward => None,
+        }
+    }
+
+    /// Every mutation that the rule makes, once.
+    pub fn mutations(&self) -> Vec<&'static Mutation> {
+        let of = |element: &Element| if let Element::Fault(fault) = element { fault.mutation() } else { None };
+        let mut all: Vec<&'static Mutation> = match &self.effect {
+            Effect::DelayOnly => Vec::new(),
+            Effect::Fault(fault) => fault.mutation().into_iter().collect(),
+            Effect::Sequence(elements) => elements.iter().filter_map(of).collect(),
+        };
+        all.dedup();
+        all
+    }
+
     /// The action on this attempt and the delay before it; `None` where the attempt is to pass.
     ///
     /// Attempt *n* of a sequence takes element *n*, and the last element repeats. A delay that is an element

@@ -11,6 +11,7 @@
 mod effect;
 mod kind;
 mod matcher;
+pub mod mutation;
 mod trigger;
 
 use http::{HeaderMap, Method};

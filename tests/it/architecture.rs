@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["units"]),
     ("arrival", &["id", "seed", "units"]),
     ("contract", &VOCABULARY),
-    ("fault", &VOCABULARY),
+    ("fault", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("retry", &VOCABULARY),
     ("lineage", &VOCABULARY),
     ("gate", &VOCABULARY),
