@@ -31,6 +31,7 @@
 //! | [`arrival`] | when requests are meant to start |
 //! | [`contract`] | what an answer must look like |
 //! | [`fault`] | which request is disturbed, and how |
+//! | [`throttle`] | rate limits that are kept: what is left, when the next request is admitted |
 //! | [`retry`] | whether a failed attempt may be repeated, and when |
 //! | [`lineage`] | which attempts of a stranger serve the same logical request |
 //! | [`gate`] | pass / fail / inconclusive over one named metric |
@@ -49,7 +50,7 @@
 //! | [`cli`] | the shell: commands, progress, messages, exit codes |
 //!
 //! Which module may use which is a test: `tests/it/architecture.rs`. Modules that decide (`contract`, `fault`,
-//! `lineage`, `retry`) do no I/O; modules that act (`client`, `proxy`, `engine`, `target`) never decide.
+//! `lineage`, `retry`, `throttle`) do no I/O; modules that act (`client`, `proxy`, `engine`, `target`) never decide.
 
 // the vocabulary
 pub mod id;
@@ -65,6 +66,7 @@ pub mod fault;
 pub mod gate;
 pub mod lineage;
 pub mod retry;
+pub mod throttle;
 // documents: what was asked, what happened
 pub mod import;
 pub mod plan;

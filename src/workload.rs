@@ -132,6 +132,8 @@ pub struct Workload {
     prefix: String,
     /// By scenario, then step.
     steps: Vec<Vec<Prepared>>,
+    /// Decides `${uuid}`.
+    uuids: Draw,
 }
 
 /// What can be known of a step's request before any session.
@@ -153,11 +155,19 @@ impl Workload {
             Place::Url(url) => url.path().trim_end_matches('/').to_owned(),
             Place::Embedded(_) => String::new(),
         };
-        let mut workload = Workload { plan: Arc::clone(plan), run_id: run_id.to_owned(), prefix, steps: Vec::new() };
+        let uuids = plan.seed.draw("uuid");
+        let mut workload = Workload { plan: Arc::clone(plan), run_id: run_id.to_owned(), prefix, steps: Vec::new(), uuids };
         let steps =
             plan.scenarios.iter().map(|scenario| scenario.steps.iter().map(|step| workload.prepare(step, authority)).collect()).collect();
         workload.steps = steps;
         workload
+    }
+
+    /// The same workload with identifiers (`${uuid}`) that no other run makes: what it creates is new to a target that
+    /// has kept what an earlier run of the same seed created.
+    pub fn with_ids_of_its_own(mut self) -> Workload {
+        self.uuids = self.uuids.with(self.plan.seed.draw(&self.run_id).bits());
+        self
     }
 
     fn prepare(&self, step: &Step, authority: &str) -> Prepared {
@@ -267,7 +277,7 @@ impl Workload {
             Fill::RunId => Cow::Borrowed(&self.run_id),
             Fill::Arrival => Cow::Owned(visit.arrival.to_string()),
             Fill::Uuid(which) => {
-                let draw = self.plan.seed.draw("uuid").with(visit.arrival).with(u64::from(step.0)).with(which);
+                let draw = self.uuids.with(visit.arrival).with(u64::from(step.0)).with(which);
                 Cow::Owned(uuid(draw))
             }
         }

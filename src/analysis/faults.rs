@@ -110,6 +110,7 @@ fn rate(rule: &FaultRule) -> f64 {
     match rule.trigger {
         Trigger::Always => 1.0,
         Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+        Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
         Trigger::Every(n) => 1.0 / n.max(1) as f64,
         Trigger::FirstAttempts(n) => {
             if n == 0 {

@@ -35,10 +35,35 @@ pub struct RunFacts {
     pub peak_rss_bytes: Option<u64>,
     pub connections_made: u64,
     pub peak_in_flight: u64,
-    /// Answers to probes, where the run has probes and no load.
-    pub only_probes: Option<u64>,
+    /// What became of the probes, where the run has probes and no load.
+    pub only_probes: Option<ProbesAlone>,
+    /// What ended the battery before every probe had its turn, where a bound of the plan did.
+    pub battery_cut: Option<&'static str>,
     /// What broke inside: workers that could not start or panicked. Such a run is not to be believed.
     pub broken: Vec<String>,
+}
+
+/// A battery without load.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProbesAlone {
+    /// Requests sent, valid ones and preparations included.
+    pub requests: u64,
+    /// Of them, answered.
+    pub answered: u64,
+    /// What the others came to, as a sentence fragment; empty where all were answered.
+    pub silence: String,
+}
+
+impl ProbesAlone {
+    /// Why nothing can be said of the target: no request was answered, or none was sent.
+    pub fn nothing_heard(&self) -> Option<String> {
+        match (self.requests, self.answered) {
+            (0, _) => Some("no probe was sent".to_owned()),
+            (1, 0) => Some(format!("the only request was not answered: {}", self.silence)),
+            (requests, 0) => Some(format!("none of {} requests was answered: {}", count_words(requests), self.silence)),
+            _ => None,
+        }
+    }
 }
 
 impl Tally {
@@ -74,7 +99,8 @@ impl Tally {
         let evidence = Evidence {
             plan,
             interrupted: run.interrupted,
-            only_probes: run.only_probes,
+            only_probes: run.only_probes.as_ref(),
+            battery_cut: run.battery_cut,
             aborted: run.aborted,
             ended_at: run.ended_at,
             invalid: self.problems(run, &around, &accounting),

@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::accounting::identity_problems;
-pub use self::finish::RunFacts;
+pub use self::finish::{ProbesAlone, RunFacts};
 pub use self::tally::Tally;
 use crate::contract::replay::Replayed;
 use crate::contract::resend::Resend;

@@ -5,6 +5,7 @@
 //! success at all is no pass, whatever its gates read.
 
 use super::accounting::Counts;
+use super::finish::ProbesAlone;
 use super::readings::Reading;
 use super::retries::Group;
 use super::{Accounting, ContractFacts, FindingFacts, GateFacts, Status, Verdict};
@@ -18,8 +19,10 @@ pub struct Evidence<'a> {
     pub plan: &'a Plan,
     pub interrupted: bool,
     pub aborted: bool,
-    /// Answers to probes, where the run has probes and no load.
-    pub only_probes: Option<u64>,
+    /// What became of the probes, where the run has probes and no load.
+    pub only_probes: Option<&'a ProbesAlone>,
+    /// What ended the battery before every probe had its turn, where a bound of the plan did.
+    pub battery_cut: Option<&'static str>,
     pub ended_at: Offset,
     /// Why the run is not to be believed.
     pub invalid: Vec<String>,
@@ -47,16 +50,22 @@ fn judge(evidence: &Evidence<'_>, gate: &Gate, reading: Reading) -> GateFacts {
     if let Err(why) = &reading {
         reason.clone_from(why);
     }
-    if evidence.interrupted && decision == Decision::Fail && grows(gate.metric) {
-        (decision, reason) = (Decision::Inconclusive, format!("{reason}, and the run was cut short"));
+    if decision == Decision::Fail && grows(gate.metric) {
+        let cut = match (evidence.interrupted, evidence.battery_cut) {
+            (true, _) => Some("the run was cut short".to_owned()),
+            (false, bound) => bound.map(|bound| format!("the battery is not complete: {bound}")),
+        };
+        if let Some(cut) = cut {
+            (decision, reason) = (Decision::Inconclusive, format!("{reason}, and {cut}"));
+        }
     }
     if evidence.aborted && stopped_the_run(evidence.plan, gate, decision) {
         (decision, reason) = (Decision::Fail, format!("it stopped the run after {}", evidence.ended_at.0));
     }
     if !evidence.invalid.is_empty() {
         (decision, reason) = (Decision::NotDecided, "not decided: the run is not to be believed".to_owned());
-    } else if nothing_was_sent(evidence) {
-        (decision, reason) = (Decision::Inconclusive, "nothing was sent".to_owned());
+    } else if let Some(why) = nothing_heard(evidence) {
+        (decision, reason) = (Decision::Inconclusive, why);
     }
     let measured = reading.ok().filter(|measured| measured.n > 0 && measured.value.is_finite());
     GateFacts {
@@ -102,7 +111,10 @@ fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
         Status::Invalid
     } else if any(Decision::Fail) {
         Status::Fail
-    } else if any(Decision::Inconclusive) || nothing_was_sent(evidence) || evidence.without_success.is_some() || evidence.interrupted {
+    } else if unanswered(evidence) && !evidence.interrupted {
+        Status::Error
+    } else if any(Decision::Inconclusive) || nothing_heard(evidence).is_some() || evidence.without_success.is_some() || evidence.interrupted
+    {
         // A part of a run passes nothing: what was not seen might have failed.
         Status::Inconclusive
     } else {
@@ -115,9 +127,9 @@ fn status(evidence: &Evidence<'_>, gates: &[GateFacts]) -> Status {
 fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> String {
     let mut sentences: Vec<String> = Vec::new();
     sentences.extend(early_end(evidence));
-    if nothing_was_sent(evidence) {
+    if let Some(why) = nothing_heard(evidence) {
         sentences.push(match evidence.only_probes {
-            Some(_) => "No probe was answered.".to_owned(),
+            Some(_) => format!("{}.", capitalised(&why)),
             None => "Nothing was sent: the schedule held no arrivals.".to_owned(),
         });
     }
@@ -126,18 +138,29 @@ fn headline(evidence: &Evidence<'_>, status: Status, gates: &[GateFacts]) -> Str
         Status::Fail => sentences.extend([failed(gates), happened(evidence)]),
         Status::Inconclusive if evidence.without_success.is_some() => sentences.push(undecided(evidence, gates)),
         Status::Inconclusive => sentences.extend([undecided(evidence, gates), happened(evidence)]),
-        Status::Pass | Status::Error => sentences.extend([passed(gates), happened(evidence)]),
+        Status::Pass => sentences.extend([passed(gates), happened(evidence)]),
+        Status::Error => {}
     }
     sentences.retain(|sentence| !sentence.is_empty());
     sentences.join(" ")
 }
 
-/// Whether there is nothing that a gate could be decided on.
-fn nothing_was_sent(evidence: &Evidence<'_>) -> bool {
+/// Why there is nothing that a gate could be decided on.
+fn nothing_heard(evidence: &Evidence<'_>) -> Option<String> {
     match evidence.only_probes {
-        Some(answered) => answered == 0,
-        None => evidence.accounting.scheduled == 0,
+        Some(probes) => probes.nothing_heard(),
+        None => (evidence.accounting.scheduled == 0).then(|| "nothing was sent".to_owned()),
     }
+}
+
+/// Whether a battery found a target that answers nothing: that is an error of the surroundings, and no verdict.
+fn unanswered(evidence: &Evidence<'_>) -> bool {
+    evidence.only_probes.is_some_and(|probes| probes.requests > 0 && probes.answered == 0)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn early_end(evidence: &Evidence<'_>) -> Option<String> {
@@ -179,7 +202,7 @@ fn undecided(evidence: &Evidence<'_>, gates: &[GateFacts]) -> String {
         let open = if gates.is_empty() { " There are no gates." } else { " What a gate needs was not there to be measured." };
         return format!("Nothing succeeded: {answer}.{open}");
     }
-    if nothing_was_sent(evidence) {
+    if nothing_heard(evidence).is_some() {
         return String::new();
     }
     let first = open.first().map_or_else(String::new, |gate| format!("“{}”: {}", gate.name, gate.reason));
@@ -203,7 +226,8 @@ fn passed(gates: &[GateFacts]) -> String {
 /// What happened in the judged stages: success, recovery, the worst finding.
 fn happened(evidence: &Evidence<'_>) -> String {
     let judged = evidence.judged;
-    if let Some(answered) = evidence.only_probes {
+    if let Some(ProbesAlone { answered, .. }) = evidence.only_probes {
+        let answered = *answered;
         let covered = evidence.contract.map(|contract| contract.coverage);
         let mut words = format!("{} requests were answered", count_words(answered));
         if let Some(coverage) = covered {

@@ -22,7 +22,7 @@ pub enum Command {
     Run(RunArgs),
     /// Provoke every documented error with a bounded battery of wrong requests; no load
     Probe(RunArgs),
-    /// Check plans and predict what a run can show; sends nothing
+    /// Check plans and predict what a run can show, or check contracts; sends nothing
     Check(CheckArgs),
     /// Serve a contract: the reference server alone, for client teams to develop against
     Serve(ServeArgs),
@@ -85,7 +85,7 @@ pub struct RunArgs {
 /// `brownout check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The plans
+    /// The plans; a contract is checked by itself
     #[arg(required = true)]
     pub plans: Vec<PathBuf>,
     #[command(flatten)]

@@ -1,11 +1,11 @@
-//! `brownout check`: what is wrong with a plan, or what a run of it can show. Sends nothing.
+//! `brownout check`: what is wrong with a plan, or what a run of it can show; what is wrong with a contract. Sends nothing.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::contract::lint::Lint;
-use crate::contract::{Contract, Source, catalogue};
+use crate::contract::{Contract, Provoke, Source, catalogue};
 use crate::plan::problem::{Place, Problem};
 use crate::plan::source::SourceText;
 use crate::plan::{Plan, Problems, contract_file};
@@ -19,9 +19,14 @@ use super::{Exit, load, terminal};
 /// Checks every plan named; all are looked at, whatever is wrong with the first.
 pub fn check(args: &CheckArgs) -> Exit {
     let mut exit = Exit::Pass;
+    let worse = |exit, other| if exit == Exit::Pass { other } else { exit };
     for (index, path) in args.plans.iter().enumerate() {
         if index > 0 {
             terminal::print("\n");
+        }
+        if contract_file::is_one(path) {
+            exit = worse(exit, alone(path));
+            continue;
         }
         match load(path, &args.change) {
             Err(problems) => {
@@ -29,7 +34,9 @@ pub fn check(args: &CheckArgs) -> Exit {
                 exit = Exit::Usage;
             }
             Ok(plan) => {
-                warn(&plan);
+                if let Some(used) = &plan.contract {
+                    warn(&used.contract);
+                }
                 let text = if args.print { plan.normalised } else { format!("{}{}", plan.forecast(), probes(plan)) };
                 // Names in a plan are anybody's text.
                 terminal::print(&escape::lines(&text, usize::MAX));
@@ -37,6 +44,59 @@ pub fn check(args: &CheckArgs) -> Exit {
         }
     }
     exit
+}
+
+/// Checks a contract that no plan was named for.
+fn alone(path: &Path) -> Exit {
+    match contract_file::load(path) {
+        Err(problems) => {
+            terminal::say(problems.render(terminal::colour_err()).trim_end());
+            Exit::Usage
+        }
+        Ok(contract) => {
+            warn(&contract);
+            terminal::print(&escape::lines(&summary(&contract, path), usize::MAX));
+            Exit::Pass
+        }
+    }
+}
+
+/// What a contract documents, and how it is put to use.
+fn summary(contract: &Contract, path: &Path) -> String {
+    let rows = || contract.rows.iter();
+    let excluded = rows().filter(|row| row.excluded.is_some()).count();
+    let counts = [
+        counted(contract.rows.len(), "documented error", "documented errors"),
+        counted(contract.services.len(), "service", "services"),
+        counted(contract.envelopes.len(), "envelope", "envelopes"),
+        counted(contract.operations.len(), "operation", "operations"),
+        counted(contract.examples.len(), "example", "examples"),
+        counted(excluded, "excluded from coverage", "excluded from coverage"),
+        counted(contract.waivers.len(), "waiver", "waivers"),
+    ];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let (probe, hook, fault) = rows().fold((0, 0, 0), |(probe, hook, fault), row| match (&row.probe, &row.provoke) {
+        (Some(_), _) | (None, Some(Provoke::Probe)) => (probe + 1, hook, fault),
+        (None, Some(Provoke::Hook(_))) => (probe, hook + 1, fault),
+        (None, Some(Provoke::Fault(_))) => (probe, hook, fault + 1),
+        (None, Some(Provoke::None) | None) => (probe, hook, fault),
+    });
+    let ways =
+        [counted(probe, "by a probe", "by probes"), counted(hook, "by a hook", "by hooks"), counted(fault, "by a fault", "by faults")];
+    let ways: Vec<String> = ways.into_iter().flatten().collect();
+    let ways = if ways.is_empty() { "the contract does not say how".to_owned() } else { ways.join(" · ") };
+    let name = escape::line(&contract.name, 120);
+    let version = escape::line(&contract.version, 60);
+    let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    format!(
+        "contract  {name} {version}\ndocuments {}\nprovoked  {ways}\nuse       name it in a plan: `[contract]` with `file = \"{}\"`\n",
+        counts.join(" · "),
+        escape::line(&file, 120)
+    )
+}
+
+fn counted(n: usize, one: &str, many: &str) -> Option<String> {
+    (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { many }))
 }
 
 /// What the plan's battery will come to; nothing without one.
@@ -48,10 +108,8 @@ fn probes(plan: Plan) -> String {
 /// Warnings of one check that are shown in full.
 const SHOWN: usize = 3;
 
-/// Shows what is wrong with the plan's contract as a document: it stops nothing.
-fn warn(plan: &Plan) {
-    let Some(used) = &plan.contract else { return };
-    let contract = &used.contract;
+/// Shows what is wrong with a contract as a document: it stops nothing.
+fn warn(contract: &Contract) {
     let now_us = Clock::new().unix_us(Offset::START);
     let warnings = Problems::new();
     let text = source_of(contract);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::analysis::{Analysis, EntryState, RunFacts, Tally};
+use crate::analysis::{Analysis, EntryState, ProbesAlone, RunFacts, Tally};
 use crate::client::{RawClient, RawLimits, RawTimeouts};
 use crate::contract::compared::During;
 use crate::engine::probing::{Ended, Outcome as Came, Probed, Probing, Verdict};
@@ -16,6 +16,7 @@ use crate::probe::{Battery, battery};
 use crate::record::How;
 use crate::report::{EndedBy, ProbeFacts, escape};
 use crate::units::{Micros, Offset, Rate};
+use crate::wire::Failure;
 
 use super::args::RunArgs;
 use super::rig::{Rig, RigError};
@@ -123,6 +124,9 @@ pub async fn idle(plan: &Arc<Plan>, id: &str, quiet: bool, signals: &mut Signals
         terminal::error(&format!("the target is gone: {failure}"));
         terminal::help("look at what the last probes sent: report.json lists them in order");
         ended_by = EndedBy::TargetLost;
+    } else if let (Some(why), true, EndedBy::Schedule) = (alone(&probed).nothing_heard(), probed.requests > 0, ended_by) {
+        terminal::error(&format!("{}: {why}", escape::line(&rig.authority, 80)));
+        terminal::help(help(&probed));
     }
     let ended_at = rig.clock.now();
     let (base_url, path) = (rig.base_url.clone(), rig.path.clone());
@@ -196,7 +200,8 @@ impl Idle {
             ended_at: self.ended_at,
             peak_rss_bytes: surroundings::peak_memory(),
             connections_made: u64::from(self.probed.requests),
-            only_probes: Some(u64::from(self.probed.answered)),
+            only_probes: Some(alone(&self.probed)),
+            battery_cut: cut(&self.probed),
             ..RunFacts::default()
         };
         let (any_answer, any_request) = (self.probed.answered > 0, self.probed.requests > 0);
@@ -217,7 +222,48 @@ impl Idle {
     }
 }
 
+/// What became of a battery that has no load beside it.
+fn alone(probed: &Probed) -> ProbesAlone {
+    let silence = match (&probed.silence, &probed.ended) {
+        (Some((failure, Some(odd))), _) => format!("{failure} ({odd})"),
+        (Some((failure, None)), _) => failure.to_string(),
+        (None, Ended::OutOfTime) => "`max_time` was over before".to_owned(),
+        (None, _) => String::new(),
+    };
+    ProbesAlone { requests: u64::from(probed.requests), answered: u64::from(probed.answered), silence }
+}
+
+/// What ended a battery too early, where a bound of the plan did.
+fn cut(probed: &Probed) -> Option<&'static str> {
+    match probed.ended {
+        Ended::OutOfRequests if !probed.complete => Some("`max_requests` was reached"),
+        Ended::OutOfTime if !probed.complete => Some("`max_time` was over"),
+        _ => None,
+    }
+}
+
+/// What to do about a target that answers nothing.
+fn help(probed: &Probed) -> &'static str {
+    match probed.silence {
+        Some((Failure::Closed | Failure::Reset, _)) => {
+            "it takes connections and closes them: look at its log, and whether it wants `https://` or another port"
+        }
+        Some((Failure::BadProtocol, Some(_))) => {
+            "look at what it sends with `curl -v --http1.1`: an answer is read only as HTTP/1.1, its head up to 64 KiB"
+        }
+        Some((Failure::BadProtocol, None)) => "check the port, and whether the target speaks HTTP/1.1 there",
+        Some((Failure::TimedOut(_), _)) => "look whether the target hangs; if it is only slow, give it longer: `timeout` in [probe]",
+        Some(_) => "check that the target is running and that host and port are right",
+        None => "give the battery longer: `max_time` in [probe]",
+    }
+}
+
 impl Told {
+    /// What ended the battery before every probe had its turn, where a bound of the plan did.
+    pub fn cut(&self) -> Option<&'static str> {
+        cut(&self.probed)
+    }
+
     /// Writes into the analysis why errors were not reached, and what the author should know; what became of each probe.
     pub fn told(self, plan: &Plan, analysis: &mut Analysis) -> Vec<ProbeFacts> {
         let mask = |text: &str| plan.secrets.mask(text).into_owned();

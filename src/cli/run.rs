@@ -17,7 +17,7 @@ use crate::units::{Micros, Offset};
 
 use super::args::RunArgs;
 use super::folder::{Folder, FolderError};
-use super::probe::{self, Idle};
+use super::probe::{self, Idle, Told};
 use super::progress::Progress;
 use super::rig::{Rig, RigError};
 use super::watch::{Signals, watch};
@@ -184,7 +184,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, id
         ended_by = EndedBy::Internal;
     }
     let (arrivals_digest, decisions_digest) = (ran.arrivals_digest, proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest));
-    let (mut analysis, any_answer) = analyse(plan, &rig, ran, proxy, ended_by, tally);
+    let (mut analysis, any_answer) = analyse(plan, &rig, ran, proxy, ended_by, idle.as_ref().and_then(Told::cut), tally);
     for finding in &mut analysis.findings {
         finding.isolated_replay = replays.get(&finding.id).cloned();
     }
@@ -217,7 +217,15 @@ async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, si
 }
 
 /// The analysis, and whether any attempt was answered.
-fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, ended_by: EndedBy, mut tally: Tally) -> (Analysis, bool) {
+fn analyse(
+    plan: &Plan,
+    rig: &Rig,
+    ran: Ran<Tally>,
+    proxy: Option<ProxyTally>,
+    ended_by: EndedBy,
+    battery_cut: Option<&'static str>,
+    mut tally: Tally,
+) -> (Analysis, bool) {
     for loose in ran.loose {
         loose.record(rig.board.as_deref(), &mut tally);
     }
@@ -233,6 +241,7 @@ fn analyse(plan: &Plan, rig: &Rig, ran: Ran<Tally>, proxy: Option<ProxyTally>, e
         connections_made: ran.workers.iter().map(|used| used.connections_made).sum(),
         peak_in_flight: ran.peak_in_flight,
         only_probes: None,
+        battery_cut,
         broken: ran.broken,
     };
     let any_answer = tally.any_answer();

@@ -156,6 +156,22 @@ impl RawClient {
         RawClient { connector: connector.http1().on(clock), clock, timeouts, limits }
     }
 
+    /// The same client for a request that may take this long at most, whatever the timeouts say.
+    pub fn within(&self, most: Micros) -> RawClient {
+        let timeouts = RawTimeouts { total: self.timeouts.total.min(most), ..self.timeouts };
+        RawClient { timeouts, ..self.clone() }
+    }
+
+    /// How long it waits for one phase of a request.
+    pub fn patience(&self, phase: Phase) -> Micros {
+        let RawTimeouts { connect, first_byte, total, .. } = self.timeouts;
+        match phase {
+            Phase::Connect => connect.min(total),
+            Phase::FirstByte => first_byte.min(total),
+            Phase::Total => total,
+        }
+    }
+
     /// What belongs into `Host`.
     pub fn authority(&self) -> String {
         self.connector.authority().to_string()

@@ -1,41 +1,37 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
 use super::mutation::Mutation;
-use super::{Action, Effect, Element, Fault, FaultRule};
-use crate::id::AttemptNumber;
+use super::{Action, Effect, Element, Fault, FaultRule, Rest};
 use crate::seed::Distribution;
 
 impl FaultRule {
-    /// How the answer to this attempt is wrong, where the rule hits it.
-    pub fn mutation_at(&self, attempt: AttemptNumber) -> Option<&'static Mutation> {
-        match self.done_to(attempt)?.0 {
-            Action::Fault(fault) => fault.mutation(),
-            Action::Forward => None,
-        }
-    }
-
     /// Every mutation that the rule makes, once.
     pub fn mutations(&self) -> Vec<&'static Mutation> {
-        let of = |element: &Element| if let Element::Fault(fault) = element { fault.mutation() } else { None };
-        let mut all: Vec<&'static Mutation> = match &self.effect {
+        let faults: Vec<&Fault> = match &self.effect {
             Effect::DelayOnly => Vec::new(),
-            Effect::Fault(fault) => fault.mutation().into_iter().collect(),
-            Effect::Sequence(elements) => elements.iter().filter_map(of).collect(),
+            Effect::Fault(fault) => vec![fault],
+            Effect::Sequence(elements) => {
+                let fault = |element| if let &Element::Fault(ref fault) = element { Some(fault) } else { None };
+                elements.iter().filter_map(fault).collect()
+            }
         };
-        all.dedup();
+        let mut all: Vec<&'static Mutation> = Vec::new();
+        for mutation in faults.into_iter().filter_map(Fault::mutation) {
+            if !all.contains(&mutation) {
+                all.push(mutation);
+            }
+        }
         all
     }
 
-    /// The action on this attempt and the delay before it; `None` where the attempt is to pass.
-    ///
-    /// Attempt *n* of a sequence takes element *n*, and the last element repeats. A delay that is an element
-    /// takes the place of the rule's own; a `pass` has none.
-    pub(super) fn done_to(&self, attempt: AttemptNumber) -> Option<(Action<'_>, Option<&Distribution>)> {
+    /// The action on the request at this place of the sequence, from 0, and the delay before it; `None` where it is
+    /// to pass. A delay that is an element takes the place of the rule's own; a `pass` has none.
+    pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
             Effect::DelayOnly => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, attempt)? {
+            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -44,10 +40,10 @@ impl FaultRule {
     }
 }
 
-/// The element of a sequence that an attempt takes; `None` only where the sequence is empty.
-fn nth(elements: &[Element], attempt: AttemptNumber) -> Option<&Element> {
-    let index = attempt.0.saturating_sub(1) as usize;
-    elements.get(index).or(elements.last())
+/// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
+fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
+    let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
+    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
 }
 
 impl Effect {

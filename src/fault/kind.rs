@@ -235,9 +235,7 @@ impl Respond {
 
     fn word(&self) -> (u64, u64) {
         match self {
-            Respond::Error { row, retry_after, .. } => {
-                (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff))
-            }
+            Respond::Error { row, retry_after, .. } => (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff)),
             Respond::Literal { status, .. } => (3, u64::from(*status)),
             Respond::Wrong { answer, mutation } => {
                 let (kind, detail) = answer.word();

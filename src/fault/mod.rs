@@ -8,15 +8,20 @@
 //! one block, and a window cuts at most one block at each of its ends. It is not exact for a later step that some
 //! sessions never reach, nor where `match` looks at something that differs between arrivals of one step.
 
+mod active;
 mod effect;
 mod kind;
 mod matcher;
 pub mod mutation;
 mod trigger;
+mod window;
 
 use http::{HeaderMap, Method};
 
+pub use self::active::{Ledger, RuleCount};
 pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
+pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
+pub use self::window::{Requests, Window};
 
 use crate::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use crate::seed::{Distribution, Seed};
@@ -40,16 +45,17 @@ pub struct FaultRule {
     pub trigger: Trigger,
     pub per: Per,
     pub delay: Option<Distribution>,
+    /// Instead of `delay`: from the first to the second, in a straight line over each window.
+    pub delay_ramp: Option<(Micros, Micros)>,
     pub effect: Effect,
+    /// What becomes of a sequence that is over.
+    pub rest: Rest,
+    /// At most so many attempts are disturbed at once; one more passes.
+    pub max_active: Option<u32>,
     /// The rule in words, for the report (`30% of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`).
     pub spec: String,
-}
-
-/// When a rule may fire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    pub start: Offset,
-    pub end: Offset,
+    /// What it does in words, one for every element of a sequence (`429 RATE_LIMIT_EXCEEDED`, `reset`, `pass`).
+    pub words: Vec<String>,
 }
 
 /// Which requests a rule looks at; an empty list matches everything.
@@ -60,6 +66,9 @@ pub struct Matcher {
     pub path: Option<PathPattern>,
     /// All must hold: the header is present and its value matches the glob.
     pub headers: Vec<(http::HeaderName, String)>,
+    /// All must hold: the query has this name with a value that matches the glob, both percent-decoded.
+    pub query: Vec<(String, String)>,
+    pub body: Option<BodyMatcher>,
     pub scenarios: Vec<ScenarioIx>,
 }
 
@@ -70,6 +79,8 @@ pub enum Per {
     Attempt,
     /// All attempts of a logical request alike.
     Exchange,
+    /// All requests of one caller alike: those with the same credentials.
+    Key,
     /// All requests of one step of one scenario alike.
     Route,
     /// All requests of the run alike; what counts arrivals counts those of all scenarios.
@@ -82,6 +93,8 @@ pub enum Trigger {
     Always,
     /// A coin for every unit.
     Chance(Ratio),
+    /// A coin for every unit whose chance goes from the first to the second, in a straight line over each window.
+    Ramp(Ratio, Ratio),
     /// Exactly this share of arrivals, by permuted blocks.
     Exactly(Ratio),
     /// Every n-th arrival of its (scenario, step).
@@ -96,8 +109,17 @@ pub enum Effect {
     /// Nothing but the rule's delay.
     DelayOnly,
     Fault(Fault),
-    /// Attempt n of the exchange takes element n, the last element repeats.
+    /// Attempt n of the exchange takes element n. Over a route, a key or the run, the n-th request that is hit does.
     Sequence(Vec<Element>),
+}
+
+/// What becomes of requests for which a sequence has no element left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Rest {
+    /// They take the last element again.
+    #[default]
+    RepeatLast,
+    Pass,
 }
 
 /// One element of a sequence.
@@ -121,8 +143,16 @@ pub struct Sighting<'a> {
     /// What windows are compared with: the scheduled start for first attempts, the proxy's clock for retries.
     pub at: Offset,
     pub method: &'a Method,
+    /// Without its query.
     pub path: &'a str,
+    /// Without its question mark; empty where there is none.
+    pub query: &'a str,
     pub headers: &'a HeaderMap,
+    /// What the body begins with: up to [`BODY_LIMIT`] bytes. `None` where it was not read: see
+    /// [`FaultRules::wants_body`].
+    pub body: Option<&'a [u8]>,
+    /// Who asks: [`key_of`] the credentials; 0 where there are none.
+    pub key: u64,
 }
 
 /// What is to be done to one attempt.
@@ -142,35 +172,35 @@ pub enum Action<'r> {
     Fault(&'r Fault),
 }
 
-/// What deciding about one attempt said of each rule it reached, for the rule's counters.
-pub trait RuleCounts {
-    /// The rule matched inside its window.
-    fn eligible(&mut self, rule: RuleIx);
-    /// The draw said yes.
-    fn planned(&mut self, rule: RuleIx);
-}
-
 impl FaultRules {
     /// The first rule in file order that fires for this attempt.
     ///
-    /// `None` where the attempt is left alone: no rule fired, or a sequence came to its `pass`, which also ends
-    /// the search. Rules after the one that fired are not looked at, and not counted.
-    pub fn decide(&self, seen: &Sighting<'_>, counts: &mut impl RuleCounts) -> Option<Decision<'_>> {
+    /// `None` where the attempt is left alone: no rule fired, or a sequence came to its `pass`, or one more would
+    /// have been too many at once; the latter two end the search as well. Rules after the one that fired are not
+    /// looked at, and not counted. Where a rule limits how many are active at once, the attempt counts as such until
+    /// [`Ledger::ended`].
+    pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection()
-                || !rule.open_at(seen.at)
-                || !rule.matches(seen.scenario, seen.method, seen.path, seen.headers)
-            {
+            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);
-            counts.eligible(ix);
-            if !rule.says_yes(self.seed, seen) {
+            let Some(progress) = ledger.admit(ix, rule, seen.at) else { continue };
+            ledger.eligible(ix);
+            if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let (action, delay) = rule.done_to(seen.attempt)?;
-            counts.planned(ix);
-            let delay = delay.map(|spread| spread.sample(rule.delay_draw(self.seed, seen)));
+            let place = ledger.place(ix, rule, seen);
+            let (action, delay) = rule.done_to(place)?;
+            ledger.planned(ix);
+            if !ledger.begin(ix, rule.max_active) {
+                return None;
+            }
+            let delay = match (delay, rule.delay_ramp) {
+                (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
+                (None, Some((from, to))) => Some(window::between(from, to, progress)),
+                (None, None) => None,
+            };
             let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
             return Some(Decision { rule: ix, delay, delay_after, action });
         }
@@ -189,6 +219,17 @@ impl FaultRules {
         self.rules.iter().position(fails).map(RuleIx::from)
     }
 
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.rules)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.rules.iter().any(wants)
+    }
+
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.
     ///
     /// Equal plans and seeds give equal sums over equal attempts: `run.decisions_digest`.
@@ -203,13 +244,31 @@ impl FaultRules {
 }
 
 impl FaultRule {
-    /// Whether the rule looks at this request at all, whenever it comes.
-    pub fn matches(&self, scenario: ScenarioIx, method: &Method, path: &str, headers: &HeaderMap) -> bool {
-        self.matcher.matches(scenario, method, path, headers)
+    /// A rule that does this to every request, at any time: what the plan does not say.
+    pub fn new(name: &str, effect: Effect) -> FaultRule {
+        FaultRule {
+            name: name.to_owned(),
+            matcher: Matcher::default(),
+            windows: vec![Window::between(Offset::START, Offset(Micros(u64::MAX)))],
+            trigger: Trigger::Always,
+            per: Per::Attempt,
+            delay: None,
+            delay_ramp: None,
+            effect,
+            rest: Rest::RepeatLast,
+            max_active: None,
+            spec: String::new(),
+            words: Vec::new(),
+        }
     }
 
-    /// Whether the rule may fire at this moment.
+    /// Whether the rule looks at this request at all, whenever it comes.
+    pub fn matches(&self, seen: &Sighting<'_>) -> bool {
+        self.matcher.matches(seen)
+    }
+
+    /// Whether the rule may fire at this moment, as far as time goes.
     pub fn open_at(&self, at: Offset) -> bool {
-        self.windows.iter().any(|window| window.start <= at && at < window.end)
+        self.windows.iter().any(|window| window.holds(at))
     }
 }

@@ -3,13 +3,14 @@
 //! | trigger | says yes to |
 //! |---|---|
 //! | `always` | every attempt |
-//! | `chance` | a coin of its own for every unit of `per` |
+//! | `chance` | a coin of its own for every unit of `per`; one that is a ramp weighs it by the place in the window |
 //! | `exactly` | the drawn places of every block of arrivals, by their number within (scenario, step) |
 //! | `every = n` | arrivals n, 2n, 3n… (counted from 1) within (scenario, step) |
 //! | `first_attempts = n` | attempts 1 to n of every exchange |
 //!
 //! A retry is not a further arrival: `exactly` and `every` select exchanges, all attempts of them unless `per` is
-//! `attempt`, which means their first attempt. A sequence always selects exchanges, whatever `per` says.
+//! `attempt`, which means their first attempt. A sequence selects exchanges; one that is counted over a key, a route
+//! or the run selects attempts, and `per` says what it is counted over.
 
 use super::{Effect, FaultRule, Per, Sighting, Trigger};
 use crate::id::AttemptNumber;
@@ -20,13 +21,21 @@ use crate::units::Ratio;
 const LONGEST_BLOCK: u64 = 100;
 
 impl FaultRule {
-    /// Whether the rule fires for this attempt, given that it matches inside a window.
-    pub(super) fn says_yes(&self, seed: Seed, seen: &Sighting<'_>) -> bool {
-        let per = if matches!(self.effect, Effect::Sequence(_)) && self.per == Per::Attempt { Per::Exchange } else { self.per };
+    /// Whether the rule fires for this attempt, given that it matches inside a window, at this share of its way.
+    pub(super) fn says_yes(&self, seed: Seed, seen: &Sighting<'_>, progress: f64) -> bool {
+        let per = match (&self.effect, self.per) {
+            (Effect::Sequence(_), Per::Attempt) => Per::Exchange,
+            (Effect::Sequence(_), Per::Key | Per::Route | Per::Global) => Per::Attempt,
+            (_, per) => per,
+        };
         let counts = || per != Per::Attempt || seen.attempt == AttemptNumber::FIRST;
         match self.trigger {
             Trigger::Always => true,
             Trigger::Chance(share) => unit(self.draw(seed, "fault"), per, seen).unit() < share.get(),
+            Trigger::Ramp(from, to) => {
+                let share = from.get() + (to.get() - from.get()) * progress;
+                unit(self.draw(seed, "fault"), per, seen).unit() < share
+            }
             Trigger::Exactly(share) => counts() && exactly(share, blocks(self.draw(seed, "fault-block"), per, seen), number(per, seen)),
             Trigger::Every(n) => counts() && n > 0 && number(per, seen).wrapping_add(1).is_multiple_of(n),
             Trigger::FirstAttempts(n) => seen.attempt.0 <= n,
@@ -54,6 +63,7 @@ fn unit(rule: Draw, per: Per, seen: &Sighting<'_>) -> Draw {
     let route = || rule.with(u64::from(seen.scenario.0)).with(u64::from(seen.step.0));
     match per {
         Per::Global => rule,
+        Per::Key => rule.with(seen.key),
         Per::Route => route(),
         Per::Exchange => route().with(seen.arrival),
         Per::Attempt => route().with(seen.arrival).with(u64::from(seen.attempt.0)),

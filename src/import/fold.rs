@@ -44,7 +44,7 @@ pub(super) struct Envelope {
     pub(super) answers: usize,
     /// Codes that the schema names.
     pub(super) codes: Option<Codes>,
-    /// Whether the codes belong to one status: then they are rows.
+    /// Whether the codes belong to one status, by whatever schemas it is documented: then they are rows.
     single_status: bool,
 }
 
@@ -138,6 +138,17 @@ fn envelopes(api: &Api) -> (Vec<Envelope>, HashMap<&Body, usize>) {
     for (body, answers, statuses) in &met {
         let name = names.give(&name_of(api, body, statuses));
         envelopes.push(envelope(api, name, body, *answers, statuses.len() == 1));
+    }
+    // The same codes at several statuses are those of the API, however often they are written out.
+    let mut statuses_of: HashMap<Vec<String>, BTreeSet<Status>> = HashMap::new();
+    for (envelope, (_, _, statuses)) in envelopes.iter().zip(&met) {
+        if let Some(words) = envelope.codes.as_ref().map(Codes::sorted) {
+            statuses_of.entry(words).or_default().extend(statuses);
+        }
+    }
+    for envelope in &mut envelopes {
+        let known = envelope.codes.as_ref().and_then(|codes| statuses_of.get(&codes.sorted()));
+        envelope.single_status &= known.is_none_or(|statuses| statuses.len() == 1);
     }
     let at = met.iter().enumerate().map(|(ix, (body, ..))| (*body, ix)).collect();
     (envelopes, at)

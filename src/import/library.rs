@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Place, Problem, ReadBeside, document, pointer};
+use super::{Place, Problem, ReadBeside, document, pointer, words};
 
 /// Files beside the document at most.
 const MOST_FILES: usize = 500;
@@ -114,7 +114,10 @@ impl Library {
             };
             let key = (here.file, here.pointer.clone());
             if seen.contains(&key) {
-                return Err(refuse(format!("`{text}` leads back to itself and never to a value"), "refer to the value itself"));
+                return Err(refuse(
+                    format!("`{}` leads back to itself and never to a value", words::reference(text)),
+                    "refer to the value itself",
+                ));
             }
             if seen.len() >= LONGEST_CHAIN {
                 return Err(refuse(format!("more than {LONGEST_CHAIN} references lead from one to the next"), ""));
@@ -134,26 +137,29 @@ impl Library {
             Named::Same => Some(from),
             Named::Remote => {
                 let help = "brownout fetches nothing: save it beside the document, refer to the file, and import with --follow-files";
-                return refuse(format!("remote reference, not fetched: `{reference}`"), help);
+                return refuse(format!("remote reference, not fetched: `{}`", words::reference(reference)), help);
             }
             Named::Outside => {
-                return refuse(format!("`{reference}` leaves the folder of the document"), "only files inside that folder are read");
+                return refuse(
+                    format!("`{}` leaves the folder of the document", words::reference(reference)),
+                    "only files inside that folder are read",
+                );
             }
             Named::File(name) => {
                 let known = self.files.iter().position(|file| file.name == name);
                 if known.is_none() && !self.follows {
                     return refuse(
-                        format!("another file, not read: `{reference}`"),
+                        format!("another file, not read: `{}`", words::reference(reference)),
                         "import with --follow-files to read the files beside it",
                     );
                 }
                 if let Some((_, why)) = self.unread.iter().find(|(unread, _)| *unread == name).filter(|_| known.is_none()) {
-                    return refuse(format!("the file `{name}` cannot be read: {why}"), "");
+                    return refuse(format!("the file `{}` cannot be read: {why}", words::reference(&name)), "");
                 }
                 known
             }
         };
-        let dangling = || Broken::Dangling { to: reference.to_owned(), at: at.to_owned() };
+        let dangling = || Broken::Dangling { to: words::reference(reference), at: at.to_owned() };
         let file = file.ok_or_else(dangling)?;
         let pointer = pointer::percent_decoded(fragment);
         let value = pointer::find(&self.files[file].value, &pointer).ok_or_else(dangling)?;

@@ -29,9 +29,10 @@ const REGISTERED: [u16; 22] =
 pub(super) fn imported(api: &Api, library: &Library, document: &[u8]) -> Result<Imported, Problem> {
     let folded = fold::fold(api);
     if folded.rows.len() > MOST_ROWS {
-        let what = format!("{} distinct errors: a contract has at most {MOST_ROWS}", words::thousands(folded.rows.len()));
+        let what =
+            format!("{} distinct errors: a contract has at most {}", words::thousands(folded.rows.len()), words::thousands(MOST_ROWS));
         let place = Place::Pointer(format!("{}#/paths", library.file(0)));
-        return Err(Problem { what, place, help: "import a part of the document".to_owned() });
+        return Err(Problem { what, place, help: spec::TOO_MANY.to_owned() });
     }
     let quality = quality::of(api, &folded, library.file(0));
     let mut toml = head(api, library.file(0), document, &quality);

@@ -219,6 +219,27 @@ pub(super) struct Codes {
     pub(super) open: bool,
 }
 
+impl Codes {
+    /// The codes in an order of their own, to be compared.
+    pub(super) fn sorted(&self) -> Vec<String> {
+        let mut words = self.words.clone();
+        words.sort_unstable();
+        words
+    }
+
+    /// What both say together: a code that either rules out is none. Two that contradict each other are taken for the first.
+    fn and(self, other: Codes) -> Codes {
+        match (self.open, other.open) {
+            (true, false) => other,
+            (_, true) => self,
+            (false, false) => {
+                let both: Vec<String> = self.words.iter().filter(|word| other.words.contains(word)).cloned().collect();
+                if both.is_empty() { self } else { Codes { words: both, open: false } }
+            }
+        }
+    }
+}
+
 /// What a schema says about the values of the member at `path` (`["error", "code"]`); `None` where it names none.
 pub(super) fn codes(schema: &Value, path: &[String]) -> Option<Codes> {
     let mut codes = codes_at(schema, schema, path, DEEPEST, &Steps::new())?;
@@ -240,7 +261,7 @@ fn codes_at(schema: &Value, root: &Value, path: &[String], depth: usize, steps: 
         }
     };
     let parts = |keyword: &str| schema.get(keyword).and_then(Value::as_array);
-    let first = || parts("allOf")?.iter().find_map(|part| inner(part, path));
+    let all = || parts("allOf")?.iter().filter_map(|part| inner(part, path)).reduce(Codes::and);
     let either = || {
         let all: Vec<Option<Codes>> = ["oneOf", "anyOf"]
             .into_iter()
@@ -256,7 +277,7 @@ fn codes_at(schema: &Value, root: &Value, path: &[String], depth: usize, steps: 
         })?;
         Some(Codes { open: union.open || open, ..union })
     };
-    behind.or_else(own).or_else(first).or_else(either)
+    [behind, own(), all(), either()].into_iter().flatten().reduce(Codes::and)
 }
 
 fn is_null(schema: &Value) -> bool {
@@ -375,6 +396,11 @@ mod tests {
             { "properties": { "error": { "properties": { "code": { "const": "B" } } } } },
         ] });
         assert_eq!(codes(&branches, &path), of(&["A", "B"], false));
+        let part = |word: &[&str]| json!({ "properties": { "error": { "properties": { "code": { "enum": word } } } } });
+        let narrowed = json!({ "allOf": [part(&["A", "B", "C"]), part(&["C", "A"])] });
+        assert_eq!(codes(&narrowed, &path), of(&["A", "C"], false), "a part that allows less counts, whichever comes first");
+        let beside = json!({ "allOf": [part(&["A", "B"])], "properties": part(&["B"])["properties"] });
+        assert_eq!(codes(&beside, &path), of(&["B"], false));
         let mapped = json!({ "discriminator": { "propertyName": "code", "mapping": { "X": "#/a", "Y": "#/b" } }, "oneOf": [] });
         assert_eq!(codes(&mapped, &path[1..]), of(&["X", "Y"], false));
     }

@@ -21,9 +21,10 @@ pub(super) use self::base::pattern;
 const MOST_PROBLEMS: usize = 20;
 /// Operations at most: a contract has no more rows.
 const MOST_OPERATIONS: usize = 10_000;
-
 /// Error responses at most.
 const MOST_ANSWERS: usize = 200_000;
+/// What to do about more than that.
+pub(super) const TOO_MANY: &str = "import it in parts: a copy of the document for each service, with only its `paths`";
 
 const METHODS: [&str; 9] = ["get", "put", "post", "delete", "options", "head", "patch", "trace", "query"];
 
@@ -247,6 +248,13 @@ impl<'l> Reader<'l> {
             self.problem(root, "the document has no `paths`", "operations and their errors stand there");
             return Vec::new();
         };
+        // Counted before anything is read: what is too much is to be said at once.
+        let all: usize = paths.members().map(|(_, item)| item.members().filter(|(name, _)| METHODS.contains(name)).count()).sum();
+        if all > MOST_OPERATIONS {
+            let what = format!("{}: a contract has at most {}", words::count(all, "operation"), words::thousands(MOST_OPERATIONS));
+            self.problem(&paths, what, TOO_MANY);
+            return Vec::new();
+        }
         let bases = base::of(root, self.dialect);
         let security = root.value.get("security").cloned();
         let mut operations = Vec::new();
@@ -289,7 +297,7 @@ impl<'l> Reader<'l> {
                     }
                 }
                 if operations.len() >= MOST_OPERATIONS {
-                    self.problem(&spot, format!("more than {MOST_OPERATIONS} operations"), "import a part of the document");
+                    self.problem(&spot, format!("more than {} operations", words::thousands(MOST_OPERATIONS)), TOO_MANY);
                     return operations;
                 }
                 let secured = secured(spot.value.get("security").or(security.as_ref()));
@@ -297,7 +305,7 @@ impl<'l> Reader<'l> {
                 let (statuses, answers) = self.answers(&spot);
                 count += answers.len();
                 if count > MOST_ANSWERS {
-                    self.problem(&spot, format!("more than {MOST_ANSWERS} error responses"), "import a part of the document");
+                    self.problem(&spot, format!("more than {} error responses", words::thousands(MOST_ANSWERS)), TOO_MANY);
                     return operations;
                 }
                 operations.push(Operation { method, path: pattern, bases, place, secured, templated, statuses, answers });

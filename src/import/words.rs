@@ -18,6 +18,29 @@ pub(super) fn first_line(text: &str, most: usize) -> String {
     cut
 }
 
+/// A reference as it may be shown: without the credentials that a URL may hold in front of its host or in its query.
+pub(super) fn reference(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let (address, fragment) = text.split_once('#').map_or((text, None), |(address, fragment)| (address, Some(fragment)));
+    let (place, query) = address.split_once('?').map_or((address, None), |(place, query)| (place, Some(query)));
+    let place = match place.split_once("//") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.rsplit_once('@').map_or_else(|| host.to_owned(), |(_, host)| format!("…@{host}"));
+            format!("{scheme}//{host}{path}")
+        }
+        None => place.to_owned(),
+    };
+    let query = query.map(|_| "?…").unwrap_or_default();
+    // A pointer names a place; anything else behind `#` may be a token.
+    let fragment = match fragment {
+        Some(pointer) if pointer.is_empty() || pointer.starts_with('/') || query.is_empty() => format!("#{pointer}"),
+        Some(_) => "#…".to_owned(),
+        None => String::new(),
+    };
+    first_line(&format!("{place}{query}{fragment}"), LONGEST)
+}
+
 /// A name in the style of an id: lower case, words joined by hyphens; `other` where nothing is left.
 pub(super) fn slug(text: &str, other: &str) -> String {
     const LONGEST: usize = 40;
@@ -110,6 +133,20 @@ mod tests {
     fn hostile_text_becomes_one_printable_line() {
         assert_eq!(first_line("one\u{1b}[31m\ntwo", 80), "one [31m");
         assert_eq!(first_line("\n\n  long enough  ", 4), "long…");
+    }
+
+    #[test]
+    fn a_reference_is_shown_without_credentials() {
+        for (text, shown) in [
+            ("https://u:p@example.com/x.yaml?token=t&b=1#/a/b", "https://…@example.com/x.yaml?…#/a/b"),
+            ("//u:p@x@example.com", "//…@example.com"),
+            ("https://example.com/a@b/x.yaml#/a", "https://example.com/a@b/x.yaml#/a"),
+            ("errors.yaml?sig=s#anchor", "errors.yaml?…#…"),
+            ("errors.yaml#Anchor", "errors.yaml#Anchor"),
+            ("#/components/schemas/A", "#/components/schemas/A"),
+        ] {
+            assert_eq!(reference(text), shown);
+        }
     }
 
     #[test]

@@ -82,6 +82,21 @@ pub fn shipped_name() -> &'static str {
     SHIPPED.0
 }
 
+/// Whether a file is a contract where a plan is expected: it documents errors, and asks for no load. What cannot be read is
+/// none.
+pub fn is_one(path: &Path) -> bool {
+    let text = SourceText::read(path, "").ok();
+    text.is_some_and(|source| Document::parse(&source, &Problems::new()).is_some_and(|document| is_contract(&document)))
+}
+
+/// The same of a document that has been read.
+pub(super) fn is_contract(document: &Document<'_>) -> bool {
+    let problems = Problems::new();
+    let root = document.root(Reading::new(&problems));
+    let any = |keys: &[&str]| keys.iter().any(|key| root.has(key));
+    any(&["error", "envelope", "operation"]) && !any(&["plan", "target", "scenario", "load"])
+}
+
 fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
     let name = root.required("name").and_then(|value| value.string());
     let version = root.string("version").unwrap_or_default();

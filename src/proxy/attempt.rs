@@ -16,7 +16,7 @@ use super::relay::{AnswerBody, Relay, Strike, ending_of};
 use super::upload::Upload;
 use super::upstream::Upstream;
 use crate::clock::Timer;
-use crate::fault::{Action, After, Decision, Fault, Sighting};
+use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::ProxyNote;
 use crate::wire::{Failure, INJECTED_HEADER};
@@ -51,14 +51,17 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     }
     match touch.action {
         Action::Fault(Fault::Respond(respond)) => match effect::respond::answer(&proxy, &identity, touch.rule, respond, &head) {
-            Some(response) => {
+            Ok(mut made) => {
                 effect::respond::take_in(body).await;
                 touch.fire(&proxy);
-                control.answered();
-                Ok(proxy.signed(response, &identity, touch.rule))
+                proxy.sign(&mut made.head.headers, &identity, touch.rule);
+                made.send(&control).await
             }
             // There is no contract to make the answer from: the attempt passes, the rule has not fired.
-            None => pass(&proxy, &control, Some(identity), None, head, body).await,
+            Err(why) => {
+                proxy.counters.borrow_mut().unfired(touch.rule, why);
+                pass(&proxy, &control, Some(identity), None, head, body).await
+            }
         },
         Action::Fault(Fault::Reset { after: After::Nothing }) => {
             touch.fire(&proxy);
@@ -99,12 +102,15 @@ fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> O
         at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
+        body: None,
+        key: key_of(&head.headers),
     };
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut *counters);
+    let decision = faults.decide(&seen, &mut counters.ledger);
     if first && exchange.step == StepIx(0) {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
@@ -179,12 +185,7 @@ impl Proxy {
         }
     }
 
-    /// The answer, telling the client what was done to it unless that is to be a secret.
-    fn signed(&self, mut response: Response<AnswerBody>, identity: &Identity, rule: RuleIx) -> Response<AnswerBody> {
-        self.sign(response.headers_mut(), identity, rule);
-        response
-    }
-
+    /// Tells the client what was done to its request, unless that is to be a secret.
     fn sign(&self, headers: &mut http::HeaderMap, identity: &Identity, rule: RuleIx) {
         if self.settings.stealth {
             return;

@@ -3,61 +3,66 @@
 use hdrhistogram::Histogram;
 
 use crate::contract::Violation;
-use crate::fault::{FaultRules, RuleCounts};
+use crate::fault::{FaultRules, Ledger, RuleCount};
 use crate::id::RuleIx;
 use crate::record::{Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
 
 /// The tally while it grows.
-pub(super) struct Counters(ProxyTally);
+pub(super) struct Counters {
+    tally: ProxyTally,
+    /// What was decided so far.
+    pub(super) ledger: Ledger,
+}
 
 impl Counters {
     pub(super) fn new(faults: &FaultRules) -> Counters {
-        Counters(ProxyTally { rules: vec![RuleTally::default(); faults.rules.len()], ..ProxyTally::default() })
+        let tally = ProxyTally { rules: vec![RuleTally::default(); faults.rules.len()], ..ProxyTally::default() };
+        Counters { tally, ledger: faults.ledger() }
     }
 
     pub(super) fn stranger(&mut self) {
-        self.0.strangers += 1;
+        self.tally.strangers += 1;
     }
 
     pub(super) fn seen(&mut self) {
-        self.0.seen += 1;
+        self.tally.seen += 1;
     }
 
     pub(super) fn forwarded(&mut self) {
-        self.0.forwarded += 1;
+        self.tally.forwarded += 1;
     }
 
     /// Adds what was decided about the first attempt of a first step.
     pub(super) fn decided(&mut self, fingerprint: u64) {
-        self.0.decisions_digest = self.0.decisions_digest.wrapping_add(fingerprint);
+        self.tally.decisions_digest = self.tally.decisions_digest.wrapping_add(fingerprint);
     }
 
     /// The rule was done on the wire.
     pub(super) fn fired(&mut self, rule: RuleIx) {
-        self.0.rules[rule.at()].fired += 1;
+        self.tally.rules[rule.at()].fired += 1;
     }
 
     /// The rule was to be done, and was not.
     pub(super) fn unfired(&mut self, rule: RuleIx, why: Unfired) {
-        self.0.rules[rule.at()].unfired[why as usize] += 1;
+        self.tally.rules[rule.at()].unfired[why as usize] += 1;
     }
 
     /// The target gave an answer of this status that the client never hears of.
     pub(super) fn lost(&mut self, rule: RuleIx, status: u16) {
-        let rule = &mut self.0.rules[rule.at()];
+        let rule = &mut self.tally.rules[rule.at()];
         rule.lost += 1;
         rule.lost_successes += u64::from((200..300).contains(&status));
     }
 
     pub(super) fn upstream_failed(&mut self) {
-        self.0.upstream_failures += 1;
+        self.tally.upstream_failures += 1;
     }
 
     /// The target took this long from the request to the head of its answer.
     pub(super) fn upstream_answered(&mut self, took: Micros) {
         let histogram = self
-            .0
+            .tally
             .upstream_us
             .get_or_insert_with(|| Histogram::new_with_bounds(1, Micros::HOUR.0, 3).expect("one microsecond to one hour in three digits"));
         histogram.saturating_record(took.0.max(1));
@@ -66,29 +71,23 @@ impl Counters {
     /// An answer of ours violates the contract (X05).
     pub(super) fn unfaithful(&mut self, rule: RuleIx, violation: &Violation) {
         let is_it = |known: &&mut Infidelity| known.rule == rule && known.check == violation.check && known.cause == violation.cause;
-        match self.0.infidelities.iter_mut().find(is_it) {
+        match self.tally.infidelities.iter_mut().find(is_it) {
             Some(known) => known.count += 1,
-            None => self.0.infidelities.push(Infidelity { rule, check: violation.check, cause: violation.cause.clone(), count: 1 }),
+            None => self.tally.infidelities.push(Infidelity { rule, check: violation.check, cause: violation.cause.clone(), count: 1 }),
         }
     }
 
     /// A connection's task panicked; the others go on.
     pub(super) fn panicked(&mut self) {
-        self.0.panics += 1;
+        self.tally.panics += 1;
     }
 
-    pub(super) fn finish(&mut self, cpu: Micros) -> ProxyTally {
-        self.0.cpu = cpu;
-        std::mem::take(&mut self.0)
-    }
-}
-
-impl RuleCounts for Counters {
-    fn eligible(&mut self, rule: RuleIx) {
-        self.0.rules[rule.at()].eligible += 1;
-    }
-
-    fn planned(&mut self, rule: RuleIx) {
-        self.0.rules[rule.at()].planned += 1;
+    pub(super) fn finish(&mut self, faults: &FaultRules, cpu: Micros) -> ProxyTally {
+        self.tally.cpu = cpu;
+        for ((index, rule), of) in faults.rules.iter().enumerate().zip(&mut self.tally.rules) {
+            let RuleCount { eligible, planned, held_back, unreached } = self.ledger.count(RuleIx::from(index), rule);
+            *of = RuleTally { eligible, planned, held_back, unreached, ..*of };
+        }
+        std::mem::take(&mut self.tally)
     }
 }

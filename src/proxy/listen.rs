@@ -68,7 +68,7 @@ pub(super) async fn run(
     }
     drop(listener);
     wind_down(&timer, &open).await;
-    proxy.counters.borrow_mut().finish(thread_cpu().unwrap_or_default())
+    proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
 }
 
 async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {

@@ -2,11 +2,9 @@
 //!
 //! A key is a user; everyone without a token shares one. There are finitely many of both, so memory is too.
 
-use super::bucket::{Allowance, Bucket, Standing};
-use super::window::{FixedWindow, SlidingWindow};
-use crate::contract::limiter::Algorithm;
-use crate::contract::server::Limits;
-use crate::contract::server::Server;
+use crate::contract::limiter;
+use crate::contract::server::{Limits, Server};
+use crate::throttle::{Algorithm, Allowance, Count, Standing};
 use crate::units::Offset;
 
 /// All counts of one server.
@@ -17,33 +15,6 @@ pub struct Limiter {
     /// By key, then by route.
     counts: Vec<Count>,
     enforced: bool,
-}
-
-/// What is left of one limit, for one key on one route.
-#[derive(Clone, Debug)]
-enum Count {
-    Bucket(Bucket),
-    Fixed(FixedWindow),
-    Sliding(SlidingWindow),
-}
-
-impl Count {
-    fn full(allowance: Allowance) -> Count {
-        match allowance.algorithm {
-            Algorithm::TokenBucket => Count::Bucket(Bucket::full(allowance)),
-            Algorithm::FixedWindow => Count::Fixed(FixedWindow::default()),
-            Algorithm::SlidingWindow => Count::Sliding(SlidingWindow::default()),
-        }
-    }
-
-    fn ask(&mut self, allowance: Allowance, cost: u32, now: Offset, take: bool) -> Standing {
-        match self {
-            Count::Bucket(bucket) if take => bucket.take(allowance, cost, now),
-            Count::Bucket(bucket) => bucket.look(allowance, cost, now),
-            Count::Fixed(window) => window.ask(allowance, cost, now, take),
-            Count::Sliding(window) => window.ask(allowance, cost, now, take),
-        }
-    }
 }
 
 /// Whose count: a user and a route, by their places in the file.
@@ -63,10 +34,15 @@ impl Limiter {
         };
         let limits_of = server.routes.iter().map(|route| route.limit).chain([server.limit]);
         let counting = server.counting;
-        let allowance = |limit: u32| Allowance { limit: scaled(limit), window: counting.window, algorithm: counting.algorithm };
+        let allowance = |limit: u32| Allowance { limit: scaled(limit), window: counting.window };
+        let algorithm = match counting.algorithm {
+            limiter::Algorithm::TokenBucket => Algorithm::TokenBucket,
+            limiter::Algorithm::FixedWindow => Algorithm::FixedWindow,
+            limiter::Algorithm::SlidingWindow => Algorithm::SlidingWindow,
+        };
         let allowances: Vec<_> = limits_of.map(|limit| limit.map(allowance)).collect();
         let keys = server.auth.as_ref().map_or(0, |auth| auth.users.len()) + 1;
-        let full = allowances.iter().map(|limit| Count::full(limit.unwrap_or(allowance(1))));
+        let full = allowances.iter().map(|limit| Count::full(algorithm, limit.unwrap_or(allowance(1))));
         let counts = (0..keys).flat_map(|_| full.clone()).collect();
         Limiter { allowances, counts, enforced: limits != Limits::Off }
     }

@@ -15,7 +15,6 @@
 mod act;
 mod answer;
 mod body;
-pub mod bucket;
 mod facts;
 mod field;
 mod framing;
@@ -26,7 +25,6 @@ mod router;
 mod spoil;
 mod store;
 mod visit;
-mod window;
 
 use std::cell::RefCell;
 use std::io::{Error, ErrorKind};

@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 use super::Api;
 use super::answer::{AnswerBody, unharmed};
 use super::body::{self, Unread};
-use super::bucket::Standing;
 use super::facts::{Facts, Shown};
 use super::field::{flaws, query_flaws, referred};
 use super::limits::Slot;
@@ -19,6 +18,7 @@ use super::store::{Item, Store};
 use crate::clock::Timer;
 use crate::contract::server::{Act, Cost, Mistake, PathItem, Route};
 use crate::id::RowIx;
+use crate::throttle::Standing;
 
 /// Answers a request, whatever it is: what goes wrong in here is one more documented error.
 pub(super) async fn answer(api: &Api, timer: &Timer, request: Request<Incoming>) -> Response<AnswerBody> {
@@ -154,7 +154,7 @@ impl<'v> Visit<'v> {
             None => Ok(()),
             Some(standing) => {
                 let limited = Refusal::new(self.row(Mistake::Limited));
-                Refusal { retry_after_s: Some(standing.retry_after_s), ..limited }.err()
+                Refusal { retry_after_s: Some(standing.retry_after_s()), ..limited }.err()
             }
         }
     }
@@ -317,7 +317,7 @@ impl<'v> Visit<'v> {
             Some(standing) => standing,
             None => state.limiter.look(self.slot(), cost, self.api.clock.now())?,
         };
-        Some(Shown { limit, remaining: standing.remaining, reset: reset(standing.retry_after_s) })
+        Some(Shown { limit, remaining: standing.remaining, reset: reset(standing.retry_after_s()) })
     }
 }
 

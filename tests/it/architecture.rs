@@ -13,11 +13,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["units"]),
     ("arrival", &["id", "seed", "units"]),
     ("contract", &VOCABULARY),
-    ("fault", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
+    ("fault", &["id", "secret", "seed", "severity", "units", "wire", "contract", "throttle"]),
+    ("throttle", &["units", "seed"]),
     ("retry", &VOCABULARY),
     ("lineage", &VOCABULARY),
     ("gate", &VOCABULARY),
-    ("plan", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "contract", "fault", "retry", "lineage", "gate"]),
+    (
+        "plan",
+        &["id", "secret", "seed", "severity", "units", "wire", "arrival", "contract", "fault", "throttle", "retry", "lineage", "gate"],
+    ),
     ("import", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("record", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
     ("workload", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "plan"]),
@@ -26,8 +30,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["id", "secret", "seed", "severity", "units", "wire", "contract", "gate", "record", "analysis"]),
     ("clock", &["units"]),
     ("client", &["id", "units", "wire", "clock", "record"]),
-    ("proxy", &["id", "secret", "seed", "severity", "units", "wire", "contract", "fault", "retry", "lineage", "record", "clock", "client"]),
-    ("target", &["id", "secret", "seed", "severity", "units", "wire", "contract", "clock"]),
+    (
+        "proxy",
+        &[
+            "id", "secret", "seed", "severity", "units", "wire", "contract", "fault", "throttle", "retry", "lineage", "record", "clock",
+            "client",
+        ],
+    ),
+    ("target", &["id", "secret", "seed", "severity", "units", "wire", "contract", "throttle", "clock"]),
     (
         "engine",
         &[

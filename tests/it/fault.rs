@@ -1,11 +1,9 @@
 //! The same plan and seed decide the same faults, as often as the plan says.
 
-use std::collections::BTreeMap;
-
 use http::{HeaderMap, Method};
 
 use brownout::fault::{
-    Action, After, Decision, Effect, Element, Fault, FaultRule, FaultRules, Matcher, Per, Respond, RuleCounts, Sighting, Trigger, Window,
+    Action, After, Decision, Effect, Element, Fault, FaultRule, FaultRules, Ledger, Per, Respond, RuleCount, Sighting, Trigger, Window,
 };
 use brownout::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use brownout::seed::{Distribution, Seed};
@@ -28,21 +26,6 @@ fn arrival(number: u64) -> At {
     At { scenario: 0, step: 0, arrival: number, ordinal: number, attempt: 1, at: Offset::micros(number) }
 }
 
-#[derive(Default)]
-struct Counts {
-    eligible: BTreeMap<u16, u64>,
-    planned: BTreeMap<u16, u64>,
-}
-
-impl RuleCounts for Counts {
-    fn eligible(&mut self, rule: RuleIx) {
-        *self.eligible.entry(rule.0).or_default() += 1;
-    }
-    fn planned(&mut self, rule: RuleIx) {
-        *self.planned.entry(rule.0).or_default() += 1;
-    }
-}
-
 fn seen<'a>(at: At, method: &'a Method, headers: &'a HeaderMap) -> Sighting<'a> {
     Sighting {
         scenario: ScenarioIx(at.scenario),
@@ -53,7 +36,10 @@ fn seen<'a>(at: At, method: &'a Method, headers: &'a HeaderMap) -> Sighting<'a> 
         at: at.at,
         method,
         path: "/v1/conversations",
+        query: "",
         headers,
+        body: None,
+        key: 0,
     }
 }
 
@@ -61,8 +47,13 @@ fn seen<'a>(at: At, method: &'a Method, headers: &'a HeaderMap) -> Sighting<'a> 
 fn decide(rules: &FaultRules, at: At) -> (Option<(u16, Option<Micros>)>, u64) {
     let headers = HeaderMap::new();
     let seen = seen(at, &Method::POST, &headers);
-    let decision = rules.decide(&seen, &mut Counts::default());
+    let decision = rules.decide(&seen, &mut rules.ledger());
     (decision.as_ref().map(|decision| (decision.rule.0, decision.delay)), rules.fingerprint(&seen, decision.as_ref()))
+}
+
+/// What became of every rule.
+fn counts(rules: &FaultRules, ledger: &Ledger) -> Vec<RuleCount> {
+    rules.rules.iter().enumerate().map(|(ix, rule)| ledger.count(RuleIx::from(ix), rule)).collect()
 }
 
 fn fires(rules: &FaultRules, at: At) -> bool {
@@ -70,16 +61,7 @@ fn fires(rules: &FaultRules, at: At) -> bool {
 }
 
 fn rule(name: &str, trigger: Trigger) -> FaultRule {
-    FaultRule {
-        name: name.to_owned(),
-        matcher: Matcher::default(),
-        windows: vec![Window { start: Offset::START, end: Offset(Micros::HOUR) }],
-        trigger,
-        per: Per::Attempt,
-        delay: None,
-        effect: Effect::Fault(Fault::Reset { after: After::Nothing }),
-        spec: name.to_owned(),
-    }
+    FaultRule { trigger, ..FaultRule::new(name, Effect::Fault(Fault::Reset { after: After::Nothing })) }
 }
 
 fn of(rules: Vec<FaultRule>) -> FaultRules {
@@ -170,7 +152,7 @@ fn an_exact_share_is_exact_in_every_scenario_and_step() {
 fn an_exact_share_holds_to_within_one_block_at_each_end_of_a_window() {
     let (from, to) = (Offset::micros(1_007), Offset::micros(8_013));
     let mut windowed = FaultRule { per: Per::Exchange, ..rule("exact", Trigger::Exactly(share("10%"))) };
-    windowed.windows = vec![Window { start: from, end: to }];
+    windowed.windows = vec![Window::between(from, to)];
     let hits = (0..10_000).filter(|&k| fires(&of(vec![windowed.clone()]), arrival(k))).count() as f64;
     assert!((hits - 700.6).abs() <= 2.0, "{hits} of 7 006 arrivals");
 }
@@ -178,7 +160,7 @@ fn an_exact_share_holds_to_within_one_block_at_each_end_of_a_window() {
 #[test]
 fn a_window_is_open_from_its_start_up_to_its_end() {
     let mut windowed = rule("w", Trigger::Always);
-    let window = |start, end| Window { start: Offset::micros(start), end: Offset::micros(end) };
+    let window = |start, end| Window::between(Offset::micros(start), Offset::micros(end));
     windowed.windows = vec![window(10, 20), window(30, 40)];
     let rules = of(vec![windowed]);
     let open: Vec<u64> = (0..50).filter(|&k| fires(&rules, arrival(k))).collect();
@@ -238,7 +220,7 @@ fn the_first_rule_that_fires_wins_and_those_after_it_are_not_looked_at() {
     let mut elsewhere = rule("elsewhere", Trigger::Always);
     elsewhere.matcher.path = Some(PathPattern::new("/other/**").expect("a pattern"));
     let mut closed = rule("closed", Trigger::Always);
-    closed.windows = vec![Window { start: Offset::micros(500), end: Offset::micros(600) }];
+    closed.windows = vec![Window::between(Offset::micros(500), Offset::micros(600))];
     let rules = of(vec![
         elsewhere,
         closed,
@@ -246,11 +228,11 @@ fn the_first_rule_that_fires_wins_and_those_after_it_are_not_looked_at() {
         rule("wins", Trigger::Always),
         rule("late", Trigger::Always),
     ]);
-    let (headers, mut counts) = (HeaderMap::new(), Counts::default());
-    let decision = rules.decide(&seen(arrival(1), &Method::POST, &headers), &mut counts);
+    let (headers, mut ledger) = (HeaderMap::new(), rules.ledger());
+    let decision = rules.decide(&seen(arrival(1), &Method::POST, &headers), &mut ledger);
     assert_eq!(decision.map(|decision| decision.rule), Some(RuleIx(3)));
-    assert_eq!(counts.eligible, BTreeMap::from([(2, 1), (3, 1)]));
-    assert_eq!(counts.planned, BTreeMap::from([(3, 1)]));
+    let counts: Vec<(u64, u64)> = counts(&rules, &ledger).iter().map(|count| (count.eligible, count.planned)).collect();
+    assert_eq!(counts, [(0, 0), (0, 0), (1, 0), (1, 1), (0, 0)]);
 }
 
 #[test]
@@ -268,7 +250,7 @@ fn a_sequence_gives_every_attempt_its_element_and_repeats_the_last() {
         sequence.effect = Effect::Sequence(elements);
         let (rules, headers) = (of(vec![sequence, rule("after", Trigger::Always)]), HeaderMap::new());
         (1..=5)
-            .map(|attempt| word(rules.decide(&seen(At { attempt, ..arrival(1) }, &Method::GET, &headers), &mut Counts::default())))
+            .map(|attempt| word(rules.decide(&seen(At { attempt, ..arrival(1) }, &Method::GET, &headers), &mut rules.ledger())))
             .collect::<Vec<_>>()
     };
     let pause = Element::Delay(Distribution::Fixed(Micros(7)));

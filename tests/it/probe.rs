@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brownout::analysis::{EntryState, Status};
+use brownout::gate::Decision;
 use brownout::plan::{LoadOptions, Plan};
 use brownout::probe::{Battery, Mistake, battery};
 use brownout::report::{EndedBy, ProbeFacts, Report};
@@ -231,11 +232,78 @@ fn a_target_that_dies_in_the_middle_ends_the_battery_with_a_report() {
 fn a_target_that_says_nothing_is_waited_for_in_bounds() {
     let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
     let folder = plan_at(&upstream, "timeout = \"300ms\"\nmax_requests = 5\n");
-    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3);
+    ended.says("answered: timed out before the first byte of the answer").says("help: ").prints("ERROR");
     let report = folder.report();
-    assert!(report.verdict.headline.contains("No probe was answered"), "{}", report.verdict.headline);
+    assert_eq!(report.verdict.status, Status::Error);
+    assert!(report.verdict.headline.contains("answered: timed out"), "{}", report.verdict.headline);
     let sent: u32 = report.probes.iter().map(|probe| probe.sent).sum();
     assert!(sent <= 5, "{sent}");
+}
+
+#[test]
+fn the_bound_on_time_holds_inside_a_request() {
+    let upstream = Upstream::play(vec![vec![Act::WaitForClose]]);
+    let folder = plan_at(&upstream, "timeout = \"50s\"\nmax_time = \"1s\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(3).says("`max_time` was over");
+    let report = folder.report();
+    assert!((500..20_000).contains(&report.run.duration_ms), "{}", report.run.duration_ms);
+    assert!(report.findings.is_empty(), "that our time was over is no fault of the target's: {:#?}", report.findings);
+    assert!(report.probes.iter().all(|probe| probe.outcome == "not-sent"), "{:#?}", report.probes);
+}
+
+#[test]
+fn a_target_that_gives_no_answer_is_an_error_that_says_what_came_instead() {
+    let long = format!("HTTP/1.1 200 OK\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    for (acts, what) in [
+        (vec![Act::Close], "connection closed without an answer"),
+        (vec![Act::ReadRequest, Act::Reset], "connection reset"),
+        (script(vec![Act::write(long)]), "a head of more than 64 KiB"),
+        (script(vec![Act::write("220 mail.example.com ESMTP\r\n")]), "not HTTP"),
+    ] {
+        let upstream = Upstream::play(vec![looked(), acts]);
+        let folder = plan_at(&upstream, "max_requests = 4\n[[gate]]\nrequire = \"contract.findings(high) == 0\"\n");
+        let ended = folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(3);
+        ended.says("error: ").says(what).says("help: ");
+        let report = folder.report();
+        assert_eq!(report.verdict.status, Status::Error, "{what}");
+        let gate = &report.verdict.gates[0];
+        assert!(gate.decision == Decision::Inconclusive && gate.reason.contains(what), "{gate:#?}");
+    }
+}
+
+#[test]
+fn coverage_that_a_battery_out_of_requests_did_not_reach_is_inconclusive() {
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "max_requests = 3\n[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(5);
+    let report = folder.report();
+    assert_eq!(upstream.requests().len(), 3, "the bound is on all requests, the valid ones included");
+    let gate = &report.verdict.gates[0];
+    assert!(gate.decision == Decision::Inconclusive && gate.reason.contains("`max_requests` was reached"), "{gate:#?}");
+    let unsent = report.probes.iter().filter(|probe| probe.reason.as_deref().is_some_and(|why| why.contains("`max_requests` was reached")));
+    assert!(unsent.count() > 0, "{:#?}", report.probes);
+    assert!(report.data_quality.warnings.iter().any(|warning| warning.contains("`max_requests`")), "{:?}", report.data_quality.warnings);
+
+    // The same gate where every probe had its turn: then what was not seen is not there.
+    let upstream = Upstream::play(vec![looked(), ok()]);
+    let folder = plan_at(&upstream, "[[gate]]\nrequire = \"contract.coverage == 100%\"\n");
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended().exits(1);
+}
+
+#[test]
+fn what_a_battery_creates_is_new_to_a_target_that_has_met_its_seed_before() {
+    let sent = |_: usize| {
+        let upstream = Upstream::play(vec![looked(), ok()]);
+        let folder = plan_at(&upstream, &all_but(&[Mistake::UnknownRoute]));
+        let text =
+            folder.text("plan.toml").replace("request = \"GET /things\"", "request = \"POST /things\"\njson = { name = \"${uuid}\" }");
+        folder.put("plan.toml", text);
+        folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
+        upstream.requests()[0].body.clone()
+    };
+    let (first, second) = (sent(1), sent(2));
+    assert!(!first.is_empty() && first != second, "{}", String::from_utf8_lossy(&first));
 }
 
 #[test]
@@ -255,7 +323,7 @@ fn a_plan_without_a_contract_or_without_probes_has_nothing_to_probe() {
     let upstream = Upstream::play(vec![ok()]);
     let folder = plan_at(&upstream, &all_but(&[]));
     let ended = folder.brownout(["probe", "plan.toml", "--out", "run"]).start().ended().exits(5);
-    assert!(ended.stdout.contains("No probe was answered"), "{ended}");
+    assert!(ended.stdout.contains("No probe was sent"), "{ended}");
     assert_eq!(upstream.requests().len(), 0);
     let text = folder.text("plan.toml");
     let (start, end) = (text.find("[contract]").expect("it"), text.find("[report]").expect("it"));
@@ -273,6 +341,8 @@ fn what_is_wrong_with_a_probe_part_is_said_at_its_line() {
         [probe.identity.weak]\nheader = { Authorization = \"x\" }\n\
         [probe.hook.rest]\non = { request = \"POST /rest\", as = \"amdin\" }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXIST\"\nrequest = \"GET /x\"\nas = \"week\"\n\
+        [[probe.aim]]\nrow = \"CONVERSATION_NOT_FOUND\"\nrequest = \"GET /x\"\n\
+        setup = [{ request = \"GET /y\", as = \"nobody\" },\n{ request = \"GET /z\", as = \"nobody\" }]\n\
         [[probe.aim]]\nrow = \"*/*/429/RATE_LIMIT_EXCEEDED\"\nburst = { budget = 10 }\n\
         [[probe.aim]]\nrow = \"*/*/409/RESOURCE_ALREADY_EXISTS\"\nrequest = \"POST /x\"\nrepeat = 2\nhook = \"resst\"\n\
         [[probe.field]]\nstep = \"look/list\"\nrequired = true\n";

@@ -56,7 +56,11 @@ pub struct Probed {
     pub requests: u32,
     /// Of them, answered.
     pub answered: u32,
+    /// What the first request without an answer came to, and what was odd about it.
+    pub silence: Option<(Failure, Option<&'static str>)>,
     pub ended: Ended,
+    /// Whether every probe had its turn once, whatever became of further rounds.
+    pub complete: bool,
     /// What the author should know: hooks that could not be switched off, waits that were too long.
     pub warnings: Vec<String>,
 }
@@ -131,7 +135,7 @@ impl Verdict {
 impl Probing {
     /// Sends the battery, as often as the plan says.
     pub async fn carry_out(&self, battery: &Battery, recorder: &mut impl Recorder) -> Probed {
-        let workload = Workload::new(&self.plan, &self.run_id, &self.authority);
+        let workload = Workload::new(&self.plan, &self.run_id, &self.authority).with_ids_of_its_own();
         let mut post = Post::new(self);
         let mut probed = Probed::default();
         let rounds = if self.during == During::Idle { self.settings.repeat } else { 1 };
@@ -140,6 +144,7 @@ impl Probing {
             round.carry_out().await;
             probed.warnings.append(&mut round.warnings);
             let sent = round.sent;
+            probed.complete = probed.complete || post.ended.is_none();
             match probed.sent.is_empty() {
                 true => probed.sent = sent,
                 false => probed.sent.iter_mut().zip(sent).for_each(|(all, one)| all.times += one.times),
@@ -147,6 +152,7 @@ impl Probing {
         }
         probed.requests = post.requests;
         probed.answered = post.answered;
+        probed.silence = post.silence;
         probed.ended = post.ended.take().unwrap_or_default();
         probed
     }

@@ -8,7 +8,7 @@ use super::{Ended, Probing};
 use crate::client::{RawBody, RawClient, RawHeader, RawReply, RawRequest};
 use crate::probe::{Wire, WireBody};
 use crate::units::{Micros, Offset};
-use crate::wire::{Ending, RequestFacts};
+use crate::wire::{Ending, Failure, RequestFacts};
 
 /// After so many requests in a row that found nobody, the target is lost.
 const LOST_AFTER: u32 = 4;
@@ -35,13 +35,16 @@ pub struct Post<'p> {
     nobody: u32,
     pub requests: u32,
     pub answered: u32,
+    /// What the first request without an answer came to, and what was odd about it.
+    pub silence: Option<(Failure, Option<&'static str>)>,
     pub ended: Option<Ended>,
 }
 
 impl<'p> Post<'p> {
     pub fn new(probing: &'p Probing) -> Post<'p> {
         let now = probing.clock.now();
-        Post { probing, next_at: now, deadline: now + probing.settings.max_time, nobody: 0, requests: 0, answered: 0, ended: None }
+        let deadline = now + probing.settings.max_time;
+        Post { probing, next_at: now, deadline, nobody: 0, requests: 0, answered: 0, silence: None, ended: None }
     }
 
     /// Whether nothing more may be sent.
@@ -88,6 +91,9 @@ impl<'p> Post<'p> {
             },
             expect_continue: wire.expect_continue,
         };
+        // The bound on the whole holds inside a request, too; switching off has bounds of its own.
+        let left = if pace == Pace::Whatever { Micros(u64::MAX) } else { self.time_left() };
+        let (usual, client) = (client, client.within(left));
         let mut stop = self.probing.stop.clone();
         let reply = tokio::select! {
             reply = client.send(&request) => reply,
@@ -97,6 +103,14 @@ impl<'p> Post<'p> {
             }
         };
         self.answered += u32::from(reply.head.is_some());
+        if matches!(reply.ending, Ending::Failed(Failure::TimedOut(phase)) if left < usual.patience(phase)) {
+            // What ran out is our time: that says nothing about the target.
+            self.ended = Some(Ended::OutOfTime);
+            return None;
+        }
+        if let (Ending::Failed(failure), None) = (reply.ending, &self.silence) {
+            self.silence = Some((failure, reply.oddities.last().copied()));
+        }
         match reply.ending {
             Ending::Failed(failure) if failure.before_the_request() => {
                 self.nobody += 1;

@@ -327,7 +327,11 @@ impl<'r, 'p, R: Recorder> Round<'r, 'p, R> {
         let wire = self.fill(ask, filling)?;
         let reply = match pace {
             Pace::Even => self.patiently(&wire, &[]).await,
-            other => self.post.send(&wire, other).await,
+            Pace::AtOnce => self.post.send(&wire, pace).await,
+            Pace::Whatever => {
+                let hasty = self.probing.hasty.clone();
+                self.post.send_by(&hasty, &wire, pace).await
+            }
         };
         reply.map(|reply| (wire, reply)).ok_or_else(|| self.why_over())
     }

@@ -111,9 +111,7 @@ pub static ALL: &[Mutation] = &[
     row("two-vocabularies", &["R14"], "RateLimit-Remaining says otherwise than X-RateLimit-Remaining", change::two_vocabularies),
     // identity and time
     row("missing-request-id", &["I01"], "there is no request id", |it| it.member_of(Role::RequestId, Edit::Remove)),
-    row("malformed-request-id", &["I02"], "the request id has another form", |it| {
-        it.member_of(Role::RequestId, Edit::Set("no id".into()))
-    }),
+    row("malformed-request-id", &["I02"], "the request id has another form", |it| it.member_of(Role::RequestId, Edit::Set("no id".into()))),
     row("request-ids-differ", &["I04"], "the request id in the header is not the body's", change::request_ids_differ),
     row("timestamp-without-offset", &["T01"], "the timestamp has no offset", |it| {
         it.member_of(Role::Timestamp, Edit::Set("2026-11-22 10:00:00".into()))
@@ -143,10 +141,8 @@ pub static ALL: &[Mutation] = &[
     row("cacheable-error", &["C01"], "caches may keep the error and give it to others", change::cacheable),
     row("rate-limit-from-cache", &["C02"], "a cache repeats a rate limit half a minute later", change::from_cache),
     // the message itself
-    row("wrong-content-length-long", &["P03"], "Content-Length is 64 bytes more than the body", change::too_short)
-        .breaks_framing(&[]),
-    row("wrong-content-length-short", &["B02"], "Content-Length is 16 bytes less than the body", change::too_long)
-        .breaks_framing(&["P03"]),
+    row("wrong-content-length-long", &["P03"], "Content-Length is 64 bytes more than the body", change::too_short).breaks_framing(&[]),
+    row("wrong-content-length-short", &["B02"], "Content-Length is 16 bytes less than the body", change::too_long).breaks_framing(&["P03"]),
     row("truncated-chunked", &["P03"], "a body in chunks ends without its last chunk", |it| change::framed(it, Framing::Unended))
         .breaks_framing(&[]),
     row("malformed-chunk", &["P08"], "a chunk's size is no number", |it| change::framed(it, Framing::BadChunk)).breaks_framing(&[]),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::contract::provoke::{Ask, AskBody, Burst, Found, Preparation, ProbeSpec, Who};
 use crate::plan::file::{Part, Table, Value, Variables, View, pieces};
+use crate::plan::nearest;
 use crate::plan::problem::Problem;
 use crate::plan::source::read_bounded;
 use crate::units::Size;
@@ -24,6 +25,8 @@ pub struct Around<'a> {
     pub folder: Option<&'a Path>,
     /// The plan's variables; a contract has none.
     pub vars: Option<&'a dyn Variables>,
+    /// The plan's identities; which ones there will be, a contract does not know.
+    pub identities: Option<&'a [String]>,
 }
 
 /// Reads a row's `probe`; its files are beside the contract. `None` after problems.
@@ -32,7 +35,7 @@ pub fn lower(table: Table<'_>) -> Option<ProbeSpec> {
     let folder = Some(place.source.name())
         .filter(|name| !name.ends_with("(built in)"))
         .map(|name| Path::new(name).parent().unwrap_or(Path::new("")));
-    let spec = spec(&table, &Around { folder, vars: None });
+    let spec = spec(&table, &Around { folder, vars: None, identities: None });
     table.finish();
     spec
 }
@@ -150,14 +153,26 @@ pub fn ask(table: &Table<'_>, around: &Around<'_>, known: &[String]) -> Option<A
             all
         });
     }
-    let who = match table.string("as").as_deref() {
-        None | Some("plan") => Who::Plan,
-        Some("none") => Who::Nobody,
-        Some(name) => Who::Named(name.to_owned()),
-    };
+    let who = table.take("as").and_then(|value| Some(who(&value, &value.string()?, around))).unwrap_or_default();
     let body = body(table, around, known);
     let (method, target) = request?;
     Some(Ask { method, target, headers: headers?, body: body?, who })
+}
+
+fn who(value: &Value<'_>, name: &str, around: &Around<'_>) -> Who {
+    match name {
+        "plan" => return Who::Plan,
+        "none" => return Who::Nobody,
+        _ => {}
+    }
+    if let Some(known) = around.identities.filter(|known| known.iter().all(|known| known != name)) {
+        let problem = Problem::at(value.place(), format!("there is no identity `{name}`"));
+        value.problems().add(match nearest(name, known.iter().map(String::as_str)) {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem.help(format!("declare it: `[probe.identity.{name}]` with `headers = {{ … }}`")),
+        });
+    }
+    Who::Named(name.to_owned())
 }
 
 fn request(line: &Value<'_>, around: &Around<'_>, known: &[String]) -> Option<(String, String)> {

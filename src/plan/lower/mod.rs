@@ -82,7 +82,15 @@ impl Plan {
     /// As [`Plan::load`].
     pub fn from_source(source: &Arc<SourceText>, folder: &Path, options: &LoadOptions<'_>) -> Result<Plan, Problems> {
         let problems = Problems::new();
-        let plan = Document::parse(source, &problems).and_then(|document| lower(&document, source, folder, options, &problems));
+        let document = Document::parse(source, &problems);
+        if document.as_ref().is_some_and(super::contract_file::is_contract) {
+            let place = Place { source: Arc::clone(source), span: source.span_of_line(1) };
+            let problem = Problem::at(place, "this is a contract, and a plan is expected");
+            let name = Path::new(source.name()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+            problems.add(problem.help(format!("name it in a plan: `[contract]` with `file = \"{name}\"`")));
+            return Err(problems);
+        }
+        let plan = document.and_then(|document| lower(&document, source, folder, options, &problems));
         match plan {
             Some(plan) if problems.errors() == 0 => Ok(plan),
             _ => Err(problems),

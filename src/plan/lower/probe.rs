@@ -7,7 +7,6 @@ use http::HeaderName;
 use super::contract::Lowered as ContractLowered;
 use super::vars::Vars;
 use super::{Names, distinct, few, resolve};
-use crate::contract::provoke::{Ask, Who};
 use crate::id::{RowIx, StageIx};
 use crate::plan::contract_file::probe::{Around, ask, spec};
 use crate::plan::file::{Table, Value, View};
@@ -30,7 +29,6 @@ struct Known<'k> {
     contract: &'k ContractLowered,
     /// `scenario/step`
     operations: Vec<String>,
-    identities: Vec<String>,
     hooks: Vec<String>,
 }
 
@@ -64,11 +62,11 @@ pub fn lower(
         table.problems().add(problem.help("add `[contract]` with `file = \"…\"`"));
     }
     let operations = names.scenarios.iter().flat_map(|(scenario, steps)| steps.iter().map(move |step| format!("{scenario}/{step}")));
+    let identities: Vec<String> = settings.identities.iter().map(|identity| identity.name.clone()).collect();
     let mut known = Known {
-        around: Around { folder: Some(folder), vars: Some(vars) },
+        around: Around { folder: Some(folder), vars: Some(vars), identities: Some(&identities) },
         contract,
         operations: operations.collect(),
-        identities: settings.identities.iter().map(|identity| identity.name.clone()).collect(),
         hooks: Vec::new(),
     };
     settings.public = table.list("public").iter().filter_map(|value| operation(value, &known)).collect();
@@ -154,18 +152,8 @@ fn hooks(table: Option<Table<'_>>, known: &Known<'_>, writes: bool) -> Vec<Hook>
         let side = |key| {
             let table = table.required(key).and_then(|value| value.table())?;
             let ask = ask(&table, &known.around, &[]);
-            let place = table.place();
             table.finish();
-            let ask = ask?;
-            somebody(&ask, known).map_or_else(
-                |problem| {
-                    if let Some(problem) = problem.at(place) {
-                        value.problems().add(problem);
-                    }
-                    None
-                },
-                |()| Some(ask.clone()),
-            )
+            ask
         };
         let (on, off) = (side("on"), side("off"));
         table.finish();
@@ -176,31 +164,6 @@ fn hooks(table: Option<Table<'_>>, known: &Known<'_>, writes: bool) -> Vec<Hook>
         Some(Hook { name, on: on?, off: off? })
     };
     table.iter().flat_map(Table::entries).filter_map(one).collect()
-}
-
-/// Why an identity cannot be used.
-struct Nobody(String, Option<String>);
-
-impl Nobody {
-    fn at(self, place: crate::plan::problem::Place) -> Option<Problem> {
-        let problem = Problem::at(place, format!("there is no identity `{}`", self.0));
-        Some(match self.1 {
-            Some(known) => problem.did_you_mean(&self.0, [known.as_str()]),
-            None => problem.help(format!("declare it: `[probe.identity.{}]` with `headers = {{ … }}`", self.0)),
-        })
-    }
-}
-
-fn somebody(ask: &Ask, known: &Known<'_>) -> Result<(), Nobody> {
-    match &ask.who {
-        Who::Named(name) => named(name, known),
-        Who::Plan | Who::Nobody => Ok(()),
-    }
-}
-
-fn named(name: &str, known: &Known<'_>) -> Result<(), Nobody> {
-    let nearest = || crate::plan::nearest(name, known.identities.iter().map(String::as_str)).map(str::to_owned);
-    if known.identities.iter().any(|identity| identity == name) { Ok(()) } else { Err(Nobody(name.to_owned(), nearest())) }
 }
 
 fn aims(tables: Vec<Table<'_>>, known: &Known<'_>, settings: &ProbeSettings) -> Vec<Aim> {
@@ -217,13 +180,6 @@ fn aims(tables: Vec<Table<'_>>, known: &Known<'_>, settings: &ProbeSettings) -> 
             resolve(value.place(), value.problems(), "hook", &name, known.hooks.iter().map(String::as_str))
         });
         let spec = spec(&table, &known.around);
-        for name in spec.iter().flat_map(|spec| spec.identities()) {
-            if let Err(nobody) = named(name, known)
-                && let Some(problem) = nobody.at(table.take("as").map_or(table.place(), |value| value.place()))
-            {
-                table.problems().add(problem);
-            }
-        }
         if let Some(spec) = &spec {
             let problem = match (spec.burst.is_some() && !settings.floods, spec.writes && !settings.writes) {
                 (true, _) => Some(("this burst uses up a limit of the target", "if it may, say so: `floods = true` in [probe]")),

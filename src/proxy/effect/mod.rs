@@ -4,6 +4,7 @@ pub(super) mod cut;
 pub(super) mod delay;
 pub(super) mod half_close;
 pub(super) mod hold;
+pub(super) mod misframed;
 pub(super) mod raw;
 pub(super) mod reset;
 pub(super) mod respond;

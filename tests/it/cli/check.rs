@@ -107,3 +107,16 @@ fn warnings_on_a_contract_are_grouped_waived_and_stop_nothing() {
     let ended = folder.check().ended().exits(0);
     assert_golden("cli/contract-warnings.txt", &ended.stderr);
 }
+
+#[test]
+fn a_contract_is_checked_by_itself() {
+    let folder = Folder::with_plan(&Draft::embedded().text());
+    std::fs::copy(CONTRACT, folder.at("jan-server.toml")).expect("a copy");
+    folder.put("broken.toml", "name = \"x\"\n[envelope.standard.fields]\ncode = { requird = true }\n[[error]]\nstatus = 404\n");
+    let ended = folder.brownout(["check", "jan-server.toml"]).ended().exits(0).says("[Q01]");
+    assert_golden("cli/contract-alone.txt", &ended.stdout);
+    folder.brownout(["check", "jan-server.toml", "broken.toml"]).ended().exits(2).says("did you mean `required`?").says("broken.toml:3:");
+    // Where a plan is needed, a contract is named as what it is.
+    let ended = folder.brownout(["run", "jan-server.toml"]).ended().exits(2);
+    ended.says("this is a contract, and a plan is expected").says("`[contract]` with `file = \"jan-server.toml\"`");
+}

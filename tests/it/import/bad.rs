@@ -130,6 +130,17 @@ fn twenty_megabytes_are_imported_in_bounded_time() {
 }
 
 #[test]
+fn credentials_in_a_reference_are_not_shown() {
+    let schema = with_schema(r#"{"$ref":"https://joe:hunter2@example.com/error.json?sig=abc123#/Error"}"#);
+    let response = with_responses(r#"{"404":{"$ref":"//joe:hunter2@example.com/error.json?sig=abc123"}}"#);
+    let file = with_schema(r#"{"$ref":"error.json?sig=abc123#/Error"}"#);
+    for document in [schema, response, file] {
+        let said = problems("spec.json", document.as_bytes());
+        assert!(said.contains("error.json?…") && !said.contains("hunter2") && !said.contains("abc123"), "{said}");
+    }
+}
+
+#[test]
 fn more_than_a_contract_can_hold_is_refused() {
     let huge = vec![b' '; (64 << 20) + 1];
     assert!(problems("huge.json", &huge).contains("more than 64 MB are not read"));
@@ -140,5 +151,6 @@ fn more_than_a_contract_can_hold_is_refused() {
         let _ = write!(paths, r#"{}"/p{n}":{{"get":{{"responses":{{}}}}}}"#, if n > 0 { "," } else { "" });
     }
     let said = problems("many.json", format!(r#"{{"openapi":"3.0.0","paths":{{{paths}}}}}"#).as_bytes());
-    assert!(said.contains("more than 10000 operations"), "{said}");
+    assert!(said.contains("10,050 operations: a contract has at most 10,000") && said.contains("many.json#/paths\n"), "{said}");
+    assert!(said.contains("import it in parts"), "{said}");
 }

@@ -307,9 +307,9 @@ fn first_attempts_look_at_the_schedule_and_retries_at_the_clock() {
     let upstream = Upstream::always(answer("200 OK", "ok"));
     // The schedule of these requests says 1 µs; the clock is far beyond that.
     let mut early = responding("early", 503);
-    early.windows = vec![Window { start: Offset::START, end: Offset::micros(2) }];
+    early.windows = vec![Window::between(Offset::START, Offset::micros(2))];
     let mut late = responding("late", 504);
-    late.windows = vec![Window { start: Offset::micros(2), end: Offset(Micros::HOUR) }];
+    late.windows = vec![Window::between(Offset::micros(2), Offset(Micros::HOUR))];
     let rig = Rig::new(upstream.address(), vec![early, late]);
     assert_eq!(rig.ask(&get(1, 1)).status(), 503);
     assert_eq!(rig.ask(&get(1, 2)).status(), 504);

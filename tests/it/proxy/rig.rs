@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use brownout::client::{Connector, Destination, HttpVersion, TlsSettings};
 use brownout::clock::Clock;
 use brownout::contract::{Contract, Terms};
-use brownout::fault::{Effect, FaultRule, FaultRules, Matcher, Per, Trigger, Window};
+use brownout::fault::{Effect, FaultRule, FaultRules};
 use brownout::id::{AttemptNumber, ExchangeId, ScenarioIx, StepIx};
 use brownout::proxy::{self, ProxySettings, RunningProxy};
 use brownout::record::{Board, ProxyNote, ProxyTally};
@@ -86,16 +86,7 @@ pub fn connector(target: SocketAddr, version: HttpVersion, clock: Clock) -> Conn
 
 /// A rule that fires for everything; change what matters to the test.
 pub fn rule(name: &str, effect: Effect) -> FaultRule {
-    FaultRule {
-        name: name.to_owned(),
-        matcher: Matcher::default(),
-        windows: vec![Window { start: Offset::START, end: Offset(Micros::HOUR) }],
-        trigger: Trigger::Always,
-        per: Per::Attempt,
-        delay: None,
-        effect,
-        spec: name.to_owned(),
-    }
+    FaultRule { spec: name.to_owned(), ..FaultRule::new(name, effect) }
 }
 
 /// The strictest terms there are.

@@ -26,6 +26,7 @@ pub(super) fn matcher(table: Table<'_>, around: &Surroundings<'_>) -> Option<Mat
         path: path.map_or(Some(None), |path| path.map(Some))?,
         headers: headers.into_iter().collect::<Option<_>>()?,
         scenarios: scenarios.into_iter().collect::<Option<_>>()?,
+        ..Matcher::default()
     })
 }
 

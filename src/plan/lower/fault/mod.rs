@@ -59,7 +59,7 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);
     let spec = words::in_words(&matcher, trigger, delay.as_ref(), &effect, &around);
-    Some(FaultRule { name: name.to_owned(), matcher, windows, trigger, per, delay, effect, spec })
+    Some(FaultRule { matcher, windows, trigger, per, delay, spec, ..FaultRule::new(name, effect) })
 }
 
 /// The items of an array, or the one value that stands in its place.

@@ -12,7 +12,7 @@ pub(super) fn windows(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Ve
     let given = one_or_many(table, "during");
     let end = around.load.and_then(|load| load.stages.last().map(|stage| stage.start + stage.length + load.drain));
     if given.is_empty() {
-        return Some(vec![Window { start: Offset::START, end: end? }]);
+        return Some(vec![Window::between(Offset::START, end?)]);
     }
     let windows: Vec<Option<Window>> = given.iter().map(|value| value.table().and_then(|table| window(table, around))).collect();
     windows.into_iter().collect()
@@ -51,5 +51,5 @@ fn window(table: Table<'_>, around: &Surroundings<'_>) -> Option<Window> {
         problems.add(Problem::at(place, "a window of no length").help("write for example { from = \"5s\", for = \"10s\" }"));
         return None;
     }
-    Some(Window { start: begin + start, end: begin + start + length })
+    Some(Window::between(begin + start, begin + start + length))
 }

@@ -34,6 +34,7 @@ pub(super) fn in_words(
     let share = match trigger {
         Trigger::Always => "all".to_owned(),
         Trigger::Chance(share) => share.to_string(),
+        Trigger::Ramp(from, to) => format!("{from} to {to}"),
         Trigger::Exactly(share) => format!("exactly {share}"),
         Trigger::Every(n) => format!("every {n}th"),
         Trigger::FirstAttempts(n) => format!("the first {n} attempts"),
@@ -49,6 +50,7 @@ pub(super) fn in_words(
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
     match fault {
         Fault::Respond(respond) => respond_in_words(respond, around),
+        Fault::Corrupt(mutation) => format!("the answer with {}", mutation.name),
         Fault::Reset { after } => ended_in_words("reset", *after),
         Fault::Cut { after } => ended_in_words("cut", *after),
         Fault::HalfClose { after } => ended_in_words("half close", *after),
@@ -95,6 +97,7 @@ fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
         }
         (Respond::Error { .. }, _) => "an error".to_owned(),
         (Respond::Literal { status, .. }, _) => status.to_string(),
+        (Respond::Wrong { answer, mutation }, _) => format!("{}, {}", respond_in_words(answer, around), mutation.name),
     }
 }
 

@@ -4,40 +4,14 @@
 //! With a limit of *L* cost units per window of *W* microseconds, a level counts *W*ths of a unit: it grows by *L* per
 //! microsecond, from 0 to the capacity *L* · *W*, and a cost *c* takes *c* · *W* away.
 
-use crate::contract::limiter::Algorithm;
+use super::{Allowance, Standing};
 use crate::units::{Micros, Offset};
-
-/// A rate limit: this many cost units per window, given back as the algorithm says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    /// Cost units per window, at least 1.
-    pub limit: u32,
-    /// At least a millisecond, at most a day.
-    pub window: Micros,
-    pub algorithm: Algorithm,
-}
 
 /// What is left, for one key on one route. A new bucket is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket {
     level: u64,
     at: Offset,
-}
-
-/// How a request fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    pub admitted: bool,
-    /// Units that can still be spent on requests of this cost: 0 as soon as the next one would be refused.
-    pub remaining: u32,
-    /// Seconds until the next request of this cost is admitted; at least 1 where this one was not, 0 where the next one is.
-    pub retry_after_s: u64,
-}
-
-impl Allowance {
-    const fn capacity(self) -> u64 {
-        self.limit as u64 * self.window.0
-    }
 }
 
 impl Bucket {
@@ -71,10 +45,15 @@ impl Bucket {
     }
 
     fn standing(&self, allowance: Allowance, cost: u64, admitted: bool) -> Standing {
-        let wait_us = cost.saturating_sub(self.level).div_ceil(u64::from(allowance.limit));
-        let retry_after_s = wait_us.div_ceil(1_000_000);
+        let back_in = |missing: u64| Micros(missing.div_ceil(u64::from(allowance.limit)));
         let spendable = self.level / cost.max(1) * cost.max(1);
-        Standing { admitted, remaining: u32::try_from(spendable / allowance.window.0).unwrap_or(u32::MAX), retry_after_s }
+        Standing {
+            admitted,
+            limit: allowance.limit,
+            remaining: u32::try_from(spendable / allowance.window.0).unwrap_or(u32::MAX),
+            wait: back_in(cost.saturating_sub(self.level)),
+            whole_in: back_in(allowance.capacity() - self.level),
+        }
     }
 }
 
@@ -84,7 +63,7 @@ mod tests {
     use crate::seed::Seed;
 
     fn per_minute(limit: u32) -> Allowance {
-        Allowance { limit, window: MINUTE, algorithm: Algorithm::TokenBucket }
+        Allowance { limit, window: MINUTE }
     }
 
     const MINUTE: Micros = Micros::from_secs(60);
@@ -98,7 +77,8 @@ mod tests {
         assert_eq!(remaining, [40, 30, 20, 10, 0]);
         // 10 units at 50 per minute take 12 s.
         let refused = bucket.take(allowance, 10, now);
-        assert_eq!(refused, Standing { admitted: false, remaining: 0, retry_after_s: 12 });
+        let seconds = Micros::from_secs;
+        assert_eq!(refused, Standing { admitted: false, limit: 50, remaining: 0, wait: seconds(12), whole_in: seconds(60) });
         assert!(!bucket.take(allowance, 10, now + Micros(11_999_999)).admitted);
         assert!(bucket.take(allowance, 10, now + Micros(12_000_000)).admitted);
     }
@@ -108,7 +88,8 @@ mod tests {
         let allowance = per_minute(25);
         let mut bucket = Bucket::full(allowance);
         assert_eq!(bucket.take(allowance, 10, Offset::START).remaining, 10);
-        assert_eq!(bucket.take(allowance, 10, Offset::START), Standing { admitted: true, remaining: 0, retry_after_s: 12 });
+        let second = bucket.take(allowance, 10, Offset::START);
+        assert_eq!((second.admitted, second.remaining, second.retry_after_s()), (true, 0, 12));
         assert_eq!(bucket.look(allowance, 5, Offset::START).remaining, 5);
     }
 
@@ -127,7 +108,7 @@ mod tests {
         let allowance = per_minute(2);
         let mut bucket = Bucket::full(allowance);
         assert!(bucket.take(allowance, 9, Offset::START).admitted);
-        assert_eq!(bucket.take(allowance, 9, Offset::START).retry_after_s, 60);
+        assert_eq!(bucket.take(allowance, 9, Offset::START).retry_after_s(), 60);
         assert!(bucket.take(allowance, 9, Offset::START + MINUTE).admitted);
     }
 
@@ -150,9 +131,9 @@ mod tests {
                 }
                 refusals += 1;
                 let admitted_after = |seconds| bucket.clone().take(allowance, cost, now + Micros::from_secs(seconds)).admitted;
-                assert!(standing.retry_after_s >= 1 && standing.remaining == 0);
-                assert!(admitted_after(standing.retry_after_s), "case {case} step {step}: {standing:?}");
-                assert!(!admitted_after(standing.retry_after_s - 1), "case {case} step {step}: {standing:?}");
+                assert!(standing.retry_after_s() >= 1 && standing.remaining == 0);
+                assert!(admitted_after(standing.retry_after_s()), "case {case} step {step}: {standing:?}");
+                assert!(!admitted_after(standing.retry_after_s() - 1), "case {case} step {step}: {standing:?}");
             }
         }
         assert!(refusals > 10_000, "{refusals}");

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::bucket::{Allowance, Standing};
+use super::{Allowance, Standing};
 use crate::units::{Micros, Offset};
 
 /// Moments that a sliding window tells apart.
@@ -41,8 +41,9 @@ impl FixedWindow {
             self.used += cost;
         }
         let ends = Offset(Micros((self.number + 1).saturating_mul(window)));
-        let wait = if self.used + cost > limit { ends.since(now) } else { Micros::ZERO };
-        standing(admitted || !take, limit - self.used, cost, wait)
+        let left_over = ends.since(now);
+        let wait = if self.used + cost > limit { left_over } else { Micros::ZERO };
+        standing(allowance, admitted || !take, limit - self.used, cost, (wait, left_over))
     }
 }
 
@@ -60,7 +61,8 @@ impl SlidingWindow {
             self.add(allowance, cost, now);
         }
         let wait = self.wait(allowance, cost, now);
-        standing(admitted || !take, limit - self.used, cost, wait)
+        let whole_in = self.taken.back().map_or(Micros::ZERO, |&(at, _)| (at + allowance.window).since(now));
+        standing(allowance, admitted || !take, limit - self.used, cost, (wait, whole_in))
     }
 
     fn add(&mut self, allowance: Allowance, cost: u64, now: Offset) {
@@ -88,19 +90,18 @@ impl SlidingWindow {
     }
 }
 
-fn standing(admitted: bool, left: u64, cost: u64, wait: Micros) -> Standing {
+fn standing(allowance: Allowance, admitted: bool, left: u64, cost: u64, (wait, whole_in): (Micros, Micros)) -> Standing {
     let spendable = left / cost.max(1) * cost.max(1);
-    Standing { admitted, remaining: u32::try_from(spendable).unwrap_or(u32::MAX), retry_after_s: wait.0.div_ceil(1_000_000) }
+    Standing { admitted, limit: allowance.limit, remaining: u32::try_from(spendable).unwrap_or(u32::MAX), wait, whole_in }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::limiter::Algorithm;
     use crate::seed::Seed;
 
     fn allowance(limit: u32, seconds: u64) -> Allowance {
-        Allowance { limit, window: Micros::from_secs(seconds), algorithm: Algorithm::FixedWindow }
+        Allowance { limit, window: Micros::from_secs(seconds) }
     }
 
     fn at(ms: u64) -> Offset {
@@ -112,7 +113,7 @@ mod tests {
         let (mut window, allowance) = (FixedWindow::default(), allowance(3, 10));
         let asked: Vec<Standing> = (0..4).map(|k| window.ask(allowance, 1, at(7_000 + k), true)).collect();
         assert_eq!(asked.iter().map(|standing| standing.remaining).collect::<Vec<_>>(), [2, 1, 0, 0]);
-        assert_eq!((asked[2].admitted, asked[3].admitted, asked[3].retry_after_s), (true, false, 3));
+        assert_eq!((asked[2].admitted, asked[3].admitted, asked[3].retry_after_s()), (true, false, 3));
         assert!(!window.ask(allowance, 1, at(9_999), true).admitted);
         assert_eq!(window.ask(allowance, 1, at(10_000), true).remaining, 2);
     }
@@ -124,8 +125,8 @@ mod tests {
             assert!(window.ask(allowance, 1, at(ms), true).admitted);
         }
         let refused = window.ask(allowance, 1, at(5_000), true);
-        assert_eq!((refused.admitted, refused.remaining, refused.retry_after_s), (false, 0, 6));
-        assert_eq!(window.ask(allowance, 2, at(5_000), true).retry_after_s, 9, "two of them are given back at 14 s");
+        assert_eq!((refused.admitted, refused.remaining, refused.retry_after_s()), (false, 0, 6));
+        assert_eq!(window.ask(allowance, 2, at(5_000), true).retry_after_s(), 9, "two of them are given back at 14 s");
         assert!(window.ask(allowance, 1, at(11_000), true).admitted);
         assert!(!window.ask(allowance, 1, at(11_001), true).admitted);
         assert!(window.ask(allowance, 1, at(14_000), true).admitted);
@@ -158,12 +159,12 @@ mod tests {
                         continue;
                     }
                     refusals += 1;
-                    let then = now + Micros::from_secs(standing.retry_after_s);
+                    let then = now + Micros::from_secs(standing.retry_after_s());
                     let admitted = match again {
                         None => fixed.clone().ask(allowance, cost, then, true).admitted,
                         Some(sliding) => sliding.clone().ask(allowance, cost, then, true).admitted,
                     };
-                    assert!(standing.retry_after_s >= 1 && admitted, "case {case} step {step}: {standing:?}");
+                    assert!(standing.retry_after_s() >= 1 && admitted, "case {case} step {step}: {standing:?}");
                 }
                 assert!(sliding.taken.len() as u64 <= MOMENTS + 1);
             }

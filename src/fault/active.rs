@@ -1,0 +1,128 @@
+//! What was decided so far: counted, and remembered where a later decision depends on it.
+//!
+//! Most decisions depend on nothing but the attempt itself. Those that do not stand here: windows that count
+//! requests, sequences over a route, a key or the run, and rules that disturb only so many attempts at once.
+
+use std::collections::HashMap;
+
+use super::{Effect, FaultRule, Per, Sighting};
+use crate::id::RuleIx;
+use crate::units::Offset;
+
+/// Sequences by key or route that are counted apart; those beyond share one count, so that memory is bounded.
+const MOST_SEQUENCES: usize = 65_536;
+
+/// The memory of one run's decisions; one thread's, so that nothing is locked.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    rules: Vec<OfRule>,
+    /// How many requests were hit, by rule and by route or key.
+    hit: HashMap<(RuleIx, u64), u64>,
+}
+
+/// What is counted and remembered of one rule.
+#[derive(Clone, Debug, Default)]
+struct OfRule {
+    eligible: u64,
+    planned: u64,
+    held_back: u64,
+    /// Elements of sequences over exchanges that were planned and for which no attempt came yet.
+    outstanding: i64,
+    /// Requests that matched while a window's time ran, by window; empty where no window counts.
+    seen: Vec<u64>,
+    active: u32,
+}
+
+/// What became of one rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCount {
+    /// Attempts that matched inside a window.
+    pub eligible: u64,
+    /// Attempts that the rule was to disturb: the draw said yes, and the sequence did not say `pass`.
+    pub planned: u64,
+    /// Planned, and passed since one more would have been too many at once.
+    pub held_back: u64,
+    /// Elements of sequences for which no request came.
+    pub unreached: u64,
+}
+
+impl Ledger {
+    pub(super) fn new(rules: &[FaultRule]) -> Ledger {
+        let of = |rule: &FaultRule| {
+            let counts = rule.windows.iter().any(|window| window.requests.is_some());
+            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], ..OfRule::default() }
+        };
+        Ledger { rules: rules.iter().map(of).collect(), hit: HashMap::new() }
+    }
+
+    /// What became of a rule, so far.
+    pub fn count(&self, ix: RuleIx, rule: &FaultRule) -> RuleCount {
+        let Some(of) = self.rules.get(ix.at()) else { return RuleCount::default() };
+        let length = if let Effect::Sequence(elements) = &rule.effect { elements.len() as u64 } else { 0 };
+        let counted = self.hit.iter().filter(|((of, _), _)| *of == ix).map(|(_, hits)| length.saturating_sub(*hits));
+        let unreached = u64::try_from(of.outstanding).unwrap_or(0) + counted.sum::<u64>();
+        RuleCount { eligible: of.eligible, planned: of.planned, held_back: of.held_back, unreached }
+    }
+
+    /// An attempt that a rule disturbed is over.
+    pub fn ended(&mut self, rule: RuleIx) {
+        if let Some(of) = self.rules.get_mut(rule.at()) {
+            of.active = of.active.saturating_sub(1);
+        }
+    }
+
+    /// How much of the first open window is over, now that a request matches; `None` where none is open.
+    pub(super) fn admit(&mut self, ix: RuleIx, rule: &FaultRule, at: Offset) -> Option<f64> {
+        let seen = &mut self.rules[ix.at()].seen;
+        let mut open = None;
+        for (index, window) in rule.windows.iter().enumerate().filter(|(_, window)| window.holds(at)) {
+            let before = seen.get(index).copied().unwrap_or(0);
+            open = open.or_else(|| window.progress(at, before));
+            seen.iter_mut().skip(index).take(1).for_each(|seen| *seen += 1);
+        }
+        open
+    }
+
+    pub(super) fn eligible(&mut self, ix: RuleIx) {
+        self.rules[ix.at()].eligible += 1;
+    }
+
+    pub(super) fn planned(&mut self, ix: RuleIx) {
+        self.rules[ix.at()].planned += 1;
+    }
+
+    /// The place in the rule's sequence that this attempt takes, from 0.
+    pub(super) fn place(&mut self, ix: RuleIx, rule: &FaultRule, seen: &Sighting<'_>) -> u64 {
+        let by_attempt = u64::from(seen.attempt.0.saturating_sub(1));
+        let Effect::Sequence(elements) = &rule.effect else { return by_attempt };
+        let unit = match rule.per {
+            Per::Attempt | Per::Exchange => {
+                let length = elements.len() as u64;
+                let outstanding = &mut self.rules[ix.at()].outstanding;
+                match by_attempt {
+                    0 => *outstanding += i64::try_from(length.saturating_sub(1)).unwrap_or(i64::MAX),
+                    place if place < length => *outstanding -= 1,
+                    _ => {}
+                }
+                return by_attempt;
+            }
+            Per::Key => seen.key,
+            Per::Route => u64::from(seen.scenario.0) << 16 | u64::from(seen.step.0),
+            Per::Global => 0,
+        };
+        let known = self.hit.len() < MOST_SEQUENCES || self.hit.contains_key(&(ix, unit));
+        let hits = self.hit.entry((ix, if known { unit } else { u64::MAX })).or_default();
+        *hits += 1;
+        *hits - 1
+    }
+
+    /// Counts the attempt as one that is being disturbed; false where it would be one too many.
+    pub(super) fn begin(&mut self, ix: RuleIx, most: Option<u32>) -> bool {
+        let of = &mut self.rules[ix.at()];
+        let Some(most) = most else { return true };
+        let free = of.active < most;
+        of.active += u32::from(free);
+        of.held_back += u64::from(!free);
+        free
+    }
+}
