@@ -10,15 +10,17 @@ use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
+use super::effect::corrupt::{Asked, Corrupted};
 use super::forward;
 use super::identity::{self, Identity};
 use super::relay::{AnswerBody, Relay, Strike, ending_of};
 use super::upload::Upload;
 use super::upstream::Upstream;
 use crate::clock::Timer;
+use crate::fault::mutation::Mutation;
 use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
-use crate::record::ProxyNote;
+use crate::record::{ProxyNote, Unfired};
 use crate::wire::{Failure, INJECTED_HEADER};
 
 /// Everything the connections of the proxy share.
@@ -82,6 +84,14 @@ struct Touch<'r> {
 }
 
 impl Touch<'_> {
+    /// How the target's answer is to be wrong.
+    fn mutation(self) -> Option<&'static Mutation> {
+        match self.action {
+            Action::Fault(Fault::Corrupt(mutation)) => Some(mutation),
+            _ => None,
+        }
+    }
+
     fn fire(&mut self, proxy: &Proxy) {
         if !self.fired {
             self.fired = true;
@@ -130,6 +140,7 @@ async fn pass(
     if head.method == Method::CONNECT {
         return Err(control.end(Ending::Cut));
     }
+    let spoiled = touch.and_then(|touch| touch.mutation()).map(|mutation| (mutation, Asked::of(&head)));
     forward::onward(&mut head);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
@@ -153,6 +164,11 @@ async fn pass(
     if body.is_end_stream() {
         forward::keep_one_length(&mut head.headers);
     }
+    if let (Some((mutation, asked)), Some(touch), Some(identity)) = (spoiled, touch, identity) {
+        proxy.counters.borrow_mut().upstream_answered(reply.took);
+        let corrupted = effect::corrupt::corrupt(proxy, mutation, &asked, head, body, reply.lease).await;
+        return corrupt(proxy, control, identity, touch, corrupted).await;
+    }
     let (mut rule, mut strike) = (None, None);
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().upstream_answered(reply.took);
@@ -168,6 +184,51 @@ async fn pass(
     }
     let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control)).of(identity, rule, strike);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+}
+
+/// Sends what became of an answer that was to be made wrong.
+async fn corrupt(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    mut touch: Touch<'_>,
+    corrupted: Corrupted,
+) -> Result<Response<AnswerBody>, Ended> {
+    let as_it_was = |why: Unfired| {
+        if touch.fired {
+            return Some(touch.rule);
+        }
+        proxy.counters.borrow_mut().unfired(touch.rule, why);
+        proxy.note(&identity, None, true, None);
+        None
+    };
+    match corrupted {
+        Corrupted::Wrong(mut made) => {
+            touch.fire(proxy);
+            proxy.sign(&mut made.head.headers, &identity, touch.rule);
+            made.send(control).await
+        }
+        Corrupted::AsItWas(mut made, why) => {
+            if let Some(rule) = as_it_was(why) {
+                proxy.sign(&mut made.head.headers, &identity, rule);
+            }
+            made.send(control).await
+        }
+        Corrupted::Passing(read, mut head, body, lease) => {
+            let rule = as_it_was(Unfired::TooLong);
+            if let Some(rule) = rule {
+                proxy.sign(&mut head.headers, &identity, rule);
+            }
+            let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control)).of(Some(identity), rule, None);
+            let body = if read.is_empty() { AnswerBody::Relayed(relay) } else { AnswerBody::Begun(read, relay) };
+            Ok(Response::from_parts(head, body))
+        }
+        Corrupted::Broken(failure) => {
+            proxy.upstream_failed(Some(identity), touch.fired.then_some(touch.rule), failure);
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
 }
 
 impl Proxy {

@@ -1,5 +1,6 @@
 //! The body of an answer on its way to the client: as it comes, frame by frame, up to where a fault ends it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -25,6 +26,8 @@ pub(super) enum AnswerBody {
     Made(Bytes),
     /// The target's.
     Relayed(Relay),
+    /// The target's, of which this was read before.
+    Begun(VecDeque<Bytes>, Relay),
 }
 
 /// A fault that ends the body early.
@@ -104,6 +107,14 @@ impl Relay {
             self.proxy.counters.borrow_mut().fired(strike.rule);
         }
         Poll::Ready(self.control.end(ending.clone()))
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
+        let frame = if self.ending.is_none() { ready!(self.poll_passing(cx)) } else { None };
+        match self.ending.clone() {
+            None => Poll::Ready(frame.map(Ok)),
+            Some(ending) => self.poll_ending(&ending, cx).map(|ended| Some(Err(ended))),
+        }
     }
 
     fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
@@ -196,13 +207,11 @@ impl Body for AnswerBody {
                 let all = std::mem::take(bytes);
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
-            AnswerBody::Relayed(relay) => {
-                let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
-                match relay.ending.clone() {
-                    None => Poll::Ready(frame.map(Ok)),
-                    Some(ending) => relay.poll_ending(&ending, cx).map(|ended| Some(Err(ended))),
-                }
-            }
+            AnswerBody::Relayed(relay) => relay.poll_answer(cx),
+            AnswerBody::Begun(read, relay) => match read.pop_front() {
+                Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                None => relay.poll_answer(cx),
+            },
         }
     }
 
@@ -213,6 +222,8 @@ impl Body for AnswerBody {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
                 over && relay.strike.is_none() && (relay.declared.is_none() || relay.passed > 0)
             }
+            // There is more to come than was read: that is why it was not taken in.
+            AnswerBody::Begun(..) => false,
         }
     }
 
@@ -220,6 +231,7 @@ impl Body for AnswerBody {
         match self {
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
+            AnswerBody::Begun(..) => SizeHint::new(),
         }
     }
 }

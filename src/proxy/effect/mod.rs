@@ -1,5 +1,6 @@
 //! What the proxy can do to an attempt, one file each. None of them decides anything.
 
+pub(super) mod corrupt;
 pub(super) mod cut;
 pub(super) mod delay;
 pub(super) mod half_close;

@@ -45,7 +45,7 @@ pub(in crate::proxy) fn answer(
         Respond::Wrong { answer, mutation } => {
             let right = right(proxy, identity, rule, answer, head)?;
             let row = if let Respond::Error { row, .. } = **answer { Some(row) } else { None };
-            mutated(proxy, mutation, right, row, head)
+            mutated(proxy, mutation, right, row, &head.method, head.version == Version::HTTP_2)
         }
         sound => Made::of(right(proxy, identity, rule, sound, head)?, Framing::Sound).ok_or(Unfired::NoContract),
     }
@@ -57,15 +57,16 @@ pub(in crate::proxy) fn mutated(
     mutation: &Mutation,
     answer: Answer,
     row: Option<RowIx>,
-    head: &request::Parts,
+    method: &Method,
+    http2: bool,
 ) -> Result<Made, Unfired> {
-    if mutation.http1_only && head.version == Version::HTTP_2 {
+    if mutation.http1_only && http2 {
         return Err(Unfired::OtherHttp);
     }
     let contract = proxy.settings.contract.as_ref().map(|(contract, _)| &**contract);
     let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
     let mut draft = Draft::new(answer, contract, row, now);
-    draft.to_head = Some(head.method == Method::HEAD);
+    draft.to_head = Some(method == Method::HEAD);
     mutation.apply(&mut draft).ok_or(Unfired::Unfit)?;
     let Draft { status, headers, body, framing, .. } = draft;
     Made::of(Answer { status, headers, body }, framing).ok_or(Unfired::Unfit)
@@ -108,6 +109,11 @@ impl Made {
         let (mut head, ()) = Response::new(()).into_parts();
         (head.status, head.headers) = (status, headers);
         Some(Made { head, body: body.into(), framing })
+    }
+
+    /// An answer that nothing is done to.
+    pub(in crate::proxy) fn as_it_is(head: response::Parts, body: Bytes) -> Made {
+        Made { head, body, framing: Framing::Sound }
     }
 
     /// Gives it to hyper, or, where hyper would refuse to write such a thing, past it.
