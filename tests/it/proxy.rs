@@ -4,6 +4,7 @@
 
 mod disturbed;
 mod mirrored;
+mod mutations;
 mod rig;
 mod sturdy;
 mod untouched;
