@@ -3,11 +3,11 @@
 use super::mutations::Shown;
 use super::readings::{Surroundings, recovery_after};
 use super::timeline::Recovery;
-use super::{FaultFacts, WindowFacts};
-use crate::fault::{Effect, FaultRule, Trigger};
+use super::{FaultFacts, UnfiredFacts, UpstreamFacts, WindowFacts};
+use crate::fault::{Effect, Element, FaultRule, Trigger};
 use crate::gate::count_words;
 use crate::plan::Plan;
-use crate::record::{Exchange, RuleTally};
+use crate::record::{Exchange, RuleTally, Unfired};
 
 use super::scope::touched_by;
 
@@ -69,6 +69,8 @@ pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> 
                 eligible: tally.eligible,
                 planned: tally.planned,
                 fired: tally.fired,
+                unfired: unfired(&tally),
+                upstream: loses_answers(rule).then_some(UpstreamFacts { answered: tally.lost, succeeded: tally.lost_successes }),
                 unreached: touched.unreached,
                 attempts_touched: touched.attempts,
                 exchanges_touched: touched.exchanges,
@@ -135,6 +137,25 @@ fn rate(rule: &FaultRule) -> f64 {
                 0.5
             }
         }
+    }
+}
+
+/// Why what was planned was not done, most frequent first.
+fn unfired(tally: &RuleTally) -> Vec<UnfiredFacts> {
+    let told: u64 = tally.unfired.iter().sum();
+    let left = tally.planned.saturating_sub(tally.fired + told);
+    let reasons = Unfired::ALL.iter().zip(tally.unfired).map(|(why, count)| (why.words(), count));
+    let reasons = reasons.chain([("the client left, or the run ended, before", left)]).filter(|(_, count)| *count > 0);
+    let mut reasons: Vec<UnfiredFacts> = reasons.map(|(why, count)| UnfiredFacts { why: why.to_owned(), count }).collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+    reasons
+}
+
+fn loses_answers(rule: &FaultRule) -> bool {
+    match &rule.effect {
+        Effect::DelayOnly => false,
+        Effect::Fault(fault) => fault.loses_the_answer(),
+        Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Fault(fault) if fault.loses_the_answer())),
     }
 }
 

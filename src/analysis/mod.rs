@@ -142,13 +142,19 @@ pub struct StageFacts {
 pub struct FaultFacts {
     pub id: String,
     pub name: String,
-    /// `respond`, `reset`, `cut`, `delay`, `sequence`.
+    /// The key of the effect, `delay` or `sequence`.
     pub effect: String,
     pub spec: String,
     pub windows: Vec<WindowFacts>,
     pub eligible: u64,
     pub planned: u64,
     pub fired: u64,
+    /// Planned and not fired, by reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfired: Vec<UnfiredFacts>,
+    /// What the target had answered where the client never heard of it; absent for a rule that loses no answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<UpstreamFacts>,
     pub unreached: u64,
     pub attempts_touched: u64,
     pub exchanges_touched: u64,
@@ -171,6 +177,21 @@ pub struct MutationFacts {
     pub seen: u64,
     /// Other checks that found more than a remark in answers of the same rule, with the number of answers.
     pub others: BTreeMap<String, u64>,
+}
+
+/// Why a fault that was decided was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnfiredFacts {
+    pub why: String,
+    pub count: u64,
+}
+
+/// Answers of the target that the client never heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamFacts {
+    pub answered: u64,
+    /// Those with a status of success (2xx): what the client asked for was done.
+    pub succeeded: u64,
 }
 
 /// An open stretch of a fault.

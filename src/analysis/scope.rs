@@ -89,8 +89,8 @@ pub fn touched_by(attempt: &Attempt) -> Option<RuleIx> {
     attempt.proxy.and_then(|note| note.rule)
 }
 
-/// Whether the rule was open at the scheduled start and matches, touched or not. Headers are not known here: a
-/// rule that matches by header counts every exchange that it matches otherwise.
+/// Whether the rule was open at the scheduled start and matches, touched or not. Headers, query and body
+/// are not known here: a rule that matches by them counts every exchange that it matches otherwise.
 fn aims_at(rule: &FaultRule, id: &ExchangeId, method: &Method, path: &str) -> bool {
     let matcher = &rule.matcher;
     rule.open_at(id.scheduled_at)

@@ -213,8 +213,13 @@ impl Connector {
     }
 
     /// The target's own authority, for requests that name no host.
-    pub(super) fn authority(&self) -> Authority {
+    pub fn authority(&self) -> Authority {
         self.shared.authority.clone()
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_tls(&self) -> bool {
+        self.shared.tls.is_some()
     }
 
     /// Whether the next connection is expected to speak HTTP/2; known for sure after a preflight.

@@ -179,7 +179,7 @@ fn finished<R: Recorder>(
     step: &Step,
     reply: &Reply,
 ) -> Attempt {
-    let proxy = worker.board.as_ref().and_then(|board| board.read(id.slot, number));
+    let proxy = worker.board.as_ref().and_then(|board| board.read(id.slot, number).or_else(|| refused(worker, number, reply)));
     worker.connections.set(worker.connections.get() + u64::from(reply.stamps.connect.new));
     Attempt {
         number,
@@ -190,6 +190,18 @@ fn finished<R: Recorder>(
         asked_to_wait: reply.head.as_ref().and_then(|head| wire::retry_after(&head.headers)),
         waited,
     }
+}
+
+/// What the proxy did to an attempt that it never saw: where a rule has it refuse connections, that was it.
+fn refused<R: Recorder>(worker: &Worker<R>, attempt: AttemptNumber, reply: &Reply) -> Option<ProxyNote> {
+    let faults = &worker.plan.faults;
+    let rule = match reply.ending {
+        Ending::Failed(Failure::Refused) => {
+            faults.refusing_at(worker.timer.clock().now()).or_else(|| faults.refusing_at(reply.stamps.started_at))
+        }
+        _ => None,
+    };
+    rule.map(|rule| ProxyNote { attempt, rule: Some(rule), forwarded: false, failure: None, upstream: None })
 }
 
 /// How the attempt ended: where the proxy's own attempt failed, what we saw is its mirror image; and a stream that

@@ -64,6 +64,12 @@ impl Ledger {
         RuleCount { eligible: of.eligible, planned: of.planned, held_back: of.held_back, unreached }
     }
 
+    /// A rule is about to strike connections: there is no request yet that it could look at.
+    pub fn strikes(&mut self, rule: RuleIx) {
+        self.eligible(rule);
+        self.planned(rule);
+    }
+
     /// An attempt that a rule disturbed is over.
     pub fn ended(&mut self, rule: RuleIx) {
         if let Some(of) = self.rules.get_mut(rule.at()) {

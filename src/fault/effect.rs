@@ -47,9 +47,9 @@ fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
 }
 
 impl Effect {
-    /// Whether it strikes connections and not requests.
-    pub fn is_of_connection(&self) -> bool {
-        matches!(self, Effect::Fault(fault) if fault.is_of_connection())
+    /// Whether it strikes connections before there is HTTP on them.
+    pub(super) fn is_of_handshake(&self) -> bool {
+        matches!(self, Effect::Fault(Fault::TlsFailure))
     }
 }
 

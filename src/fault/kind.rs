@@ -35,7 +35,7 @@ pub enum Fault {
     Stall { after: Size, lasting: Option<Micros> },
     /// The request is read, and nothing is ever said.
     BlackHole,
-    /// Connections are refused: nobody listens.
+    /// Connections are refused: nobody listens. On connections that were made before, requests are reset.
     Refuse,
     /// TLS handshakes fail with an alert.
     TlsFailure,
@@ -178,11 +178,6 @@ impl Fault {
             Fault::Corrupt(mutation) => Some(mutation),
             _ => None,
         }
-    }
-
-    /// Whether it strikes connections and not requests: such a rule looks at its windows alone.
-    pub const fn is_of_connection(&self) -> bool {
-        matches!(self, Fault::Refuse | Fault::TlsFailure)
     }
 
     /// Whether the target answers and the client never hears of it.

@@ -181,7 +181,7 @@ impl FaultRules {
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effect.is_of_connection() || !rule.open_at(seen.at) || !rule.matches(seen) {
+            if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
             }
             let ix = RuleIx::from(index);

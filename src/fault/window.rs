@@ -1,5 +1,8 @@
 //! When a rule may fire: stretches of the run, by time and by number of requests.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::units::{Micros, Offset};
 
 /// When a rule may fire.
@@ -18,6 +21,33 @@ pub struct Requests {
     pub from: u64,
     /// `u64::MAX`: all that come.
     pub to: u64,
+}
+
+impl FromStr for Requests {
+    type Err = String;
+
+    /// `100..200`, `100..` or `..200`.
+    fn from_str(text: &str) -> Result<Requests, String> {
+        let number = |part: &str, absent: u64| match part.trim() {
+            "" => Ok(absent),
+            digits => digits.replace('_', "").parse::<u64>().map_err(|_| format!("`{digits}` is not a number of requests")),
+        };
+        let Some((from, to)) = text.split_once("..") else { return Err(format!("`{text}` is not a stretch of requests")) };
+        let requests = Requests { from: number(from, 0)?, to: number(to, u64::MAX)? };
+        if requests.from >= requests.to {
+            return Err(format!("`{text}` holds no request"));
+        }
+        Ok(requests)
+    }
+}
+
+impl fmt::Display for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to {
+            u64::MAX => write!(f, "requests after the first {}", self.from),
+            to => write!(f, "requests {} to {to}", self.from + 1),
+        }
+    }
 }
 
 impl Window {
@@ -72,6 +102,18 @@ mod tests {
             (counted(10, u64::MAX), 150, 1_000, Some(0.5), "requests without an end: time counts"),
         ] {
             assert_eq!(window.progress(at(now), before), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_stretch_of_requests_is_written_as_a_range() {
+        let read = |text: &str| text.parse::<Requests>();
+        assert_eq!(read("100..200"), Ok(Requests { from: 100, to: 200 }));
+        assert_eq!(read("1_000.."), Ok(Requests { from: 1_000, to: u64::MAX }));
+        assert_eq!(read(" .. 10"), Ok(Requests { from: 0, to: 10 }));
+        assert_eq!(read("0..10").expect("a stretch").to_string(), "requests 1 to 10");
+        for wrong in ["", "100", "200..100", "5..5", "a..b", "-1..5", "1..2..3"] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

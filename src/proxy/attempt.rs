@@ -3,24 +3,33 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request};
+use http::header::EXPECT;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
 use super::effect::corrupt::{Asked, Corrupted};
+use super::effect::course::{Course, Whole};
+use super::effect::raw::{self, RawAnswer, RawBody, Relayed};
+use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
-use super::relay::{AnswerBody, Relay, Strike, ending_of};
+use super::mark::Mark;
+use super::passage::{Astray, Passage};
+use super::peek::peek;
+use super::relay::{AnswerBody, Relay, ending_of};
+use super::routes::Routes;
 use super::upload::Upload;
-use super::upstream::Upstream;
+use super::upstream::Lease;
 use crate::clock::Timer;
-use crate::fault::mutation::Mutation;
 use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::{ProxyNote, Unfired};
+use crate::units::Micros;
 use crate::wire::{Failure, INJECTED_HEADER};
 
 /// Everything the connections of the proxy share.
@@ -28,7 +37,9 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
-    pub(super) upstream: Rc<Upstream>,
+    pub(super) routes: Routes,
+    /// TLS on the listener.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
@@ -38,193 +49,297 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
     let Some(identity) = identity else {
         proxy.counters.borrow_mut().stranger();
-        return pass(&proxy, &control, None, None, head, body).await;
+        return pass(&proxy, &control, None, None, head, Upload::of(body)).await;
     };
-    let decision = decide(&proxy, &identity, &head);
+    let (read, body) = match wants_body(&proxy, &identity, &head) {
+        true => match peek(body).await {
+            Ok((read, body)) => (Some(read), body),
+            Err(_) => return Err(control.end(Ending::Cut)),
+        },
+        false => (None, Upload::of(body)),
+    };
+    let decision = decide(&proxy, &identity, &head, read.as_deref());
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
     let Some(decision) = decision else {
         return pass(&proxy, &control, Some(identity), None, head, body).await;
     };
-    let mut touch = Touch { rule: decision.rule, action: decision.action, fired: false };
+    let mut mark = Mark::new(&proxy, decision.rule);
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
-        touch.fired = true;
-        proxy.counters.borrow_mut().fired(touch.rule);
+        mark.fire();
     }
-    match touch.action {
-        Action::Fault(Fault::Respond(respond)) => match effect::respond::answer(&proxy, &identity, touch.rule, respond, &head) {
+    let ending = match decision.action {
+        Action::Fault(Fault::Respond(respond)) => match effect::respond::answer(&proxy, &identity, mark.rule, respond, &head) {
             Ok(mut made) => {
                 effect::respond::take_in(body).await;
-                touch.fire(&proxy);
-                proxy.sign(&mut made.head.headers, &identity, touch.rule);
-                made.send(&control).await
+                mark.fire();
+                proxy.sign(&mut made.head.headers, &identity, mark.rule);
+                return made.send(&control).await;
             }
-            // There is no contract to make the answer from: the attempt passes, the rule has not fired.
             Err(why) => {
-                proxy.counters.borrow_mut().unfired(touch.rule, why);
-                pass(&proxy, &control, Some(identity), None, head, body).await
+                mark.unfired(why);
+                let delayed = mark.done().is_some();
+                let touch = delayed.then_some(Touch { mark, action: Action::Forward, delay_after: None, asked: None });
+                return pass(&proxy, &control, Some(identity), touch, head, body).await;
             }
         },
-        Action::Fault(Fault::Reset { after: After::Nothing }) => {
-            touch.fire(&proxy);
+        Action::Fault(Fault::BlackHole) => return effect::black_hole::swallow(body, head.headers.contains_key(EXPECT), mark).await,
+        Action::Fault(fault) => at_once(fault, control.is_http2()),
+        Action::Forward => None,
+    };
+    match ending {
+        Some(ending) => {
+            mark.fire();
             control.flushed().await;
-            Err(control.end(Ending::Reset))
+            Err(control.end(ending))
         }
-        Action::Forward | Action::Fault(_) => pass(&proxy, &control, Some(identity), Some(touch), head, body).await,
+        None => {
+            let asked = matches!(decision.action, Action::Fault(Fault::Corrupt(_))).then(|| Asked::of(&head));
+            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after, asked };
+            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
+        }
     }
 }
+
+/// How the connection or stream ends where the request is not even passed on.
+fn at_once(fault: &Fault, http2: bool) -> Option<Ending> {
+    match fault {
+        Fault::Reset { after: After::Nothing } | Fault::Refuse => Some(Ending::Reset),
+        Fault::Cut { after: After::Nothing } => Some(Ending::Cut),
+        Fault::HalfClose { after: After::Nothing } if !http2 => Some(Ending::HalfClose),
+        Fault::ResetStream { after: After::Nothing } if http2 => Some(Ending::ResetStream(INTERNAL_ERROR)),
+        Fault::RefusedStream if http2 => Some(Ending::RefuseStream),
+        Fault::GoAway if http2 => Some(Ending::GoAway(NO_ERROR)),
+        _ => None,
+    }
+}
+
+/// The code of a connection that is given up without a fault of the client's (RFC 9113 §7).
+const NO_ERROR: u32 = 0;
 
 /// What a rule does to the attempt at hand.
-#[derive(Clone, Copy)]
 struct Touch<'r> {
-    rule: RuleIx,
+    mark: Mark,
     action: Action<'r>,
-    /// Whether it has been done, at least in part.
-    fired: bool,
+    delay_after: Option<Micros>,
+    /// What was asked, where the answer is to be made wrong.
+    asked: Option<Asked>,
 }
 
-impl Touch<'_> {
-    /// How the target's answer is to be wrong.
-    fn mutation(self) -> Option<&'static Mutation> {
-        match self.action {
-            Action::Fault(Fault::Corrupt(mutation)) => Some(mutation),
-            _ => None,
-        }
-    }
-
-    fn fire(&mut self, proxy: &Proxy) {
-        if !self.fired {
-            self.fired = true;
-            proxy.counters.borrow_mut().fired(self.rule);
-        }
-    }
-}
-
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts) -> Option<Decision<'p>> {
+/// The attempt as rules see it.
+fn sighting<'a>(proxy: &Proxy, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
     let Identity { exchange, attempt } = *identity;
-    let first = attempt == AttemptNumber::FIRST;
-    let seen = Sighting {
+    Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if first { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { proxy.timer.clock().now() },
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body: None,
+        body,
         key: key_of(&head.headers),
-    };
+    }
+}
+
+/// Whether what happens to the attempt depends on its body, so that it must be read first.
+fn wants_body(proxy: &Proxy, identity: &Identity, head: &request::Parts) -> bool {
+    proxy.settings.faults.wants_body(&sighting(proxy, identity, head, None))
+}
+
+fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts, body: Option<&[u8]>) -> Option<Decision<'p>> {
+    let seen = sighting(proxy, identity, head, body);
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = faults.decide(&seen, &mut counters.ledger);
-    if first && exchange.step == StepIx(0) {
+    // Who comes while connections are refused is seen or not as connections happen to be used again.
+    let refused = decision.as_ref().is_some_and(|decision| matches!(decision.action, Action::Fault(Fault::Refuse)));
+    if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
     decision
 }
 
-/// Sends the request on and the answer back, up to where the touch ends it.
+/// Sends the request on and the answer back, as far and as far changed as the touch wants it.
 async fn pass(
     proxy: &Rc<Proxy>,
     control: &Rc<Control>,
     identity: Option<Identity>,
     touch: Option<Touch<'_>>,
     mut head: request::Parts,
-    body: Incoming,
+    body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
-    // A tunnel is none of our business, and there is no answer to invent.
-    if head.method == Method::CONNECT {
-        return Err(control.end(Ending::Cut));
-    }
-    let spoiled = touch.and_then(|touch| touch.mutation()).map(|mutation| (mutation, Asked::of(&head)));
-    forward::onward(&mut head);
+    let version = head.version;
+    let passage = match Passage::open(proxy, control, &mut head).await {
+        Ok(passage) => passage,
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+    };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
-        proxy.note(identity, touch.map(|touch| touch.rule), true, None);
+        proxy.note(identity, touch.as_ref().map(|touch| touch.mark.rule), true, None);
     }
-    let reply = match Rc::clone(&proxy.upstream).send(Request::from_parts(head, Upload::of(body))).await {
-        Ok(reply) if reply.response.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failure::BadProtocol),
-        other => other,
-    };
-    let reply = match reply {
+    let reply = match passage.send(control, Request::from_parts(head, body)).await {
         Ok(reply) => reply,
-        Err(failure) => {
-            proxy.upstream_failed(identity, touch.filter(|touch| touch.fired).map(|touch| touch.rule), failure);
-            control.flushed().await;
-            return Err(control.end(ending_of(failure)));
-        }
+        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Passage::switch(control, head, reply.lease);
+    }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
         forward::keep_one_length(&mut head.headers);
     }
-    if let (Some((mutation, asked)), Some(touch), Some(identity)) = (spoiled, touch, identity) {
+    if identity.is_some() {
         proxy.counters.borrow_mut().upstream_answered(reply.took);
-        let corrupted = effect::corrupt::corrupt(proxy, mutation, &asked, head, body, reply.lease).await;
-        return corrupt(proxy, control, identity, touch, corrupted).await;
     }
-    let (mut rule, mut strike) = (None, None);
-    if let Some(identity) = &identity {
-        proxy.counters.borrow_mut().upstream_answered(reply.took);
-        if let Some(touch) = touch {
-            strike = Strike::of(&touch.action, touch.rule, &body, !touch.fired);
-            if touch.fired || strike.is_some() {
-                rule = Some(touch.rule);
-                proxy.sign(&mut head.headers, identity, touch.rule);
-            } else {
-                proxy.note(identity, None, true, None);
-            }
+    match (identity, touch) {
+        (Some(identity), Some(touch)) => disturb(proxy, control, identity, touch, version, head, body, reply.lease).await,
+        (Some(identity), None) => {
+            let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control));
+            let relay = relay.of(identity, None, Course::Whole(Whole::default()));
+            Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+        }
+        (None, _) => {
+            let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control));
+            Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
         }
     }
-    let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control)).of(identity, rule, strike);
+}
+
+/// Does to the target's answer what the rule asks for, or finds that it cannot be done.
+#[expect(clippy::too_many_arguments, reason = "one answer, where it came from and where it goes, which no type groups otherwise")]
+async fn disturb(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    touch: Touch<'_>,
+    version: Version,
+    mut head: response::Parts,
+    body: Incoming,
+    lease: Lease,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Touch { mut mark, action, delay_after, asked } = touch;
+    let status = head.status.as_u16();
+    proxy.note(&identity, Some(mark.rule), true, Some(status));
+    if let Some(delay) = delay_after {
+        effect::delay::wait(&proxy.timer, delay).await;
+        mark.fire();
+    }
+    if let (Action::Fault(Fault::Corrupt(mutation)), Some(asked)) = (action, asked) {
+        let corrupted = effect::corrupt::corrupt(proxy, mutation, &asked, head, body, lease).await;
+        return spoiled(proxy, control, identity, mark, status, corrupted).await;
+    }
+    let turn = match action {
+        Action::Forward => Ok(Turn::Course(Course::Whole(Whole::default()))),
+        Action::Fault(fault) => turn(fault, &Given::of(&head, &body, version), |row| effect::respond::body_of(proxy, &identity, row)),
+    };
+    let (mark, course) = match turn {
+        Ok(Turn::Lose(ending)) => {
+            effect::lost::take_in(body, lease, &proxy.timer).await;
+            mark.fire();
+            proxy.counters.borrow_mut().lost(mark.rule, status);
+            control.flushed().await;
+            return Err(control.end(ending));
+        }
+        Ok(Turn::Raw(framing)) => {
+            unframe(&mut head.headers);
+            proxy.sign(&mut head.headers, &identity, mark.rule);
+            let relayed = RawBody::Relayed(Box::new(Relayed { framing, body, lease, identity, mark }));
+            control.flushed().await;
+            let answer = RawAnswer { head: raw::head(&head, framing), body: relayed, then: Ending::Cut };
+            return Err(control.end(Ending::Raw(Box::new(answer))));
+        }
+        Ok(Turn::Course(course)) => (mark, course),
+        Err(why) => {
+            mark.unfired(why);
+            (mark, Course::Whole(Whole::default()))
+        }
+    };
+    let done = mark.done().is_some();
+    let rule = mark.rule;
+    let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control));
+    if course.reframes() {
+        unframe(&mut head.headers);
+    }
+    if done || course.is_certain() {
+        proxy.sign(&mut head.headers, &identity, rule);
+    } else {
+        proxy.note(&identity, None, true, Some(status));
+    }
+    let pending = done || !course.is_whole();
+    let relay = relay.of(identity, pending.then_some(mark), course);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
 /// Sends what became of an answer that was to be made wrong.
-async fn corrupt(
+async fn spoiled(
     proxy: &Rc<Proxy>,
     control: &Rc<Control>,
     identity: Identity,
-    mut touch: Touch<'_>,
+    mut mark: Mark,
+    status: u16,
     corrupted: Corrupted,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let as_it_was = |why: Unfired| {
-        if touch.fired {
-            return Some(touch.rule);
-        }
-        proxy.counters.borrow_mut().unfired(touch.rule, why);
-        proxy.note(&identity, None, true, None);
-        None
-    };
+    match &corrupted {
+        Corrupted::Wrong(_) => mark.fire(),
+        Corrupted::AsItWas(_, why) => mark.unfired(*why),
+        Corrupted::Passing(..) => mark.unfired(Unfired::TooLong),
+        Corrupted::Broken(_) => {}
+    }
+    let rule = mark.done();
+    proxy.note(&identity, rule, true, Some(status));
     match corrupted {
-        Corrupted::Wrong(mut made) => {
-            touch.fire(proxy);
-            proxy.sign(&mut made.head.headers, &identity, touch.rule);
-            made.send(control).await
-        }
-        Corrupted::AsItWas(mut made, why) => {
-            if let Some(rule) = as_it_was(why) {
+        Corrupted::Wrong(mut made) | Corrupted::AsItWas(mut made, _) => {
+            if let Some(rule) = rule {
                 proxy.sign(&mut made.head.headers, &identity, rule);
             }
             made.send(control).await
         }
         Corrupted::Passing(read, mut head, body, lease) => {
-            let rule = as_it_was(Unfired::TooLong);
             if let Some(rule) = rule {
                 proxy.sign(&mut head.headers, &identity, rule);
             }
-            let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control)).of(Some(identity), rule, None);
+            let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control));
+            let relay = relay.of(identity, rule.map(|_| mark), Course::Whole(Whole::default()));
             let body = if read.is_empty() { AnswerBody::Relayed(relay) } else { AnswerBody::Begun(read, relay) };
             Ok(Response::from_parts(head, body))
         }
         Corrupted::Broken(failure) => {
-            proxy.upstream_failed(Some(identity), touch.fired.then_some(touch.rule), failure);
+            mark.upstream_failed(identity, failure);
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
+}
+
+/// What becomes of a request that has no answer of the target's.
+async fn stray(
+    proxy: &Proxy,
+    control: &Control,
+    identity: Option<Identity>,
+    touch: Option<Touch<'_>>,
+    astray: Astray,
+) -> Result<Response<AnswerBody>, Ended> {
+    match astray {
+        Astray::Answered(response) => {
+            if let Some(touch) = touch {
+                touch.mark.unfired(Unfired::NoAnswer);
+            }
+            control.answered();
+            Ok(response)
+        }
+        Astray::Ended(ended) => Err(ended),
+        Astray::Failed(failure) => {
+            match (touch, identity) {
+                (Some(touch), Some(identity)) => touch.mark.upstream_failed(identity, failure),
+                (_, identity) => proxy.upstream_failed(identity, None, failure),
+            }
             control.flushed().await;
             Err(control.end(ending_of(failure)))
         }
@@ -232,9 +347,9 @@ async fn corrupt(
 }
 
 impl Proxy {
-    /// Notes what is done to the attempt, before anything of it reaches the client.
-    fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, failure: Option<Failure>) {
-        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure, upstream: None };
+    /// Notes what is done to the attempt, before anything of it reaches the client, and what the target answered.
+    pub(super) fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, upstream: Option<u16>) {
+        let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure: None, upstream };
         self.settings.board.note(&identity.exchange, note);
     }
 
@@ -242,7 +357,8 @@ impl Proxy {
     pub(super) fn upstream_failed(&self, identity: Option<Identity>, rule: Option<RuleIx>, failure: Failure) {
         self.counters.borrow_mut().upstream_failed();
         if let Some(identity) = identity {
-            self.note(&identity, rule, true, Some(failure));
+            let note = ProxyNote { attempt: identity.attempt, rule, forwarded: true, failure: Some(failure), upstream: None };
+            self.settings.board.note(&identity.exchange, note);
         }
     }
 

@@ -11,8 +11,14 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use h2::Reason;
+use http::uri::Authority;
 
 use super::effect::raw::RawAnswer;
+use super::guard::Pending;
+use super::routes::Origin;
+use super::socket::ClientStream;
+use super::tunnel::FarEnd;
+use crate::clock::Clock;
 use crate::units::Offset;
 
 /// How a connection ends, or on HTTP/2 a stream.
@@ -20,7 +26,7 @@ use crate::units::Offset;
 /// On HTTP/1.1 it is carried out by `effect::carry_out` after hyper has let go of the connection. On HTTP/2 a
 /// stream that is to end is reset with the code that [`Ending::code`] gives; the connection and its other streams
 /// go on, but for [`Ending::GoAway`].
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) enum Ending {
     /// As hyper leaves it.
     #[default]
@@ -84,55 +90,104 @@ pub(super) enum Order {
     Abort,
 }
 
-/// What is known about the request head.
+/// What of a request has come and what has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
-    /// No byte of the next one has come.
-    Awaited,
-    /// Its first byte came then.
-    Since(Offset),
-    /// It is complete, and its request is being served.
-    Served,
+enum Arriving {
+    /// What has come ends where a request ends.
+    Nothing,
+    /// A head whose first byte came then.
+    Head(Offset),
+    /// A body whose last byte so far came then.
+    Body(Offset),
+}
+
+/// What follows when HTTP is over on a connection, other than its end.
+pub(super) enum Next {
+    /// Bytes, both ways, between the client and this end.
+    Tunnel(FarEnd),
+    /// HTTP again, with requests that go there.
+    Origin(Authority),
 }
 
 /// What the parts of the proxy tell each other about one connection or stream.
 pub(super) struct Control {
     /// The connection's, where this one is a stream's.
     parent: Option<Rc<Control>>,
+    clock: Clock,
     ending: RefCell<Ending>,
     order: Cell<Order>,
-    head: Cell<Head>,
-    /// How often everything that was written had been given to the kernel.
+    task: RefCell<Option<Waker>>,
+    arriving: Cell<Arriving>,
+    /// Whether the socket had nothing to read when it was looked at last.
+    starved: Cell<bool>,
+    /// Whether a request is being served.
+    serving: Cell<bool>,
+    /// Whether what the client sends was refused.
+    refused: Cell<bool>,
+    /// Requests so far; of a stream those up to its own.
+    requests: Cell<u32>,
+    /// Whether the last of them gives up the connection, and was not processed.
+    spared: Cell<bool>,
+    /// The same when the connection was looked after last.
+    requests_before: Cell<u32>,
+    /// Whether the connection is to give up its buffers.
+    doze: Cell<bool>,
+    /// Whether everything that was written has been given to the kernel.
+    settled: Cell<bool>,
+    /// How often it had been.
     flushes: Cell<u64>,
     /// The same when this attempt began to wait for it.
     flushes_before: Cell<Option<u64>>,
     /// Who waits for it.
     unflushed: RefCell<Vec<Waker>>,
-    task: RefCell<Option<Waker>>,
+    next: RefCell<Option<Box<Next>>>,
+    /// Where the requests on this connection go, if not to the target.
+    origin: RefCell<Option<Origin>>,
+    /// What HTTP/2 has let go of.
+    released: RefCell<Option<ClientStream>>,
 }
 
 impl Control {
     /// The control of a connection.
-    pub(super) fn new() -> Control {
-        Control::below(None)
+    pub(super) fn new(clock: Clock) -> Control {
+        Control::below(None, clock)
     }
 
     /// The control of a stream of HTTP/2 on this connection.
     pub(super) fn stream(connection: &Rc<Control>) -> Control {
-        Control::below(Some(Rc::clone(connection)))
+        connection.requests.set(connection.requests.get() + 1);
+        let stream = Control::below(Some(Rc::clone(connection)), connection.clock);
+        stream.requests.set(connection.requests.get());
+        stream
     }
 
-    fn below(parent: Option<Rc<Control>>) -> Control {
+    fn below(parent: Option<Rc<Control>>, clock: Clock) -> Control {
         Control {
             parent,
+            clock,
             ending: RefCell::default(),
             order: Cell::new(Order::GoOn),
-            head: Cell::new(Head::Awaited),
+            task: RefCell::new(None),
+            arriving: Cell::new(Arriving::Nothing),
+            starved: Cell::new(false),
+            serving: Cell::new(false),
+            refused: Cell::new(false),
+            requests: Cell::new(0),
+            spared: Cell::new(false),
+            requests_before: Cell::new(0),
+            doze: Cell::new(false),
+            settled: Cell::new(true),
             flushes: Cell::new(0),
             flushes_before: Cell::new(None),
             unflushed: RefCell::default(),
-            task: RefCell::new(None),
+            next: RefCell::new(None),
+            origin: RefCell::new(None),
+            released: RefCell::new(None),
         }
+    }
+
+    fn connection(&self) -> &Control {
+        self.parent.as_deref().unwrap_or(self)
     }
 
     /// Whether the attempt has a stream of HTTP/2, and not a connection to itself.
@@ -149,10 +204,19 @@ impl Control {
         };
         let code = ending.code();
         if matches!(ending, Ending::GoAway(_)) {
+            connection.spared.set(self.requests.get() == connection.requests.get());
             connection.ending.replace(ending);
             connection.wake();
         }
         Ended { code: Some(h2::Error::from(code)) }
+    }
+
+    /// HTTP ended in an error of the client's. What else it sends is taken in, so that it can read what it was told.
+    pub(super) fn end_in_order(&self) {
+        let mut ending = self.ending.borrow_mut();
+        if matches!(*ending, Ending::Plain) {
+            *ending = Ending::Cut;
+        }
     }
 
     /// How the connection is to end; to be asked once, when hyper has let go of it.
@@ -194,36 +258,121 @@ impl Control {
         std::future::poll_fn(|cx| if self.orders(cx) >= order { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
-    /// A byte of a request head has come.
-    pub(super) fn head_begins(&self, now: Offset) {
-        if self.head.get() == Head::Awaited {
-            self.head.set(Head::Since(now));
-        }
+    /// Bytes have come; this is still missing.
+    pub(super) fn received(&self, pending: Pending) {
+        self.starved.set(false);
+        self.arriving.set(match (pending, self.arriving.get()) {
+            (Pending::Nothing, _) => Arriving::Nothing,
+            (Pending::Head, Arriving::Head(since)) => Arriving::Head(since),
+            (Pending::Head, _) => Arriving::Head(self.clock.now()),
+            (Pending::Body, _) => Arriving::Body(self.clock.now()),
+        });
+    }
+
+    /// There was nothing to read.
+    pub(super) fn starved(&self) {
+        self.starved.set(true);
+    }
+
+    /// What the client sends can be read in two ways, or in none.
+    pub(super) fn refuse(&self) {
+        self.refused.set(true);
+    }
+
+    /// Whether what the client sends was refused.
+    pub(super) fn has_refused(&self) -> bool {
+        self.refused.get()
     }
 
     /// A request head is complete.
     pub(super) fn head_complete(&self) {
-        self.head.set(Head::Served);
+        self.serving.set(true);
+        if self.parent.is_none() {
+            self.requests.set(self.requests.get().wrapping_add(1));
+        }
     }
 
     /// The answer is complete: the next bytes begin another request.
     pub(super) fn answered(&self) {
-        self.head.set(Head::Awaited);
+        self.serving.set(false);
+        if let Arriving::Head(_) = self.arriving.get() {
+            // The next head has begun to come meanwhile; its time runs from here.
+            self.arriving.set(Arriving::Head(self.clock.now()));
+        }
     }
 
-    /// What is known about the request head.
-    pub(super) fn head(&self) -> Head {
-        self.head.get()
+    /// Whether a request head, or the next piece of a body that is waited for, has been missing since before `limit`.
+    pub(super) fn is_overdue(&self, limit: Offset) -> bool {
+        match self.arriving.get() {
+            Arriving::Nothing => false,
+            Arriving::Head(since) => !self.serving.get() && since < limit,
+            Arriving::Body(since) => self.starved.get() && since < limit,
+        }
     }
 
-    /// Whether a request head has been under way since before `limit`.
-    pub(super) fn head_overdue(&self, limit: Offset) -> bool {
-        matches!(self.head.get(), Head::Since(since) if since < limit)
+    /// Looks whether the connection has been idle since it was looked at last; if so, it is told to doze.
+    pub(super) fn look_after(&self) {
+        let requests = self.requests.get();
+        if self.requests_before.replace(requests) == requests && requests > 0 && self.is_idle() {
+            self.doze.set(true);
+            self.wake();
+        }
+    }
+
+    /// Whether the connection is to doze now.
+    pub(super) fn falls_asleep(&self) -> bool {
+        self.doze.take() && self.is_idle()
+    }
+
+    fn is_idle(&self) -> bool {
+        !self.serving.get() && self.settled.get() && self.arriving.get() == Arriving::Nothing
+    }
+
+    /// The identifier of the last stream of HTTP/2 that may have been processed, by the order in which clients open
+    /// them; 0 for none.
+    pub(super) fn last_stream(&self) -> u32 {
+        let processed = self.requests.get().saturating_sub(u32::from(self.spared.get()));
+        processed.saturating_mul(2).saturating_sub(1)
+    }
+
+    /// Says what follows when HTTP is over on this connection.
+    pub(super) fn follow(&self, next: Next) {
+        self.next.replace(Some(Box::new(next)));
+    }
+
+    /// Whether HTTP is about to be over on this connection: what the client sends is no request.
+    pub(super) fn is_changing(&self) -> bool {
+        self.next.borrow().is_some()
+    }
+
+    /// What follows when HTTP is over on this connection.
+    pub(super) fn take_next(&self) -> Option<Next> {
+        self.next.take().map(|next| *next)
+    }
+
+    /// From now on requests go there.
+    pub(super) fn lead_to(&self, origin: Origin) {
+        self.origin.replace(Some(origin));
+    }
+
+    /// Where the requests on this connection go, if not to the target.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.connection().origin.borrow().clone()
+    }
+
+    /// HTTP/2 lets go of the connection.
+    pub(super) fn release(&self, stream: ClientStream) {
+        self.released.replace(Some(stream));
+    }
+
+    /// What HTTP/2 has let go of.
+    pub(super) fn take_released(&self) -> Option<ClientStream> {
+        self.released.take()
     }
 
     /// Ready once everything written so far has been given to the kernel; to be asked by a service or a body.
     pub(super) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
-        let connection = self.parent.as_deref().unwrap_or(self);
+        let connection = self.connection();
         match self.flushes_before.get() {
             Some(before) if connection.flushes.get() > before => {
                 self.flushes_before.set(None);
@@ -244,8 +393,19 @@ impl Control {
         std::future::poll_fn(|cx| self.poll_flushed(cx)).await;
     }
 
+    /// Something is about to be written.
+    pub(super) fn writes(&self) {
+        self.settled.set(false);
+    }
+
+    /// Whether everything that was written has been given to the kernel.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.get()
+    }
+
     /// Everything that was written has been given to the kernel: those who waited for it go on.
     pub(super) fn has_flushed(&self) {
+        self.settled.set(true);
         self.flushes.set(self.flushes.get() + 1);
         self.unflushed.borrow_mut().drain(..).for_each(Waker::wake);
     }

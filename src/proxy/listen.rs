@@ -2,28 +2,27 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::task::Poll;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
 
 use super::ProxySettings;
-use super::attempt::{self, Proxy};
-use super::control::{Control, Ending, Order};
+use super::attempt::Proxy;
+use super::control::{Control, Order};
+use super::converse::converse;
 use super::counters::Counters;
 use super::effect;
-use super::socket::{ClientStream, LetGo, Socket};
+use super::routes::Routes;
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
+use crate::id::RuleIx;
 use crate::record::ProxyTally;
-use crate::units::Micros;
+use crate::units::{Micros, Offset};
 
 /// How long answers under way may take to finish once the proxy is to stop.
 const GRACE: Micros = Micros::from_secs(1);
@@ -42,6 +41,7 @@ struct Open {
 /// Runs the proxy until it is told to stop, or until nobody is left to tell it.
 pub(super) async fn run(
     listener: std::net::TcpListener,
+    addr: SocketAddr,
     settings: ProxySettings,
     stopped: oneshot::Receiver<()>,
     ready: mpsc::SyncSender<std::io::Result<()>>,
@@ -56,42 +56,93 @@ pub(super) async fn run(
     };
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
+    let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults));
-    let proxy = Rc::new(Proxy { settings, timer: timer.clone(), counters, upstream: Rc::new(upstream) });
+    let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
+    let proxy = Rc::new(Proxy { settings, timer: timer.clone(), counters, routes, tls });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
         biased;
         _ = stopped => {}
-        () = accept(&proxy, &open, &listener) => {}
+        () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
     }
-    drop(listener);
     wind_down(&timer, &open).await;
     proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
 }
 
-async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
+/// Accepts connections, but for the windows in which they are refused.
+async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, mut listener: TcpListener) {
+    loop {
+        let Some((rule, window)) = effect::refuse::next(&proxy.settings.faults, proxy.timer.clock().now()) else {
+            return welcome(proxy, open, &listener).await;
+        };
+        proxy.timer.within(window.start, welcome(proxy, open, &listener)).await;
+        listener = match refuse(proxy, open, listener, rule, window.end).await {
+            Ok(listener) => listener,
+            // Without a socket there is nothing to accept on until the end.
+            Err(_) => std::future::pending().await,
+        };
+    }
+}
+
+async fn welcome(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
-                let _ = stream.set_nodelay(true);
-                tokio::task::spawn_local(converse(Rc::clone(proxy), Registered::new(proxy, open), stream));
-            }
+            Ok((stream, _)) => admit(proxy, open, stream),
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
     }
 }
 
-/// Ends what takes too long: request heads, and connections to the target that nobody uses.
+fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream) {
+    // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
+    let _ = stream.set_nodelay(true);
+    let registered = Registered::new(proxy, open);
+    let conversation = converse(Rc::clone(proxy), Rc::clone(&registered.control), stream);
+    tokio::task::spawn_local(async move {
+        let _registered = registered;
+        conversation.await;
+    });
+}
+
+/// Closes the listener for a while. Answers under way are finished; requests that come on connections made before
+/// are known to the proxy, and reset by the rule.
+async fn refuse(
+    proxy: &Rc<Proxy>,
+    open: &Rc<RefCell<Open>>,
+    listener: TcpListener,
+    rule: RuleIx,
+    end: Offset,
+) -> std::io::Result<TcpListener> {
+    let addr = listener.local_addr()?;
+    proxy.counters.borrow_mut().ledger.strikes(rule);
+    // Those who wait to be accepted would be reset.
+    while let Some(Ok((stream, _))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
+        admit(proxy, open, stream);
+    }
+    drop(listener);
+    proxy.counters.borrow_mut().fired(rule);
+    effect::refuse::until(end, addr, &proxy.timer).await
+}
+
+fn ready_now<T>(poll: Poll<T>) -> Option<T> {
+    if let Poll::Ready(value) = poll { Some(value) } else { None }
+}
+
+/// Ends what takes too long, requests on their way in and connections to the target that nobody uses, and lets
+/// clients' connections doze that are silent.
 async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
     loop {
         proxy.timer.sleep(ROUND).await;
-        proxy.upstream.tidy();
+        proxy.routes.tidy();
         let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
-        for control in open.borrow().controls.values().filter(|control| control.head_overdue(limit)) {
-            control.order(Order::Abort);
+        for control in open.borrow().controls.values() {
+            if control.is_overdue(limit) {
+                control.order(Order::Abort);
+            }
+            control.look_after();
         }
     }
 }
@@ -107,39 +158,6 @@ async fn wind_down(timer: &Timer, open: &Rc<RefCell<Open>>) {
     }
 }
 
-/// Speaks HTTP with one client until either side ends it.
-async fn converse(proxy: Rc<Proxy>, registered: Registered, stream: TcpStream) {
-    let control = &registered.control;
-    let service = service_fn(|request| attempt::serve(Rc::clone(&proxy), Rc::clone(control), request));
-    let socket = TokioIo::new(Socket::new(ClientStream::Plain(stream), proxy.settings.clock, Rc::clone(control)));
-    let mut connection = http1::Builder::new().auto_date_header(false).preserve_header_case(true).serve_connection(socket, service);
-    let mut winding_down = false;
-    let finished = std::future::poll_fn(|cx| {
-        match control.orders(cx) {
-            Order::Abort => return Poll::Ready(false),
-            Order::WindDown if !winding_down => {
-                winding_down = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-            Order::WindDown | Order::GoOn => {}
-        }
-        Pin::new(&mut connection).poll(cx).map(|_| true)
-    });
-    if !finished.await {
-        return;
-    }
-    let parts = connection.into_parts();
-    let client = LetGo { stream: parts.io.into_inner().into_stream(), unread: parts.read_buf };
-    let ending = control.take_ending();
-    // What waits for the client alone is not waited for.
-    let limit = if matches!(ending, Ending::Hold | Ending::HalfClose) { Order::WindDown } else { Order::Abort };
-    tokio::select! {
-        biased;
-        () = control.until(limit) => {}
-        () = effect::carry_out(ending, client, &proxy.timer) => {}
-    }
-}
-
 /// A connection's place among those that are open; given up when dropped, by a panic too.
 struct Registered {
     number: u64,
@@ -150,7 +168,7 @@ struct Registered {
 
 impl Registered {
     fn new(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) -> Registered {
-        let control = Rc::new(Control::new());
+        let control = Rc::new(Control::new(proxy.settings.clock));
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;

@@ -19,14 +19,21 @@
 mod attempt;
 mod authority;
 mod control;
+mod converse;
 mod counters;
 mod effect;
 mod forward;
+mod guard;
 mod identity;
 mod listen;
+mod mark;
+mod passage;
+mod peek;
 mod relay;
+mod routes;
 mod socket;
 mod tls;
+mod tunnel;
 mod upload;
 mod upstream;
 
@@ -99,7 +106,7 @@ pub fn start(listener: std::net::TcpListener, settings: ProxySettings) -> std::i
                 return ProxyTally::default();
             }
         };
-        runtime.block_on(listen::run(listener, settings, stopped, ready))
+        runtime.block_on(listen::run(listener, addr, settings, stopped, ready))
     })?;
     match readiness.recv() {
         Ok(Ok(())) => Ok(RunningProxy { addr, stop, thread }),

@@ -13,11 +13,12 @@ use hyper::body::Incoming;
 
 use super::attempt::Proxy;
 use super::control::{Control, Ended, Ending};
+use super::effect::course::{Course, Hands, Next, Step, Whole};
 use super::identity::Identity;
+use super::mark::Mark;
 use super::upstream::Lease;
 use crate::client::failure::inside_the_body;
-use crate::fault::{Action, Fault};
-use crate::id::RuleIx;
+use crate::record::Unfired;
 use crate::wire::Failure;
 
 /// The body of an answer.
@@ -30,43 +31,21 @@ pub(super) enum AnswerBody {
     Begun(VecDeque<Bytes>, Relay),
 }
 
-/// A fault that ends the body early.
-#[derive(Debug)]
-pub(super) struct Strike {
-    /// Bytes of the body that still pass.
-    left: u64,
-    ending: Ending,
-    rule: RuleIx,
-    /// Whether the rule counts as fired only now: it has not delayed the attempt before.
-    counts: bool,
-}
-
-impl Strike {
-    /// The strike that an action asks for; `None` where it asks for none, or where the body is known to be over
-    /// by then: a complete answer is not cut.
-    pub(super) fn of(action: &Action<'_>, rule: RuleIx, body: &Incoming, counts: bool) -> Option<Strike> {
-        let (after, ending) = match action {
-            Action::Fault(Fault::Reset { after }) => (after.bytes()?, Ending::Reset),
-            Action::Fault(Fault::Cut { after }) => (after.bytes()?, Ending::Cut),
-            Action::Forward | Action::Fault(_) => return None,
-        };
-        let reachable = !body.is_end_stream() && body.size_hint().exact().is_none_or(|length| after < length);
-        reachable.then_some(Strike { left: after, ending, rule, counts })
-    }
-}
-
 /// The target's answer body.
 pub(super) struct Relay {
     /// Gone once the body is to end early: the connection to the target is closed with it.
     body: Option<(Incoming, Lease)>,
+    /// The target has sent all of it.
+    arrived: bool,
     complete: bool,
     declared: Option<u64>,
-    strike: Option<Strike>,
+    status: u16,
+    course: Course,
     passed: u64,
     ending: Option<Ending>,
     identity: Option<Identity>,
     /// The rule that touches the attempt.
-    rule: Option<RuleIx>,
+    mark: Option<Mark>,
     proxy: Rc<Proxy>,
     control: Rc<Control>,
 }
@@ -77,22 +56,95 @@ impl Relay {
         let declared = declared(head, &body);
         Relay {
             body: Some((body, lease)),
+            arrived: false,
             complete: false,
             declared,
-            strike: None,
+            status: head.status.as_u16(),
+            course: Course::Whole(Whole::default()),
             passed: 0,
             ending: None,
             identity: None,
-            rule: None,
+            mark: None,
             proxy,
             control,
         }
     }
 
-    /// The same for an attempt that is known, touched by this rule, and perhaps to be ended early by it.
-    pub(super) fn of(mut self, identity: Option<Identity>, rule: Option<RuleIx>, strike: Option<Strike>) -> Relay {
-        (self.identity, self.rule, self.strike) = (identity, rule, strike);
+    /// The same for an attempt that is known, touched by this rule, its body taking this course.
+    pub(super) fn of(mut self, identity: Identity, mark: Option<Mark>, course: Course) -> Relay {
+        if course.reframes() {
+            self.declared = None;
+        }
+        (self.identity, self.mark, self.course) = (Some(identity), mark, course);
         self
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
+        let frame = if self.ending.is_none() { ready!(self.poll_passing(cx)) } else { None };
+        match self.ending {
+            None => Poll::Ready(frame.map(Ok)),
+            Some(_) => self.poll_ending(cx).map(|ended| Some(Err(ended))),
+        }
+    }
+
+    /// What is next for the client; `None` at the body's end, and where an ending has begun.
+    fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        loop {
+            let hands = Hands { control: &self.control, timer: &self.proxy.timer };
+            match ready!(self.course.poll(&hands, cx)) {
+                Step::Pass(frame) => {
+                    self.passed += frame.data_ref().map_or(0, |data| data.len() as u64);
+                    self.complete |= frame.is_trailers();
+                    return Poll::Ready(Some(frame));
+                }
+                Step::More => {
+                    let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
+                    match ready!(lease.poll_frame(body, cx)) {
+                        Some(Ok(frame)) => {
+                            self.arrived |= frame.is_trailers();
+                            self.course.feed(Next::Frame(frame));
+                        }
+                        None => {
+                            self.arrived = true;
+                            self.course.feed(Next::End);
+                        }
+                        Some(Err(error)) => {
+                            self.fail(&error);
+                            return Poll::Ready(None);
+                        }
+                    }
+                }
+                Step::Fired => self.fired(),
+                Step::Finish => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+                Step::End(ending) => {
+                    self.end(ending);
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    /// The fault has been done: noted before the client can see what comes of it.
+    fn fired(&mut self) {
+        let Some(mark) = &mut self.mark else { return };
+        mark.fire();
+        if let Some(identity) = &self.identity {
+            self.proxy.note(identity, Some(mark.rule), true, Some(self.status));
+        }
+    }
+
+    /// The body ends as HTTP wants it.
+    fn finish(&mut self) {
+        self.complete = true;
+        if !self.arrived {
+            self.body = None;
+        }
+        if let Some(mark) = self.mark.take() {
+            mark.unfired(Unfired::OverBefore);
+        }
     }
 
     /// Begins to end the connection: first, what has passed must really leave.
@@ -101,67 +153,19 @@ impl Relay {
         self.ending = Some(ending);
     }
 
-    fn poll_ending(&mut self, ending: &Ending, cx: &Context<'_>) -> Poll<Ended> {
+    fn poll_ending(&mut self, cx: &Context<'_>) -> Poll<Ended> {
         ready!(self.control.poll_flushed(cx));
-        if let Some(strike) = self.strike.take_if(|strike| strike.counts) {
-            self.proxy.counters.borrow_mut().fired(strike.rule);
-        }
-        Poll::Ready(self.control.end(ending.clone()))
-    }
-
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
-        let frame = if self.ending.is_none() { ready!(self.poll_passing(cx)) } else { None };
-        match self.ending.clone() {
-            None => Poll::Ready(frame.map(Ok)),
-            Some(ending) => self.poll_ending(&ending, cx).map(|ended| Some(Err(ended))),
-        }
-    }
-
-    fn poll_passing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
-        if let Some(Strike { left: 0, ending, .. }) = &self.strike {
-            self.end(ending.clone());
-        }
-        let Some((body, lease)) = &mut self.body else { return Poll::Ready(None) };
-        let frame = ready!(lease.poll_frame(body, cx));
-        Poll::Ready(match (frame, self.strike.as_mut()) {
-            (Some(Ok(frame)), None) => {
-                self.passed += frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.complete |= frame.is_trailers();
-                Some(frame)
-            }
-            (Some(Ok(frame)), Some(strike)) => match frame.into_data() {
-                Ok(mut data) => {
-                    data.truncate(usize::try_from(strike.left).unwrap_or(usize::MAX));
-                    strike.left -= data.len() as u64;
-                    self.passed += data.len() as u64;
-                    Some(Frame::data(data))
-                }
-                // The body is shorter than hoped: it ends here, before what would complete it.
-                Err(_) => {
-                    strike.left = 0;
-                    return self.poll_passing(cx);
-                }
-            },
-            (None, Some(strike)) => {
-                strike.left = 0;
-                return self.poll_passing(cx);
-            }
-            (None, None) => {
-                self.complete = true;
-                None
-            }
-            (Some(Err(error)), _) => {
-                self.fail(&error);
-                None
-            }
-        })
+        self.fired();
+        Poll::Ready(self.control.end(self.ending.take().unwrap_or_default()))
     }
 
     /// The target's answer ended before it was complete: so does ours, in the same way.
     fn fail(&mut self, error: &hyper::Error) {
         let failure = inside_the_body(error).after(self.passed);
-        let undone = self.strike.take().is_some_and(|strike| strike.counts);
-        self.proxy.upstream_failed(self.identity, self.rule.filter(|_| !undone), failure);
+        match (self.mark.take(), self.identity) {
+            (Some(mark), Some(identity)) => mark.upstream_failed(identity, failure),
+            (_, identity) => self.proxy.upstream_failed(identity, None, failure),
+        }
         self.end(ending_of(failure));
     }
 }
@@ -189,7 +193,7 @@ fn declared(head: &response::Parts, body: &Incoming) -> Option<u64> {
 impl Drop for Relay {
     fn drop(&mut self) {
         if let Some((body, lease)) = self.body.take()
-            && (self.complete || body.is_end_stream())
+            && (self.arrived || body.is_end_stream())
         {
             lease.give_back();
         }
@@ -220,7 +224,7 @@ impl Body for AnswerBody {
             AnswerBody::Made(bytes) => bytes.is_empty(),
             AnswerBody::Relayed(relay) => {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
-                over && relay.strike.is_none() && (relay.declared.is_none() || relay.passed > 0)
+                over && relay.course.is_whole() && (relay.declared.is_none() || relay.passed > 0)
             }
             // There is more to come than was read: that is why it was not taken in.
             AnswerBody::Begun(..) => false,

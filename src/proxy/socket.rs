@@ -10,14 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::control::{Control, Head};
-use crate::clock::Clock;
+use super::control::Control;
+use super::guard::Guard;
 
 /// The bytes of a client's connection.
 #[derive(Debug)]
 pub(super) enum ClientStream {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Rewound>>),
 }
 
 /// A connection that hyper has let go of.
@@ -29,38 +29,88 @@ pub(super) struct LetGo {
 }
 
 impl ClientStream {
+    /// The socket below.
+    pub(super) fn socket(&self) -> &TcpStream {
+        match self {
+            ClientStream::Plain(socket) => socket,
+            ClientStream::Tls(stream) => &stream.get_ref().0.socket,
+        }
+    }
+
     /// The socket below, for what happens below TLS.
     pub(super) fn into_socket(self) -> TcpStream {
         match self {
             ClientStream::Plain(socket) => socket,
-            ClientStream::Tls(stream) => stream.into_inner().0,
+            ClientStream::Tls(stream) => stream.into_inner().0.socket,
         }
     }
 }
 
+/// A socket whose first bytes were read before; they come first.
+#[derive(Debug)]
+pub(super) struct Rewound {
+    pub(super) first: Bytes,
+    pub(super) socket: TcpStream,
+}
+
 /// A client's connection while HTTP is spoken on it.
 pub(super) struct Socket {
-    stream: ClientStream,
-    clock: Clock,
+    /// Gone only when dropped.
+    stream: Option<ClientStream>,
+    /// HTTP/1.1: what comes is looked at before the HTTP library reads it.
+    guard: Option<Guard>,
     control: Rc<Control>,
 }
 
 impl Socket {
-    pub(super) fn new(stream: ClientStream, clock: Clock, control: Rc<Control>) -> Socket {
-        Socket { stream, clock, control }
+    /// A connection that speaks HTTP/1.1.
+    pub(super) fn guarded(stream: ClientStream, control: Rc<Control>) -> Socket {
+        Socket { stream: Some(stream), guard: Some(Guard::default()), control }
     }
 
-    pub(super) fn into_stream(self) -> ClientStream {
-        self.stream
+    /// A connection that speaks HTTP/2, which has one reading only. When dropped it is released to its control.
+    pub(super) fn multiplexed(stream: ClientStream, control: Rc<Control>) -> Socket {
+        Socket { stream: Some(stream), guard: None, control }
+    }
+
+    pub(super) fn into_stream(mut self) -> ClientStream {
+        self.stream.take().expect("a socket has its stream until it is dropped")
+    }
+
+    fn stream(&mut self) -> Pin<&mut ClientStream> {
+        Pin::new(self.stream.as_mut().expect("a socket has its stream until it is dropped"))
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.guard.is_none()
+            && let Some(stream) = self.stream.take()
+        {
+            self.control.release(stream);
+        }
     }
 }
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let socket = &mut *self;
+        if socket.guard.as_ref().is_some_and(Guard::has_refused) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before && self.control.head() == Head::Awaited {
-            self.control.head_begins(self.clock.now());
+        let read = socket.stream().poll_read(cx, buf);
+        match &mut socket.guard {
+            _ if read.is_pending() => socket.control.starved(),
+            Some(guard) if buf.filled().len() > before && !socket.control.is_changing() => {
+                let passed = guard.inspect(&mut buf.filled_mut()[before..]);
+                buf.set_filled(before + passed);
+                socket.control.received(guard.pending());
+                if guard.has_refused() {
+                    socket.control.refuse();
+                }
+            }
+            _ => {}
         }
         read
     }
@@ -68,20 +118,22 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.control.writes();
+        self.stream().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        self.control.writes();
+        self.stream().poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(ClientStream::is_write_vectored)
     }
 
     /// hyper calls this when its own buffer is empty: what it was given so far has been written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let flushed = self.stream().poll_flush(cx);
         if flushed.is_ready() {
             self.control.has_flushed();
         }
@@ -89,7 +141,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
     }
 }
 
@@ -136,5 +188,38 @@ impl AsyncWrite for ClientStream {
             ClientStream::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             ClientStream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
+        let n = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first.split_to(n));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -17,7 +17,8 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioIo;
 
 use super::forward;
-use super::upload::Upload;
+use super::tunnel::FarEnd;
+use super::upload::{self, Upload};
 use crate::client::failure::before_the_head;
 use crate::client::{Connector, Stream};
 use crate::clock::Timer;
@@ -92,7 +93,7 @@ impl Upstream {
                 None => self.connect().await?,
             };
             let sent_at = self.timer.clock().now();
-            match line.send(request).await {
+            match line.send(request, &self.timer).await {
                 Ok(response) => {
                     let took = self.timer.clock().now().since(sent_at);
                     return Ok(Reply { response, lease: Lease { line, upstream: self }, took });
@@ -103,6 +104,19 @@ impl Upstream {
                 },
             }
         }
+    }
+
+    /// The same for another place.
+    pub(super) fn elsewhere(&self, connector: Connector) -> Upstream {
+        Upstream::new(connector, self.timer.clone(), self.connect_timeout, self.keep_alive, self.idle_timeout)
+    }
+
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    pub(super) fn timer(&self) -> &Timer {
+        &self.timer
     }
 
     /// Closes connections that have been idle for too long, or that the target has closed.
@@ -160,6 +174,17 @@ impl Lease {
         }
     }
 
+    /// The connection as bytes, once the target has changed the protocol; `None` on HTTP/2, where none can.
+    pub(super) fn into_tunnel(self) -> Option<FarEnd> {
+        match self.line {
+            Line::Http1(line) => {
+                let parts = line.connection.into_parts();
+                Some(FarEnd { stream: parts.io.into_inner(), unread: parts.read_buf })
+            }
+            Line::Http2 { .. } => None,
+        }
+    }
+
     /// The answer is complete: the connection may be used again.
     pub(super) fn give_back(self) {
         let Lease { mut line, upstream } = self;
@@ -182,9 +207,12 @@ impl Line {
         }
     }
 
-    async fn send(&mut self, request: Request<Upload>) -> Result<Response<Incoming>, Unsent> {
+    async fn send(&mut self, mut request: Request<Upload>, timer: &Timer) -> Result<Response<Incoming>, Unsent> {
         match self {
-            Line::Http1(line) => line.send(request).await,
+            Line::Http1(line) => {
+                upload::wait_to_be_asked(&mut request, timer);
+                line.send(request).await
+            }
             Line::Http2 { sender, tls } => {
                 let (mut head, body) = request.into_parts();
                 forward::absolute(&mut head, *tls);
@@ -217,7 +245,7 @@ impl Http1 {
 
 /// Runs the tasks of HTTP/2 connections on this thread.
 #[derive(Clone, Copy)]
-struct Local;
+pub(super) struct Local;
 
 impl<F: Future + 'static> hyper::rt::Executor<F> for Local {
     fn execute(&self, future: F) {

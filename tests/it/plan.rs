@@ -496,6 +496,111 @@ fn every_effect_and_trigger_arrives() {
 }
 
 #[test]
+fn every_effect_on_the_wire_arrives_alone_and_in_a_sequence() {
+    let rule = |fault: &str| parse(&with_fault(fault)).unwrap_or_else(|problems| panic!("{fault}: {problems}")).faults.rules.remove(0);
+    for (key, arrives, spec) in [
+        ("reset = true", "Reset { after: Nothing }", "reset"),
+        ("reset = { after = \"headers\" }", "Reset { after: Headers }", "reset after the headers"),
+        ("cut = true", "Cut { after: Nothing }", "cut"),
+        ("cut = { after = \"2KiB\" }", "Cut { after: Bytes(Size(2048)) }", "cut after 2 KiB"),
+        ("half_close = { after = \"headers\" }", "HalfClose { after: Headers }", "half close after the headers"),
+        ("delay_after_upstream = \"800ms\"", "DelayAfterUpstream(Fixed(Micros(800000)))", "delay 800 ms after upstream"),
+        (
+            "slow_body = { rate = \"10KiB/s\" }",
+            "SlowBody(Pace { bytes: 204, every: Micros(19921) })",
+            "body in pieces of 204 B every 19.9 ms",
+        ),
+        (
+            "slow_body = { chunk = \"16B\", every = \"50ms\" }",
+            "SlowBody(Pace { bytes: 16, every: Micros(50000) })",
+            "body in pieces of 16 B every 50 ms",
+        ),
+        ("stall = true", "Stall { after: Size(0), lasting: None }", "stall after 0 B"),
+        ("stall = { for = \"30s\" }", "Stall { after: Size(0), lasting: Some(Micros(30000000)) }", "stall after 0 B for 30 s"),
+        ("stall = { after = \"1KiB\" }", "Stall { after: Size(1024), lasting: None }", "stall after 1 KiB"),
+        ("black_hole = true", "BlackHole", "silence"),
+        ("truncate_chunked = true", "TruncateChunked { after: None }", "chunks without the last one"),
+        ("truncate_chunked = { after = \"9B\" }", "TruncateChunked { after: Some(Size(9)) }", "chunks that end after 9 B"),
+        ("content_length = \"+10\"", "ContentLength { off_by: 10 }", "Content-Length off by +10"),
+        ("content_length = \"-10\"", "ContentLength { off_by: -10 }", "Content-Length off by -10"),
+        ("bad_chunk = true", "BadChunk { after: Size(0) }", "a malformed chunk after 0 B"),
+        ("stream = { cut_after = { events = 3 } }", "Stream(CutAfterEvents(3))", "stream cut after 3 events"),
+        ("stream = { cut_after = { time = \"2s\" } }", "Stream(CutAfterTime(Micros(2000000)))", "stream cut after 2 s"),
+        ("stream = { drop_done = true }", "Stream(DropDone(\"[DONE]\"))", "stream without [DONE]"),
+        ("stream = { drop_done = \"end\" }", "Stream(DropDone(\"end\"))", "stream without end"),
+        (
+            "stream = { error_event = { event = \"error\", data = \"{}\" } }",
+            "Stream(ErrorEvent { at: 2, event: Some(\"error\"), data: Literal(\"{}\") })",
+            "event 2 of the stream is an error",
+        ),
+        ("drop_after_upstream = true", "DropAfterUpstream", "answer of upstream dropped"),
+        ("reset_after_upstream = true", "ResetAfterUpstream", "answer of upstream lost by reset"),
+        ("goaway = true", "GoAway", "GOAWAY"),
+        ("refused_stream = true", "RefusedStream", "REFUSED_STREAM"),
+        ("reset_stream = { after = \"1KiB\" }", "ResetStream { after: Bytes(Size(1024)) }", "stream reset after 1 KiB"),
+    ] {
+        let alone = rule(key);
+        let Effect::Fault(fault) = &alone.effect else { panic!("{key}: {:?}", alone.effect) };
+        assert_eq!((format!("{fault:?}").as_str(), alone.spec.as_str()), (arrives, format!("all of requests: {spec}").as_str()), "{key}");
+        assert_eq!(key.split(' ').next(), Some(fault.kind()));
+        let first = |sequence: &str| match rule(sequence).effect {
+            Effect::Sequence(elements) => format!("{:?}", elements[0]),
+            other => panic!("{sequence}: {other:?}"),
+        };
+        assert_eq!(first(&format!("sequence = [{{ {key} }}, \"pass\"]")), format!("Fault({arrives})"), "{key}");
+        if let Some(word) = key.strip_suffix(" = true") {
+            assert_eq!(first(&format!("sequence = [\"{word}\", \"pass\"]")), format!("Fault({arrives})"), "{key}");
+        }
+    }
+    let refuse = rule("during = { from = \"1s\", for = \"2s\" }\nrefuse = true");
+    assert_eq!((format!("{:?}", refuse.effect).as_str(), refuse.spec.as_str()), ("Fault(Refuse)", "connections: refused"));
+    assert_eq!(rule("tls_failure = true").spec, "connections: handshake failure");
+    let inside = rule("stream = { error_event = { error = \"RATE_LIMIT_EXCEEDED\" }, at = 4 }");
+    assert_eq!(inside.spec, "all of requests: event 4 of the stream is RATE_LIMIT_EXCEEDED");
+}
+
+#[test]
+fn effects_on_the_wire_are_refused_where_they_mean_nothing() {
+    for (fault, what) in [
+        (
+            "during = { for = \"1s\" }\nrefuse = true\nmatch = { path = \"/v1/**\" }",
+            "`match` cannot apply to `refuse`, which strikes connections",
+        ),
+        ("during = { for = \"1s\" }\nrefuse = true\nchance = \"5%\"", "`chance` cannot apply to `refuse`"),
+        ("tls_failure = true\ndelay = \"1s\"", "`delay` cannot apply to `tls_failure`"),
+        ("refuse = true", "a fault that refuses every connection of the run leaves nothing to test"),
+        ("during = { requests = \"1..5\" }\nrefuse = true", "a window of `requests` cannot apply to `refuse`"),
+        ("sequence = [{ refuse = true }]", "`refuse` strikes connections, and a sequence is about the attempts of an exchange"),
+        ("sequence = [\"refuse\"]", "`refuse` is no element of a sequence"),
+        ("black_hole = false", "`black_hole` takes no argument"),
+        ("black_hole = { after = \"1s\" }", "`black_hole` takes no argument"),
+        ("stall = 5", "`stall` is `true` or says after how many bytes, and for how long"),
+        ("stall = { for = \"2h\" }", "2 h is too long to wait"),
+        ("slow_body = true", "`slow_body` says how slow"),
+        ("slow_body = { rate = \"10KiB/s\", every = \"1s\" }", "`slow_body` is a rate, or pieces and the time between them"),
+        ("slow_body = { rate = \"10/s\" }", "this is no rate of bytes"),
+        ("slow_body = { rate = \"0B/s\" }", "this is no rate of bytes"),
+        ("slow_body = { chunk = \"0B\", every = \"1s\" }", "a piece of no bytes never comes to an end"),
+        ("slow_body = { chunk = \"1B\", every = \"0s\" }", "0 s is no time between two pieces"),
+        ("content_length = \"10\"", "`content_length` says by how much the declared length is wrong"),
+        ("content_length = \"+0\"", "`content_length` says by how much the declared length is wrong"),
+        ("stream = {}", "`stream` needs one of `cut_after`, `drop_done` and `error_event`"),
+        ("stream = { drop_done = true, at = 2 }", "`at` says which event is the error"),
+        ("stream = { cut_after = {} }", "a stream is cut after so many `events` or after a `time`"),
+        ("stream = { drop_done = false }", "`drop_done` is `true` or the data of the event"),
+        ("stream = { error_event = {} }", "an error event is an `error` of the contract or has its `data`"),
+        ("stream = { error_event = { event = \"a\\nb\", data = \"\" } }", "the name of an event stands on one line"),
+        ("stream = { error_event = { error = \"NOPE\" } }", "has no error `NOPE`"),
+        ("cut = { after = \"body\" }", "`body` is not a size"),
+        ("cut = true\nreset = true", "a fault has one effect, and this one has `reset` and `cut`"),
+    ] {
+        let said = parse(&with_fault(fault)).expect_err(fault);
+        assert_eq!(said.errors(), 1, "{fault}: {said}");
+        assert!(said.to_string().contains(what), "{fault}: {said}");
+    }
+}
+
+#[test]
 fn faults_are_refused_where_they_mean_nothing() {
     for (fault, what) in [
         ("respond = {}", "an injected answer is an `error` of the contract or a `status`"),

@@ -3,6 +3,7 @@
 //! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
 
 mod disturbed;
+mod effects;
 mod mirrored;
 mod mutations;
 mod rig;

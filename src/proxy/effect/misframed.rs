@@ -4,7 +4,7 @@ use std::io::Write;
 
 use http::response;
 
-use super::raw::RawAnswer;
+use super::raw::{RawAnswer, RawBody};
 use crate::contract::draft::Framing;
 use crate::proxy::control::Ending;
 
@@ -27,7 +27,7 @@ pub(in crate::proxy) fn answer(head: &response::Parts, body: &[u8], framing: Fra
         Framing::LengthOffBy(by) => write!(raw, "content-length: {}\r\n", (body.len() as u64).saturating_add_signed(by)),
     };
     raw.extend_from_slice(b"connection: close\r\n\r\n");
-    RawAnswer { head: raw, body: framed(body, framing), then: Ending::Cut }
+    RawAnswer { head: raw, body: RawBody::Bytes(framed(body, framing)), then: Ending::Cut }
 }
 
 /// The body as it is sent.
@@ -51,7 +51,8 @@ mod tests {
     fn written(framing: Framing) -> String {
         let (head, ()) = http::Response::builder().status(429).header("retry-after", "2").body(()).unwrap().into_parts();
         let raw = answer(&head, b"{\"a\":1}", framing);
-        String::from_utf8([raw.head, raw.body].concat()).unwrap()
+        let RawBody::Bytes(body) = raw.body else { panic!("bytes") };
+        String::from_utf8([raw.head, body].concat()).unwrap()
     }
 
     #[test]

@@ -1,14 +1,24 @@
 //! What the proxy can do to an attempt, one file each. None of them decides anything.
 
+pub(super) mod black_hole;
 pub(super) mod corrupt;
+pub(super) mod course;
 pub(super) mod cut;
 pub(super) mod delay;
 pub(super) mod half_close;
 pub(super) mod hold;
+pub(super) mod lost;
 pub(super) mod misframed;
 pub(super) mod raw;
+pub(super) mod refuse;
 pub(super) mod reset;
 pub(super) mod respond;
+pub(super) mod slow_body;
+pub(super) mod stall;
+pub(super) mod stream;
+pub(super) mod strike;
+pub(super) mod tls_failure;
+pub(super) mod turn;
 
 use super::control::Ending;
 use super::socket::LetGo;

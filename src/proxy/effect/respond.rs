@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request, response};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 
 use super::misframed;
 use crate::contract::draft::{Draft, Framing};
@@ -18,6 +18,7 @@ use crate::proxy::attempt::Proxy;
 use crate::proxy::control::{Control, Ended, Ending};
 use crate::proxy::identity::Identity;
 use crate::proxy::relay::AnswerBody;
+use crate::proxy::upload::Upload;
 use crate::record::Unfired;
 use crate::severity::Severity;
 use crate::units::Micros;
@@ -129,13 +130,20 @@ impl Made {
 }
 
 /// Takes in the whole request, as a server would: an answer to a client that is still writing may be lost to it.
-pub(in crate::proxy) async fn take_in(mut body: Incoming) {
+pub(in crate::proxy) async fn take_in(mut body: Upload) {
     while !body.is_end_stream() {
         match body.frame().await {
             Some(Ok(_)) => {}
             Some(Err(_)) | None => return,
         }
     }
+}
+
+/// The body of a documented error, as it may stand somewhere else than in an answer of its own.
+pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) -> Option<Vec<u8>> {
+    let (contract, _) = proxy.settings.contract.as_ref()?;
+    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
 }
 
 fn circumstances(

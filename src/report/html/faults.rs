@@ -46,6 +46,13 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
         for mutation in fault.mutations.iter().take(MUTATIONS) {
             html.tag("div").class("sub").text(&found(mutation));
         }
+        if let Some(upstream) = &fault.upstream {
+            let (answered, succeeded) = (number::count(upstream.answered), number::count(upstream.succeeded));
+            html.tag("div").class("sub").text(&format!("lost answers of the target: {answered}, with success {succeeded}"));
+        }
+        for unfired in fault.unfired.iter().take(8) {
+            html.tag("div").class("sub").text(&format!("not fired: {} × {}", number::count(unfired.count), line(&unfired.why, 80)));
+        }
     });
     cell(html, "", &windows(fault));
     let counts = [

@@ -385,6 +385,8 @@ fn faults(all: &[Exchange]) -> Vec<FaultFacts> {
                 eligible: (fired as f64 / chance) as u64,
                 planned: fired,
                 fired,
+                unfired: Vec::new(),
+                upstream: None,
                 unreached: 0,
                 attempts_touched: fired,
                 exchanges_touched: touched,

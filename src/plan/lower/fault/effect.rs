@@ -2,7 +2,7 @@
 
 use super::respond::{named, respond};
 use super::{Surroundings, stream};
-use crate::fault::{After, Effect, Element, Fault, Pace};
+use crate::fault::{After, Effect, Element, Fault, Pace, Window};
 use crate::plan::file::{Table, Value, View};
 use crate::plan::lower::spread;
 use crate::plan::problem::Problem;
@@ -55,7 +55,7 @@ const FURTHEST: u64 = 1 << 30;
 /// Refuses what cannot apply to a fault that strikes connections: there is no request yet.
 pub(super) fn of_connection(table: &Table<'_>) {
     let Some(kind) = ["refuse", "tls_failure"].into_iter().find(|kind| table.has(kind)) else { return };
-    for key in ["match", "chance", "every", "first_attempts", "per", "delay"] {
+    for key in ["match", "chance", "every", "first_attempts", "per", "delay", "max_active"] {
         if let Some(value) = table.take(key) {
             let what = format!("`{key}` cannot apply to `{kind}`, which strikes connections: there is no request yet");
             table.problems().add(Problem::at(value.key_place(), what).help("remove it; `during` says when connections are struck"));
@@ -67,13 +67,23 @@ pub(super) fn of_connection(table: &Table<'_>) {
     }
 }
 
+/// The same for windows that count requests.
+pub(super) fn of_windows(table: &Table<'_>, effect: Option<&Effect>, windows: Option<&[Window]>) {
+    if let Some(Effect::Fault(fault @ (Fault::Refuse | Fault::TlsFailure))) = effect
+        && windows.unwrap_or_default().iter().any(|window| window.requests.is_some())
+    {
+        let what = format!("a window of `requests` cannot apply to `{}`, which strikes connections", fault.kind());
+        table.problems().add(Problem::at(table.place(), what).help("windows of connections are stretches of time: `from` and `for`"));
+    }
+}
+
 pub(super) fn effect(table: &Table<'_>, delayed: bool, around: &Surroundings<'_>) -> Option<Effect> {
     let given: Vec<Value<'_>> = KEYS.iter().chain(&["sequence"]).filter_map(|key| table.take(key)).collect();
     match &given[..] {
         [] if delayed || table.has("limiter") => Some(Effect::DelayOnly),
         [] => {
             let problem = Problem::at(table.place(), "this fault does nothing");
-            table.problems().add(problem.help("give it `delay`, `sequence`, or one of ").help(KEYS.join(", ")));
+            table.problems().add(problem.help(format!("give it `delay`, `sequence` or one of {}", KEYS.join(", "))));
             None
         }
         [value] if value.key() == "sequence" => sequence(value, around).map(Effect::Sequence),

@@ -2,6 +2,7 @@
 
 mod effect;
 mod matcher;
+mod ramp;
 mod respond;
 mod stream;
 mod trigger;
@@ -50,16 +51,26 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
         around.service = using.contract.service_of(path.as_str().split(['*', '{']).next().unwrap_or_default());
     }
     let windows = window::windows(table, &around);
-    let delay = table.take("delay").map(|value| spread::lower(&value));
-    let effect = effect::effect(table, delay.is_some(), &around);
+    let (delay, delay_ramp) = match table.take("delay") {
+        Some(value) if ramp::is_ramp(&value) => (None, Some(ramp::delay(&value))),
+        other => (other.map(|value| spread::lower(&value)), None),
+    };
+    let effect = effect::effect(table, delay.is_some() || delay_ramp.is_some(), &around);
+    effect::of_windows(table, effect.as_ref(), windows.as_deref());
     let trigger = trigger::trigger(table);
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));
+    let rest = trigger::rest(table, sequence);
+    let max_active = trigger::max_active(table);
     table.not_yet("limiter");
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
+    let delay_ramp = delay_ramp.map_or(Some(None), |ramp| ramp.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);
-    let spec = words::in_words(&matcher, trigger, delay.as_ref(), &effect, &around);
-    Some(FaultRule { matcher, windows, trigger, per, delay, spec, ..FaultRule::new(name, effect) })
+    let (rest, max_active) = (rest?, max_active?);
+    let mut rule = FaultRule { matcher, windows, trigger, per, delay, delay_ramp, rest, max_active, ..FaultRule::new(name, effect) };
+    rule.words = words::done_in_words(&rule, &around);
+    rule.spec = words::in_words(&rule, &around);
+    Some(rule)
 }
 
 /// The items of an array, or the one value that stands in its place.

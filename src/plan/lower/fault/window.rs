@@ -1,13 +1,13 @@
 //! `during`: when a rule is open.
 
 use super::{Surroundings, one_or_many};
-use crate::fault::Window;
+use crate::fault::{Requests, Window};
 use crate::plan::file::Table;
 use crate::plan::lower::resolve;
 use crate::plan::problem::Problem;
 use crate::units::{Micros, Offset};
 
-/// `during = { stage, from, for }` or a list of these; the whole run without it.
+/// `during = { stage, from, for, requests }` or a list of these; the whole run without it.
 pub(super) fn windows(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Vec<Window>> {
     let given = one_or_many(table, "during");
     let end = around.load.and_then(|load| load.stages.last().map(|stage| stage.start + stage.length + load.drain));
@@ -24,8 +24,10 @@ fn window(table: Table<'_>, around: &Surroundings<'_>) -> Option<Window> {
     let start = from.as_ref().map(|value| value.parsed::<Micros>());
     let length_value = table.take("for");
     let length = length_value.as_ref().map(|value| value.parsed::<Micros>());
+    let requests = table.take("requests").map(|value| value.parsed::<Requests>());
     let (place, problems) = (table.place(), table.problems());
     table.finish();
+    let timeless = stage.is_none() && from.is_none() && length_value.is_none();
     let stages = around.names.stages.iter().map(|(name, _)| name.as_str());
     let index = match stage {
         Some(value) if around.names.stages_known => Some(resolve(value.place(), problems, "stage", &value.string()?, stages)?),
@@ -51,5 +53,8 @@ fn window(table: Table<'_>, around: &Surroundings<'_>) -> Option<Window> {
         problems.add(Problem::at(place, "a window of no length").help("write for example { from = \"5s\", for = \"10s\" }"));
         return None;
     }
-    Some(Window::between(begin + start, begin + start + length))
+    let requests = requests.map_or(Some(None), |requests| requests.map(Some))?;
+    // What counts requests alone is open for as long as any may come.
+    let drain = if requests.is_some() && timeless { load.drain } else { Micros::ZERO };
+    Some(Window { requests, ..Window::between(begin + start, begin + start + length + drain) })
 }

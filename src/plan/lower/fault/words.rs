@@ -3,48 +3,79 @@
 use http::Method;
 
 use super::Surroundings;
-use crate::fault::{After, Effect, Element, EventData, Fault, Matcher, Respond, StreamFault, Trigger};
+use crate::fault::{After, Effect, Element, EventData, Fault, FaultRule, Matcher, Per, Respond, Rest, StreamFault, Trigger};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::lower::spread;
-use crate::seed::Distribution;
 use crate::units::Size;
 use crate::wire::PathPattern;
 
-/// `30 % of POST /v1/conversations**: RATE_LIMIT_EXCEEDED, Retry-After 2 s`
-pub(super) fn in_words(
-    matcher: &Matcher,
-    trigger: Trigger,
-    delay: Option<&Distribution>,
-    effect: &Effect,
-    around: &Surroundings<'_>,
-) -> String {
-    let mut what: Vec<String> = delay.iter().map(|delay| format!("delay {}", spread::in_words(delay))).collect();
-    match effect {
-        Effect::DelayOnly => {}
-        Effect::Fault(fault) => what.push(fault_in_words(fault, around)),
+/// What a rule does, one text for every element of a sequence: `429 RATE_LIMIT_EXCEEDED, Retry-After 2 s`.
+pub(super) fn done_in_words(rule: &FaultRule, around: &Surroundings<'_>) -> Vec<String> {
+    match &rule.effect {
+        Effect::DelayOnly => vec![delay_in_words(rule).unwrap_or_default()],
+        Effect::Fault(fault) => vec![fault_in_words(fault, around)],
         Effect::Sequence(elements) => {
             let words = elements.iter().map(|element| match element {
                 Element::Pass => "pass".to_owned(),
                 Element::Fault(fault) => fault_in_words(fault, around),
                 Element::Delay(delay) => format!("delay {}", spread::in_words(delay)),
             });
-            what.push(words.collect::<Vec<_>>().join(" → "));
+            words.collect()
         }
     }
-    let share = match trigger {
+}
+
+fn delay_in_words(rule: &FaultRule) -> Option<String> {
+    let ramp = rule.delay_ramp.map(|(from, to)| format!("delay {from} -> {to}"));
+    rule.delay.as_ref().map(|delay| format!("delay {}", spread::in_words(delay))).or(ramp)
+}
+
+/// `30 % of POST /v1/conversations**: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s`
+pub(super) fn in_words(rule: &FaultRule, around: &Surroundings<'_>) -> String {
+    if let Effect::Fault(fault @ (Fault::Refuse | Fault::TlsFailure)) = &rule.effect {
+        return format!("connections: {}", fault_in_words(fault, around));
+    }
+    let mut what: Vec<String> = delay_in_words(rule).into_iter().collect();
+    match rule.effect {
+        Effect::DelayOnly => {}
+        Effect::Fault(_) => what.extend(rule.words.iter().cloned()),
+        Effect::Sequence(_) => what.push(sequence_in_words(rule)),
+    }
+    let share = match rule.trigger {
         Trigger::Always => "all".to_owned(),
         Trigger::Chance(share) => share.to_string(),
-        Trigger::Ramp(from, to) => format!("{from} to {to}"),
+        Trigger::Ramp(from, to) => format!("{from} -> {to}"),
         Trigger::Exactly(share) => format!("exactly {share}"),
         Trigger::Every(n) => format!("every {n}th"),
         Trigger::FirstAttempts(n) => format!("the first {n} attempts"),
     };
+    let most = rule.max_active.map(|most| format!(", at most {most} at once")).unwrap_or_default();
+    format!("{share} of {}: {}{most}", looked_at_in_words(&rule.matcher, around), what.join(", "))
+}
+
+fn sequence_in_words(rule: &FaultRule) -> String {
+    let over = match rule.per {
+        Per::Attempt | Per::Exchange => "",
+        Per::Key => " by key",
+        Per::Route => " by route",
+        Per::Global => " over all",
+    };
+    let then = if rule.rest == Rest::Pass { " → pass" } else { "" };
+    format!("{}{then}{over}", rule.words.join(" → "))
+}
+
+fn looked_at_in_words(matcher: &Matcher, around: &Surroundings<'_>) -> String {
     let methods = matcher.methods.iter().map(Method::as_str).collect::<Vec<_>>().join("|");
-    let path = matcher.path.as_ref().map_or("", PathPattern::as_str);
+    let path = matcher.path.as_ref().map_or("", PathPattern::as_str).to_owned();
     let scenarios = matcher.scenarios.iter().map(|ix| around.names.scenarios[ix.at()].0.as_str()).collect::<Vec<_>>().join("|");
-    let of: Vec<&str> = [methods.as_str(), path, scenarios.as_str()].into_iter().filter(|part| !part.is_empty()).collect();
-    let of = if of.is_empty() { "requests".to_owned() } else { of.join(" ") };
-    format!("{share} of {of}: {}", what.join(", "))
+    let mut of = vec![methods, path];
+    // What stands in headers, queries and bodies may be nobody else's business.
+    of.extend(matcher.query.iter().map(|(name, _)| format!("?{name}")));
+    of.extend(matcher.headers.iter().map(|(name, _)| format!("with {name}")));
+    of.extend(matcher.body.is_some().then(|| "by body".to_owned()));
+    of.push(scenarios);
+    of.retain(|part| !part.is_empty());
+    if of.is_empty() { "requests".to_owned() } else { of.join(" ") }
 }
 
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
