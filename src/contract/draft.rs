@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 pub use self::edit::{Edit, encoded, header, member};
-
+pub use crate::contract::coding::gzip;
 use crate::contract::{Answer, Contract, Envelope, Field, Format, Header, Level, Role, Row, instant, phrase, role};
 use crate::id::RowIx;
 

@@ -19,6 +19,7 @@ mod cache;
 pub mod catalogue;
 mod challenge;
 mod check;
+mod coding;
 pub mod compared;
 mod compose;
 pub mod coverage;

@@ -269,3 +269,9 @@ pub(super) fn called_gzip(draft: &mut Draft<'_>) -> Option<()> {
     object(draft)?;
     draft.set(CONTENT_ENCODING, "gzip")
 }
+
+pub(super) fn truncated_gzip(draft: &mut Draft<'_>) -> Option<()> {
+    let packed = draft::gzip(object(draft)?);
+    draft.body = packed[..packed.len() - 12].to_vec();
+    draft.set(CONTENT_ENCODING, "gzip")
+}

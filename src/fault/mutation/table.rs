@@ -50,6 +50,8 @@ pub static ALL: &[Mutation] = &[
     row("utf16-body", &["B06"], "the JSON is in UTF-16", change::utf16),
     row("byte-order-mark", &["B06"], "a byte order mark stands before the JSON", change::marked),
     row("oversized-body", &["B12"], "the body has 17 KiB", change::large),
+    row("bad-gzip", &["B02"], "the body is called gzip and is not", change::called_gzip),
+    row("truncated-gzip", &["B02"], "the body is gzip that ends twelve bytes too soon", change::truncated_gzip),
     row("placeholder-value", &["B09"], "the message is `undefined`", |it| change::text(it, "undefined")),
     row("missing-content-type", &["B04"], "there is no Content-Type", |it| lose(it, &CONTENT_TYPE)),
     row("wrong-content-type", &["B04"], "the JSON is called plain text", |it| it.set(CONTENT_TYPE, "text/plain")),
