@@ -211,7 +211,7 @@ impl Control {
         Ended { code: Some(h2::Error::from(code)) }
     }
 
-    /// HTTP ended in an error of the client's. What else it sends is taken in, so that it can read what it was told.
+    /// HTTP is over while the client may still be writing: what it sends is taken in, so that it can read what it was told.
     pub(super) fn end_in_order(&self) {
         let mut ending = self.ending.borrow_mut();
         if matches!(*ending, Ending::Plain) {
@@ -299,6 +299,11 @@ impl Control {
             // The next head has begun to come meanwhile; its time runs from here.
             self.arriving.set(Arriving::Head(self.clock.now()));
         }
+    }
+
+    /// Whether the client is in the middle of a request.
+    pub(super) fn is_arriving(&self) -> bool {
+        self.arriving.get() != Arriving::Nothing
     }
 
     /// Whether a request head, or the next piece of a body that is waited for, has been missing since before `limit`.

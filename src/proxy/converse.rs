@@ -176,7 +176,7 @@ async fn speak_http1(proxy: &Rc<Proxy>, control: &Rc<Control>, stream: ClientStr
         // It was silent, and what came was no request: there is nothing to wait for.
         None => Over::Gone,
         Some(result) => {
-            if result.is_err() {
+            if result.is_err() || control.is_arriving() {
                 control.end_in_order();
             }
             Over::LetGo(client)

@@ -1,4 +1,4 @@
-//! The fault-injecting reverse proxy: between the generator and the target, on the loopback, in this process.
+//! The fault-injecting proxy: between the generator, or any other client, and the target.
 //!
 //! It forwards every request and every answer as they are and carries out what [`FaultRules`] decide; it decides
 //! nothing itself. With no rule firing, status, headers, their case, and body bytes pass unchanged, as they
@@ -9,18 +9,24 @@
 //!
 //! A failure between proxy and target is mirrored to the client as the same failure, never as an invented 502:
 //! what was reset is reset, what was cut is cut, and where there was never a connection ours is closed; what
-//! really happened stands on the [`Board`] before the client can see anything.
+//! really happened stands on the [`Board`] before the client can see anything. On HTTP/2 it is the stream that
+//! ends so: reset with CANCEL for a reset, with INTERNAL_ERROR for a cut.
+//!
+//! Clients speak HTTP/1.1 or HTTP/2, plain or under TLS ([`Downstream`]); the target is spoken to in whatever its
+//! connector negotiates. What two parsers might read differently is answered 400 and goes nowhere (`guard`). An
+//! upgrade that the target agrees to, to a WebSocket for one, becomes a tunnel. As a forward proxy
+//! ([`ForwardProxy`]) it also serves clients that know it by `HTTP_PROXY`, and ends their tunnels itself, so that
+//! rules apply inside them.
 //!
 //! One thread, one runtime: nothing is locked or sent from one thread to another per attempt. Requests without
 //! our identity headers, or with another run's, are strangers: they are forwarded and counted, nothing more.
-//!
-//! Towards its clients the proxy speaks HTTP/1.1; towards the target whatever its connector negotiates.
 
 mod attempt;
 mod authority;
 mod control;
 mod converse;
 mod counters;
+mod descriptors;
 mod effect;
 mod forward;
 mod guard;
@@ -45,6 +51,7 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
 pub use self::authority::Authority;
+pub use self::descriptors::raise_descriptor_limit;
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;
@@ -85,6 +92,8 @@ pub struct ProxySettings {
 pub struct RunningProxy {
     /// Where it listens.
     pub addr: SocketAddr,
+    /// How many descriptors the process may have, if the system says: two for every connection through the proxy.
+    pub descriptors: Option<u64>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<ProxyTally>,
 }
@@ -109,7 +118,7 @@ pub fn start(listener: std::net::TcpListener, settings: ProxySettings) -> std::i
         runtime.block_on(listen::run(listener, addr, settings, stopped, ready))
     })?;
     match readiness.recv() {
-        Ok(Ok(())) => Ok(RunningProxy { addr, stop, thread }),
+        Ok(Ok(())) => Ok(RunningProxy { addr, descriptors: raise_descriptor_limit(), stop, thread }),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(std::io::Error::other("the proxy's thread ended before it listened")),
     }

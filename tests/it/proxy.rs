@@ -2,10 +2,18 @@
 //!
 //! Every test speaks raw HTTP over a real socket to a real proxy, behind which a scripted target plays.
 
+mod crowded;
 mod disturbed;
+<<<<<<< HEAD
 mod effects;
+=======
+mod forward;
+mod guarded;
+>>>>>>> transport
 mod mirrored;
 mod mutations;
 mod rig;
+mod spoken;
 mod sturdy;
+mod tunnelled;
 mod untouched;

@@ -2,6 +2,7 @@
 
 mod connections;
 mod framing;
+mod http2;
 mod judges;
 mod streams;
 mod timing;

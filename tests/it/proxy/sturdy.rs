@@ -88,7 +88,7 @@ fn a_slow_reader_holds_back_the_target_and_not_the_proxys_memory() {
 }
 
 /// Memory of this process, in KiB; 0 where the system does not tell.
-fn resident() -> u64 {
+pub fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)

@@ -67,7 +67,7 @@ fn a_target_that_speaks_http_2_is_spoken_to_in_http_2() {
 }
 
 /// A target that answers every request over HTTP/2 with its own body, and tells what it was sent.
-fn http2_target() -> (SocketAddr, Receiver<String>) {
+pub fn http2_target() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("an address");
     let (tell, told) = std::sync::mpsc::channel();

@@ -6,6 +6,7 @@ pub mod contract;
 pub mod golden;
 pub mod markup;
 pub mod notes;
+pub mod program;
 pub mod raw;
 pub mod sample_report;
 pub mod served;

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub enum Act {
     /// Reads one request head, up to the empty line.
     ReadHead,
-    /// Reads one request: its head, and as much body as `Content-Length` says.
+    /// Reads one request: its head, and as much body as `Content-Length` or its chunks say.
     ReadRequest,
     /// Writes these bytes.
     Write(Vec<u8>),
@@ -237,12 +237,38 @@ fn read_request(line: &mut dyn Line, connection: usize, whole: bool) -> io::Resu
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len() - 4]).into_owned();
     let mut request = Received { connection, head, body: Vec::new() };
-    if whole {
+    if whole && request.header("transfer-encoding").is_some() {
+        read_chunks(line, &mut request.body)?;
+    } else if whole {
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         request.body = vec![0; length];
         line.read_exact(&mut request.body)?;
     }
     Ok(request)
+}
+
+fn read_chunks(line: &mut dyn Line, body: &mut Vec<u8>) -> io::Result<()> {
+    loop {
+        let size = read_line(line)?;
+        let size = usize::from_str_radix(&size, 16).map_err(|_| io::Error::other(size))?;
+        let start = body.len();
+        body.resize(start + size, 0);
+        line.read_exact(&mut body[start..])?;
+        while !read_line(line)?.is_empty() {}
+        if size == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn read_line(line: &mut dyn Line) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n") {
+        let mut byte = [0];
+        line.read_exact(&mut byte)?;
+        bytes.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&bytes[..bytes.len() - 2]).into_owned())
 }
 
 /// Ends our side and takes what the client still sends, so that nothing unread turns the close into a reset.

@@ -1,13 +1,17 @@
 //! Faults that strike connections.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::proxy::rig::{Broken, Rig, get, rule, wait_until};
+use crate::proxy::spoken::authority;
+use crate::support::program::{Scrap, curl, python};
 use crate::support::upstream::{Upstream, answer};
 use brownout::fault::{Effect, Fault, Window};
 use brownout::id::RuleIx;
+use brownout::proxy::ServerTls;
 use brownout::units::{Micros, Offset};
 
 #[test]
@@ -50,4 +54,44 @@ fn a_proxy_stops_at_once_while_it_refuses_connections() {
     let begun = Instant::now();
     rig.stop();
     assert!(begun.elapsed() < Duration::from_millis(900));
+}
+
+#[test]
+fn a_tls_handshake_fails_with_an_alert_while_the_window_is_open() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let authority = authority();
+    let mut failing = rule("handshake", Effect::Fault(Fault::TlsFailure));
+    failing.windows = vec![Window::between(Offset(Micros::from_millis(700)), Offset(Micros::HOUR))];
+    let begun = Instant::now();
+    let rig = Rig::with(upstream.address(), vec![failing], |settings| {
+        settings.downstream.tls = Some(ServerTls::vouched(Arc::clone(&authority), "127.0.0.1"));
+    });
+    let ca = Scrap::new("failing-tls.pem", authority.pem().as_bytes());
+    let (port, url) = (rig.addr.port().to_string(), format!("https://localhost:{}/", rig.addr.port()));
+    let before = curl(&["--cacert", ca.path(), &url]);
+    assert!(before.is_none_or(|ran| ran.out == "ok" || begun.elapsed() > Duration::from_millis(600)), "before the window");
+    std::thread::sleep(Duration::from_millis(750).saturating_sub(begun.elapsed()));
+    let mut struck = 1;
+    let mut socket = TcpStream::connect(rig.addr).expect("a listener");
+    socket.write_all(&[22, 3, 1, 0, 1, 0]).expect("a socket");
+    let mut said = Vec::new();
+    socket.read_to_end(&mut said).expect("an orderly end");
+    assert_eq!(said, [21, 3, 3, 0, 2, 2, 40], "fatal, handshake_failure");
+    if let Some(ran) = curl(&["--cacert", ca.path(), &url]) {
+        assert_eq!(ran.code, 35, "curl: SSL connect error: {}", ran.err);
+        struck += 1;
+    }
+    let program = "
+import http.client, ssl, sys
+try:
+    http.client.HTTPSConnection('localhost', int(sys.argv[1]), timeout=20, context=ssl.create_default_context(cafile=sys.argv[2])).request('GET', '/')
+except ssl.SSLError as error:
+    print(error.reason)
+";
+    if let Some(ran) = python(program, &[&port, ca.path()]) {
+        assert!(ran.out.contains("HANDSHAKE_FAILURE"), "{} {}", ran.out, ran.err);
+        struck += 1;
+    }
+    let tally = rig.stop();
+    assert_eq!((tally.rules[0].planned, tally.rules[0].fired), (struck, struck));
 }

@@ -1,9 +1,9 @@
 //! What clients that are not ours make of an answer.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use crate::proxy::rig::identity;
+use crate::support::program;
 
 /// Reads an answer with Python's http.client, and says what became of it.
 const PYTHON: &str = r#"
@@ -26,18 +26,17 @@ fn headers(arrival: u64) -> Vec<String> {
 
 /// The exit code of curl for an attempt; `None` where there is no curl.
 pub fn curl(addr: SocketAddr, arrival: u64) -> Option<i32> {
-    let mut command = Command::new("curl");
-    command.args(["--silent", "--max-time", "10", "--output", "/dev/null", "--noproxy", "*"]);
-    for header in headers(arrival) {
-        command.args(["--header", &header]);
-    }
-    command.arg(format!("http://{addr}/v1/models")).status().ok()?.code()
+    let (headers, url) = (headers(arrival), format!("http://{addr}/v1/models"));
+    let mut arguments = vec!["--output", "/dev/null"];
+    headers.iter().for_each(|header| arguments.extend(["--header", header.as_str()]));
+    arguments.push(&url);
+    program::curl(&arguments).map(|ran| ran.code)
 }
 
 /// What Python's http.client says of an attempt; `None` where there is no Python.
 pub fn python(addr: SocketAddr, arrival: u64) -> Option<String> {
-    let mut command = Command::new("python3");
-    command.args(["-c", PYTHON, &addr.ip().to_string(), &addr.port().to_string()]).args(headers(arrival));
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let (headers, host, port) = (headers(arrival), addr.ip().to_string(), addr.port().to_string());
+    let mut arguments = vec![host.as_str(), port.as_str()];
+    arguments.extend(headers.iter().map(String::as_str));
+    program::python(PYTHON, &arguments).map(|ran| ran.out.trim().to_owned())
 }
