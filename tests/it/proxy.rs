@@ -4,12 +4,9 @@
 
 mod crowded;
 mod disturbed;
-<<<<<<< HEAD
 mod effects;
-=======
 mod forward;
 mod guarded;
->>>>>>> transport
 mod mirrored;
 mod mutations;
 mod rig;

@@ -33,11 +33,9 @@ fn streams_are_refused_and_reset_and_the_connection_lives_on() {
     );
     let (runtime, mut sender) = http2(rig.addr);
     runtime.block_on(async {
-        for (path, code) in [
-            ("/refused", h2::Reason::REFUSED_STREAM),
-            ("/reset", h2::Reason::INTERNAL_ERROR),
-            ("/lost", h2::Reason::INTERNAL_ERROR),
-        ] {
+        for (path, code) in
+            [("/refused", h2::Reason::REFUSED_STREAM), ("/reset", h2::Reason::INTERNAL_ERROR), ("/lost", h2::Reason::INTERNAL_ERROR)]
+        {
             let error = sender.send_request(attempt(rig.addr, path, 1)).await.expect_err(path);
             assert_eq!(reset(&error), Some(code), "{path}");
         }
