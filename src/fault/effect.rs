@@ -8,6 +8,7 @@ impl FaultRule {
     /// Every mutation that the rule makes, once.
     pub fn mutations(&self) -> Vec<&'static Mutation> {
         let faults: Vec<&Fault> = match &self.effect {
+            Effect::Limiter(limiter) => return limiter.refusal.mutation().into_iter().collect(),
             Effect::DelayOnly => Vec::new(),
             Effect::Fault(fault) => vec![fault],
             Effect::Sequence(elements) => {
@@ -29,7 +30,8 @@ impl FaultRule {
     pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
-            Effect::DelayOnly => (Action::Forward, delay),
+            // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
+            Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
             Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
                 Element::Pass => return None,
@@ -67,6 +69,7 @@ impl Action<'_> {
         match self {
             Action::Forward => (1, 0),
             Action::Fault(fault) => fault.word(),
+            Action::Refuse(_, standing) => (99, standing.wait.0),
         }
     }
 }

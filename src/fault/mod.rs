@@ -11,6 +11,7 @@
 mod active;
 mod effect;
 mod kind;
+mod limiter;
 mod matcher;
 pub mod mutation;
 mod trigger;
@@ -20,11 +21,13 @@ use http::{HeaderMap, Method};
 
 pub use self::active::{Ledger, RuleCount};
 pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
+pub use self::limiter::{KeyPart, Limiter, Told};
 pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
 pub use self::window::{Requests, Window};
 
 use crate::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use crate::seed::{Distribution, Seed};
+use crate::throttle::Standing;
 use crate::units::{Micros, Offset, Ratio};
 use crate::wire::PathPattern;
 
@@ -111,6 +114,8 @@ pub enum Effect {
     Fault(Fault),
     /// Attempt n of the exchange takes element n. Over a route, a key or the run, the n-th request that is hit does.
     Sequence(Vec<Element>),
+    /// Whoever has spent a limit is refused; others pass.
+    Limiter(Box<Limiter>),
 }
 
 /// What becomes of requests for which a sequence has no element left.
@@ -153,6 +158,10 @@ pub struct Sighting<'a> {
     pub body: Option<&'a [u8]>,
     /// Who asks: [`key_of`] the credentials; 0 where there are none.
     pub key: u64,
+    /// The client's address.
+    pub address: std::net::IpAddr,
+    /// The proxy's clock, which limits are kept by.
+    pub now: Offset,
 }
 
 /// What is to be done to one attempt.
@@ -170,6 +179,8 @@ pub struct Decision<'r> {
 pub enum Action<'r> {
     Forward,
     Fault(&'r Fault),
+    /// Refused, for the limit is spent.
+    Refuse(&'r Limiter, Standing),
 }
 
 impl FaultRules {
@@ -190,21 +201,55 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let place = ledger.place(ix, rule, seen);
-            let (action, delay) = rule.done_to(place)?;
-            ledger.planned(ix);
-            if !ledger.begin(ix, rule.max_active) {
-                return None;
+            if let Effect::Limiter(limiter) = &rule.effect {
+                let Some(standing) = ledger.refuses(ix, limiter, seen) else { continue };
+                ledger.planned(ix);
+                return Some(Decision { rule: ix, delay: None, delay_after: None, action: Action::Refuse(limiter, standing) });
             }
-            let delay = match (delay, rule.delay_ramp) {
-                (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
-                (None, Some((from, to))) => Some(window::between(from, to, progress)),
-                (None, None) => None,
-            };
-            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
-            return Some(Decision { rule: ix, delay, delay_after, action });
+            return self.done(ix, rule, seen, progress, ledger);
         }
         None
+    }
+
+    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
+    pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
+        ledger.eligible(ix);
+        self.done(ix, rule, seen, 0.0, ledger)
+    }
+
+    fn done<'r>(
+        &'r self,
+        ix: RuleIx,
+        rule: &'r FaultRule,
+        seen: &Sighting<'_>,
+        progress: f64,
+        ledger: &mut Ledger,
+    ) -> Option<Decision<'r>> {
+        let place = ledger.place(ix, rule, seen);
+        let (action, delay) = rule.done_to(place)?;
+        ledger.planned(ix);
+        if !ledger.begin(ix, rule.max_active) {
+            return None;
+        }
+        let delay = match (delay, rule.delay_ramp) {
+            (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
+            (None, Some((from, to))) => Some(window::between(from, to, progress)),
+            (None, None) => None,
+        };
+        let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+        Some(Decision { rule: ix, delay, delay_after, action })
+    }
+
+    /// An empty ledger for these rules.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(&self.rules)
+    }
+
+    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
+    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
+        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
+        self.rules.iter().any(wants)
     }
 
     /// The first rule in file order that refuses connections at this moment.
@@ -217,17 +262,6 @@ impl FaultRules {
     pub fn failing_tls_at(&self, at: Offset) -> Option<RuleIx> {
         let fails = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::TlsFailure)) && rule.open_at(at);
         self.rules.iter().position(fails).map(RuleIx::from)
-    }
-
-    /// An empty ledger for these rules.
-    pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.rules)
-    }
-
-    /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
-    pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
-        let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
-        self.rules.iter().any(wants)
     }
 
     /// What was decided about an attempt as one number; the sum of many does not depend on their order.

@@ -37,11 +37,13 @@ mod passage;
 mod peek;
 mod relay;
 mod routes;
+mod session;
 mod socket;
 mod tls;
 mod tunnel;
 mod upload;
 mod upstream;
+mod watched;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -52,6 +54,7 @@ use tokio::sync::oneshot;
 
 pub use self::authority::Authority;
 pub use self::descriptors::raise_descriptor_limit;
+pub use self::session::{PLACES, SessionSettings, SharedRecorder};
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;
@@ -86,6 +89,9 @@ pub struct ProxySettings {
     pub downstream: Downstream,
     /// Whether it is a forward proxy too: by default clients name it, and it stands for the target.
     pub forward: Option<ForwardProxy>,
+    /// Treats strangers as clients: rules apply to them, and what becomes of them is recorded. Without it they are
+    /// forwarded and counted, nothing more.
+    pub session: Option<SessionSettings>,
 }
 
 /// A proxy at work.

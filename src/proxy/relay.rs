@@ -17,6 +17,7 @@ use super::effect::course::{Course, Hands, Next, Step, Whole};
 use super::identity::Identity;
 use super::mark::Mark;
 use super::upstream::Lease;
+use super::watched::Watched;
 use crate::client::failure::inside_the_body;
 use crate::record::Unfired;
 use crate::wire::Failure;
@@ -29,6 +30,8 @@ pub(super) enum AnswerBody {
     Relayed(Relay),
     /// The target's, of which this was read before.
     Begun(VecDeque<Bytes>, Relay),
+    /// Either, on its way to a stranger.
+    Watched(Box<Watched>),
 }
 
 /// The target's answer body.
@@ -211,6 +214,7 @@ impl Body for AnswerBody {
                 let all = std::mem::take(bytes);
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
+            AnswerBody::Watched(watched) => watched.poll_frame(cx),
             AnswerBody::Relayed(relay) => relay.poll_answer(cx),
             AnswerBody::Begun(read, relay) => match read.pop_front() {
                 Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
@@ -222,6 +226,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Made(bytes) => bytes.is_empty(),
+            AnswerBody::Watched(watched) => watched.is_end_stream(),
             AnswerBody::Relayed(relay) => {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
                 over && relay.course.is_whole() && (relay.declared.is_none() || relay.passed > 0)
@@ -233,6 +238,7 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            AnswerBody::Watched(watched) => watched.size_hint(),
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
             AnswerBody::Begun(..) => SizeHint::new(),

@@ -17,6 +17,7 @@ pub(super) mod slow_body;
 pub(super) mod stall;
 pub(super) mod stream;
 pub(super) mod strike;
+pub(super) mod throttle;
 pub(super) mod tls_failure;
 pub(super) mod turn;
 

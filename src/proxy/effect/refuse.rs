@@ -45,21 +45,15 @@ pub(in crate::proxy) async fn until(end: Offset, addr: SocketAddr, timer: &Timer
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{FaultRule, Matcher, Per, Trigger};
+    use crate::fault::FaultRule;
     use crate::seed::Seed;
 
     #[test]
     fn windows_come_in_the_order_of_time_whatever_the_rules_are() {
         let at = |s| Offset(Micros::from_secs(s));
         let rule = |fault, windows: &[(u64, u64)]| FaultRule {
-            name: "x".to_owned(),
-            matcher: Matcher::default(),
             windows: windows.iter().map(|(start, end)| Window::between(at(*start), at(*end))).collect(),
-            trigger: Trigger::Always,
-            per: Per::Attempt,
-            delay: None,
-            effect: Effect::Fault(fault),
-            spec: String::new(),
+            ..FaultRule::new("x", Effect::Fault(fault))
         };
         let rules = vec![rule(Fault::Refuse, &[(9, 12), (1, 2)]), rule(Fault::BlackHole, &[(0, 99)]), rule(Fault::Refuse, &[(4, 5)])];
         let faults = FaultRules { seed: Seed(1), rules };

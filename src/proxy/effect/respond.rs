@@ -48,7 +48,7 @@ pub(in crate::proxy) fn answer(
             let row = if let Respond::Error { row, .. } = **answer { Some(row) } else { None };
             mutated(proxy, mutation, right, row, &head.method, head.version == Version::HTTP_2)
         }
-        sound => Made::of(right(proxy, identity, rule, sound, head)?, Framing::Sound).ok_or(Unfired::NoContract),
+        sound => Made::sound(right(proxy, identity, rule, sound, head)?),
     }
 }
 
@@ -100,6 +100,14 @@ fn in_milliseconds(headers: &mut HeaderMap, wait: Micros) {
 }
 
 impl Made {
+    /// An answer in which nothing is wrong that the plan did not write there itself.
+    ///
+    /// # Errors
+    /// Where it has a status that no final answer has.
+    pub(super) fn sound(answer: Answer) -> Result<Made, Unfired> {
+        Made::of(answer, Framing::Sound).ok_or(Unfired::NoContract)
+    }
+
     /// `None` for a status that no final answer has. Framing is the connection's business.
     fn of(answer: Answer, framing: Framing) -> Option<Made> {
         let Answer { status, mut headers, body } = answer;
@@ -146,7 +154,7 @@ pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) 
     Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
 }
 
-fn circumstances(
+pub(super) fn circumstances(
     proxy: &Proxy,
     identity: &Identity,
     row: RowIx,
@@ -168,7 +176,7 @@ fn circumstances(
 }
 
 /// An origin server with a clock sends a Date (RFC 9110 §6.6.1).
-fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
+pub(super) fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
     let since = Duration::from_micros(u64::try_from(now_unix_us).unwrap_or(0));
     if !answer.headers.contains_key(DATE)
         && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + since))
@@ -180,7 +188,7 @@ fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
 
 /// Holds our own answer to the contract, strictly (X05), as the client will see it: without a body to HEAD. What is
 /// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
-fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
+pub(super) fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
     let request = RequestFacts { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &[] };
     let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };

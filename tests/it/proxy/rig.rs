@@ -40,6 +40,7 @@ impl Rig {
             faults: FaultRules { seed: Seed(7), rules },
             contract: None,
             stealth: false,
+            session: None,
             run_id: RUN.to_owned(),
             board: Arc::clone(&board),
             clock,
