@@ -251,6 +251,11 @@ impl Recorder for Tally {
             self.answers.answered(answered, &self.plan.secrets);
         }
         let pending = &mut self.pending;
+        if let Some((ix, rule)) = answered.injected.and_then(|ix| Some((ix, self.plan.faults.rules.get(ix.at())?)))
+            && let Some(touched) = self.touched.get_mut(ix.at())
+        {
+            touched.shown.answered(rule, answered);
+        }
         self.conformance.answered(&self.plan, answered, |violation| {
             let (id, violations) = pending.entry(answered.exchange.slot).or_insert_with(|| (*answered.exchange, Vec::new()));
             if id != answered.exchange {
@@ -286,7 +291,7 @@ impl Recorder for Tally {
         if exchange.attempts.len() > 1 {
             self.conformance.exchange(exchange, self.unix_us_at_zero);
         }
-        faults::exchange(&mut self.touched, &self.plan, exchange);
+        faults::exchange(&mut self.touched, exchange);
         let judged = self.judged(exchange.stage);
         if let Some(stage) = self.stages.get_mut(exchange.stage.at()) {
             stage.counts.exchange(exchange);

@@ -1,6 +1,7 @@
 //! What stands between the generator and the target: the embedded server, the fault proxy, the connections.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -94,14 +95,15 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> RigError {
 }
 
 impl Rig {
-    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent.
+    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent. Decisions about
+    /// faults are logged into the folder, where there is one.
     ///
     /// # Errors
     /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
-    pub async fn raise(plan: &Arc<Plan>, run_id: &str) -> Result<Rig, RigError> {
+    pub async fn raise(plan: &Arc<Plan>, run_id: &str, folder: Option<&Path>) -> Result<Rig, RigError> {
         let (mut rig, connector) = Rig::before_the_target(plan).await?;
         if let Some(settings) = &plan.proxy {
-            rig.stand_between(plan, run_id, settings, connector).await?;
+            rig.stand_between(plan, run_id, settings, connector, folder).await?;
         }
         rig.path.push(rig.last_stop());
         Ok(rig)
@@ -192,9 +194,11 @@ impl Rig {
         run_id: &str,
         settings: &plan::ProxySettings,
         upstream: Connector,
+        folder: Option<&Path>,
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
-        let settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
+        let mut settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
+        settings.log = folder.map(|folder| fault_log(plan, folder));
         let running = proxy::start(loopback()?, settings).map_err(system("the fault proxy could not start"))?;
         let url = Url::parse(&format!("http://{}", running.addr)).expect("an address is a URL's host");
         let hop = Connector::resolve(&Destination::of(&url, None)?, &TlsSettings::default(), HttpVersion::Http1, self.clock).await?;
@@ -242,6 +246,7 @@ fn proxy_settings(
         downstream: proxy::Downstream::default(),
         forward: None,
         session: None,
+        log: None,
     }
 }
 
@@ -273,6 +278,16 @@ fn downstream(
         settings.forward = Some(ForwardProxy { allow: Arc::new(allow), authority: Arc::clone(authority), ca: plan.target.tls.ca.clone() });
     }
     Ok(authority.map(|authority| authority.pem()))
+}
+
+/// The file in the report's folder that holds every decision about a fault.
+pub const FAULT_LOG: &str = "faults.jsonl";
+
+/// Attempts that have a line in the log: some 400 MB of text.
+const MOST_LINES: u64 = 2_000_000;
+
+fn fault_log(plan: &Plan, folder: &Path) -> proxy::LogSettings {
+    proxy::LogSettings { path: folder.join(FAULT_LOG), head: plan.log_head(), names: plan.log_names(), most: MOST_LINES }
 }
 
 /// The control API, where the plan wants one, and what a user must know of it.

@@ -2,10 +2,11 @@
 
 use hdrhistogram::Histogram;
 
+use super::journal::Journal;
 use crate::contract::Violation;
-use crate::fault::{FaultRule, FaultRules, Ledger, RuleCount};
+use crate::fault::{self, FaultRule, FaultRules, Ledger, RuleCount};
 use crate::id::RuleIx;
-use crate::record::{Infidelity, ProxyTally, RuleTally, Unfired};
+use crate::record::{Followed, Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
 
 /// The tally while it grows.
@@ -13,12 +14,25 @@ pub(super) struct Counters {
     tally: ProxyTally,
     /// What was decided so far.
     pub(super) ledger: Ledger,
+    journal: Option<Journal>,
 }
 
 impl Counters {
     pub(super) fn new(faults: &FaultRules) -> Counters {
         let tally = ProxyTally { rules: vec![RuleTally::default(); faults.rules.len()], ..ProxyTally::default() };
-        Counters { tally, ledger: faults.ledger() }
+        Counters { tally, ledger: faults.ledger(), journal: None }
+    }
+
+    /// The same, with a log of what is decided.
+    pub(super) fn logged(self, journal: Option<Journal>) -> Counters {
+        Counters { journal, ..self }
+    }
+
+    /// Writes down what the ledger says was decided about an attempt.
+    pub(super) fn write_down(&mut self) {
+        if let (Some(journal), Some(entry)) = (&mut self.journal, self.ledger.entry()) {
+            journal.note(entry);
+        }
     }
 
     pub(super) fn stranger(&mut self) {
@@ -100,6 +114,11 @@ impl Counters {
             let RuleCount { eligible, planned, held_back, unreached } = self.ledger.count(RuleIx::from(index), rule);
             *of = RuleTally { eligible, planned, held_back, unreached, ..*of };
         }
+        self.tally.log = self.journal.take().map(Journal::finish);
+        self.tally.followed = faults.script.as_ref().map(|_| {
+            let fault::Followed { known, unknown, unmet } = self.ledger.followed();
+            Followed { known, unknown, unmet }
+        });
         std::mem::take(&mut self.tally)
     }
 }

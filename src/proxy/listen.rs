@@ -17,6 +17,7 @@ use super::control::{Control, Order};
 use super::converse::converse;
 use super::counters::Counters;
 use super::effect;
+use super::journal::Journal;
 use super::routes::Routes;
 use super::session::Session;
 use super::upstream::Upstream;
@@ -48,8 +49,11 @@ pub(super) async fn run(
     stopped: oneshot::Receiver<()>,
     ready: mpsc::SyncSender<std::io::Result<()>>,
 ) -> ProxyTally {
-    let started = TcpListener::from_std(listener).and_then(|listener| Ok((listener, Timer::start(settings.clock)?)));
-    let (listener, timer) = match started {
+    let started = TcpListener::from_std(listener).and_then(|listener| {
+        let journal = settings.log.clone().map(Journal::start).transpose()?;
+        Ok((listener, Timer::start(settings.clock)?, journal))
+    });
+    let (listener, timer, journal) = match started {
         Ok(started) => started,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -59,7 +63,7 @@ pub(super) async fn run(
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
     let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
-    let counters = RefCell::new(Counters::new(&settings.faults));
+    let counters = RefCell::new(Counters::new(&settings.faults).logged(journal));
     let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
     let mut settings = settings;
     let (session, api) = settings.session.take().map(Session::new).unzip();

@@ -30,8 +30,10 @@ mod counters;
 mod descriptors;
 mod effect;
 mod forward;
+mod frames;
 mod guard;
 mod identity;
+mod journal;
 mod listen;
 mod mark;
 mod passage;
@@ -45,6 +47,8 @@ mod tunnel;
 mod upload;
 mod upstream;
 mod watched;
+
+pub use self::journal::LogSettings;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -70,6 +74,8 @@ pub struct ProxySettings {
     /// Makes the connections to the target.
     pub connector: Connector,
     pub faults: FaultRules,
+    /// Where every decision is written down; nowhere without it.
+    pub log: Option<LogSettings>,
     /// What injected errors are made from, and held to: strictly, whatever profile the terms name. Without it a
     /// rule that answers with a documented error never fires.
     pub contract: Option<(Arc<Contract>, Terms)>,

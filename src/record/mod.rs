@@ -351,6 +351,32 @@ pub struct ProxyTally {
     pub cpu: Micros,
     /// What a session with an external client came to.
     pub session: Option<SessionTally>,
+    /// What became of the decision log, where there is one.
+    pub log: Option<LogFacts>,
+    /// How the run and the decisions of an earlier one fit together, where it followed them.
+    pub followed: Option<Followed>,
+}
+
+/// What became of the decision log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFacts {
+    /// Attempts that have a line.
+    pub lines: u64,
+    /// Attempts that have none: the log was long enough, its writer was behind, or the disk took no more.
+    pub missing: u64,
+    /// What the system said, where the file could not be written.
+    pub error: Option<String>,
+}
+
+/// How a run and the decisions that it follows fit together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Attempts about which a decision is known.
+    pub known: u64,
+    /// Attempts about which none is, though a rule of the plan is open for them and matches: they passed.
+    pub unknown: u64,
+    /// Decisions for which no attempt came.
+    pub unmet: u64,
 }
 
 /// The counters of one fault rule.
@@ -387,11 +413,23 @@ pub enum Unfired {
     NoContract,
     /// The target did not answer: its failure was passed on as it was.
     NoAnswer,
+    /// The answer had nothing that could be wrong in the way it should have been.
+    Unfit,
+    /// The answer was too long, or of no known end, to be taken in whole.
+    TooLong,
 }
 
 impl Unfired {
-    pub const ALL: [Unfired; 6] =
-        [Unfired::OverBefore, Unfired::OtherHttp, Unfired::NoLength, Unfired::NoEvents, Unfired::NoContract, Unfired::NoAnswer];
+    pub const ALL: [Unfired; 8] = [
+        Unfired::OverBefore,
+        Unfired::OtherHttp,
+        Unfired::NoLength,
+        Unfired::NoEvents,
+        Unfired::NoContract,
+        Unfired::NoAnswer,
+        Unfired::Unfit,
+        Unfired::TooLong,
+    ];
 
     /// The reason in words, for the report.
     pub const fn words(self) -> &'static str {
@@ -402,6 +440,8 @@ impl Unfired {
             Unfired::NoEvents => "the answer was no readable stream of events",
             Unfired::NoContract => "the contract gave no such answer",
             Unfired::NoAnswer => "the target did not answer",
+            Unfired::Unfit => "nothing of the answer could be wrong in that way",
+            Unfired::TooLong => "the answer was too long to be taken in whole",
         }
     }
 }

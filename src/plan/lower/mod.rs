@@ -31,7 +31,7 @@ use super::file::{Document, Reading, Table};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
 use super::{Pick, Piece, Plan, ProxySettings, Shape};
-use crate::fault::{FaultRule, FaultRules};
+use crate::fault::{FaultRule, FaultRules, Level};
 use crate::secret::Secrets;
 use crate::seed::Seed;
 
@@ -155,6 +155,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let target = target::lower(root.table("target"), &scope, folder, options, &root);
     let policies = retry::lower(root.table("retry"));
     let policy_names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
+    let promised = root.table("proxy").and_then(|proxy| proxy.take("repeatable"));
     let stranger = proxy::lower(root.table("proxy"), root.table("client"), folder);
     // Without scenarios the requests come from a client that is not ours, if the plan speaks of one.
     let passive = stranger.settings.is_some() && !root.has("scenario");
@@ -203,7 +204,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         data,
         load: load?,
         contract: contract.sound(),
-        faults: FaultRules { seed, rules },
+        faults: FaultRules::new(seed, rules),
         proxy,
         client: stranger.client,
         probe,
@@ -216,7 +217,15 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         secrets,
     };
     hide_credentials(&mut plan);
+    if let Some((declared, value)) = promised.and_then(|value| Some((level_word(&value)?, value))) {
+        fault::promise(&plan, declared, &value);
+    }
     Some(plan)
+}
+
+/// The level that `[proxy] repeatable` names; another word has been refused already.
+fn level_word(value: &super::file::Value<'_>) -> Option<Level> {
+    [Level::Exact, Level::Ordinal, Level::Realtime].into_iter().find(|level| value.raw() == Some(level.word()))
 }
 
 /// Masks credentials that the plan itself spells out in headers: nobody has declared them, and a report travels further than a plan.

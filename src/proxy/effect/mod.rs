@@ -1,12 +1,14 @@
 //! What the proxy can do to an attempt, one file each. None of them decides anything.
 
 pub(super) mod black_hole;
+pub(super) mod corrupt;
 pub(super) mod course;
 pub(super) mod cut;
 pub(super) mod delay;
 pub(super) mod half_close;
 pub(super) mod hold;
 pub(super) mod lost;
+pub(super) mod misframed;
 pub(super) mod raw;
 pub(super) mod refuse;
 pub(super) mod reset;
@@ -30,7 +32,6 @@ pub(super) async fn carry_out(ending: Ending, client: LetGo, timer: &Timer) {
         Ending::Cut | Ending::GoAway(_) => cut::close(client.stream.into_socket(), timer).await,
         Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => reset::reset(client.stream.into_socket(), timer).await,
         Ending::HalfClose => half_close::half_close(client.stream.into_socket()).await,
-        Ending::Hold => hold::hold(client.stream.into_socket()).await,
         Ending::Raw(answer) => Box::pin(raw::write(*answer, client, timer)).await,
     }
 }

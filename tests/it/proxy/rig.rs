@@ -38,7 +38,8 @@ impl Rig {
         let mut settings = ProxySettings {
             session: None,
             connector: connector(target, HttpVersion::Http1, clock),
-            faults: FaultRules { seed: Seed(7), rules },
+            faults: FaultRules::new(Seed(7), rules),
+            log: None,
             contract: None,
             stealth: false,
             run_id: RUN.to_owned(),

@@ -12,10 +12,10 @@ mod words;
 
 use super::contract::Lowered as ContractLowered;
 use super::{Names, distinct, spread};
-use crate::fault::{Effect, FaultRule, Matcher};
+use crate::fault::{Effect, FaultRule, Level, Matcher};
 use crate::id::ServiceIx;
-use crate::plan::Load;
 use crate::plan::file::{Table, Value, View};
+use crate::plan::{Load, Plan};
 
 /// What a fault may refer to.
 struct Surroundings<'s> {
@@ -92,4 +92,12 @@ pub fn one_or_many<'t>(table: &Table<'t>, key: &'static str) -> Vec<Value<'t>> {
         },
         None => Vec::new(),
     }
+}
+
+/// Holds the plan to the level that it promises: a rule that cannot keep it is named.
+pub fn promise(plan: &Plan, promised: Level, value: &Value<'_>) {
+    let (kept, because) = plan.level();
+    let Some((rule, why)) = because.filter(|_| kept > promised) else { return };
+    let problem = value.problem(format!("faults that repeat `{}` are promised, and the fault `{rule}` {why}", promised.word()));
+    value.problems().add(problem.help(format!("write `repeatable = \"{}\"`, or change the fault", kept.word())));
 }
