@@ -495,7 +495,6 @@ impl Met {
         let received = self.answer.as_ref().map_or(0, |answer| answer.passed);
         let inside = self.answer.is_some();
         self.ending = match told {
-            Told::Hold => return,
             Told::Reset if inside => Some(Ending::Failed(Failure::BodyCutShort { received, reset: true })),
             Told::Reset => Some(Ending::Failed(Failure::Reset)),
             Told::Raw if inside => Some(Ending::Failed(Failure::BodyCutShort { received, reset: false })),
