@@ -138,7 +138,13 @@ async fn carry_out(
         Some(ending) => {
             mark.fire();
             control.flushed().await;
-            Err(control.end(ending))
+            let gives_up = control.is_http2() && matches!(ending, Ending::GoAway(_));
+            let ended = control.end(ending);
+            if gives_up {
+                // An error would reset the stream first, as if it had been looked at.
+                std::future::pending::<()>().await;
+            }
+            Err(ended)
         }
         None => {
             let asked = matches!(decision.action, Action::Fault(Fault::Corrupt(_))).then(|| Asked::of(&head));

@@ -589,7 +589,7 @@ fn effects_on_the_wire_are_refused_where_they_mean_nothing() {
         ("slow_body = { rate = \"10/s\" }", "this is no rate of bytes"),
         ("slow_body = { rate = \"0B/s\" }", "this is no rate of bytes"),
         ("slow_body = { chunk = \"0B\", every = \"1s\" }", "a piece of no bytes never comes to an end"),
-        ("slow_body = { chunk = \"1B\", every = \"0s\" }", "0 s is no time between two pieces"),
+        ("slow_body = { chunk = \"1B\", every = \"0s\" }", "is no time between two pieces"),
         ("content_length = \"10\"", "`content_length` says by how much the declared length is wrong"),
         ("content_length = \"+0\"", "`content_length` says by how much the declared length is wrong"),
         ("stream = {}", "`stream` needs one of `cut_after`, `drop_done` and `error_event`"),
