@@ -283,6 +283,7 @@ async fn pass(
     };
     let (mut head, body) = reply.response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        spared(proxy, identity, touch, Unfired::OverBefore);
         return Passage::switch(control, head, reply.lease);
     }
     head.version = Version::HTTP_11;
@@ -413,6 +414,14 @@ async fn spoiled(
     }
 }
 
+/// There is no answer that could be disturbed.
+fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
+    if let (Some(identity), Some(touch)) = (identity, touch) {
+        touch.mark.unfired(why);
+        proxy.note(&identity, touch.mark.done(), true, None);
+    }
+}
+
 /// What becomes of a request that has no answer of the target's.
 async fn stray(
     proxy: &Proxy,
@@ -423,9 +432,7 @@ async fn stray(
 ) -> Result<Response<AnswerBody>, Ended> {
     match astray {
         Astray::Answered(response) => {
-            if let Some(touch) = touch {
-                touch.mark.unfired(Unfired::NoAnswer);
-            }
+            spared(proxy, identity, touch, Unfired::NoAnswer);
             control.answered();
             Ok(*response)
         }
