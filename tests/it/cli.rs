@@ -3,6 +3,7 @@
 //! Every test starts the command in a folder of its own; targets are scripts on real sockets.
 
 mod check;
+mod decisions;
 mod defects;
 mod explain;
 mod folders;
