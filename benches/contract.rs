@@ -3,12 +3,14 @@
 //! ```text
 //! cargo bench --bench contract                 # a table: ns and allocations per answer
 //! cargo bench --bench contract -- only 429 2000000    # one kind of answer, so many times: for perf and callgrind
+//! cargo bench --bench contract -- noted 429 2000000   # the same, each noted in the book of a run as well
 //! cargo bench --bench contract -- million      # a million violating answers: findings, and memory at each tenth
 //! ```
 //!
 //! Both judges are compiled before, and judge the same bytes. brownout looks at status, headers, dates, limits and leaks as
 //! well, which no schema knows; the other judge reads the body alone, with formats asserted.
 
+use std::borrow::Cow;
 use std::hint::black_box;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use brownout::contract::findings::{Place, Sighting};
 use brownout::contract::ledger::Ledger;
-use brownout::contract::{Circumstances, Contract, Profile, Terms};
+use brownout::contract::{Circumstances, Contract, Judged, Profile, Terms};
 use brownout::id::{ScenarioIx, StageIx, StepIx};
 use brownout::plan::contract_file;
 use brownout::plan::problem::Problems;
@@ -44,9 +46,10 @@ fn main() {
     match words.as_slice() {
         [] => bench.table(),
         ["only", name, times] => bench.only(name, times.parse().expect("a number")),
+        ["noted", name, times] => bench.noted(name, times.parse().expect("a number")),
         ["million"] => bench.million(1_000_000),
         ["million", times] => bench.million(times.parse().expect("a number")),
-        _ => say("usage: [only NAME TIMES | million [TIMES]] (see benches/README.md)\n"),
+        _ => say("usage: [only NAME TIMES | noted NAME TIMES | million [TIMES]] (see benches/README.md)\n"),
     }
 }
 
@@ -87,11 +90,7 @@ impl Bench {
         Bench { contract, terms, request_headers, samples }
     }
 
-    fn judge<T>(
-        &self,
-        sample: &Sample,
-        then: impl FnOnce(&RequestFacts<'_>, &ResponseFacts<'_>, &brownout::contract::Judged<'_>) -> T,
-    ) -> T {
+    fn judge<T>(&self, sample: &Sample, then: impl FnOnce(&RequestFacts<'_>, &ResponseFacts<'_>, &Judged<'_>) -> T) -> T {
         let request = RequestFacts { method: &Method::POST, path: sample.path, query: None, headers: &self.request_headers, body: b"{}" };
         let response = ResponseFacts {
             status: sample.status,
@@ -114,8 +113,8 @@ impl Bench {
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         say(&format!("# ns per answer, the best of {SLICES} slices of {} ms; load average {load}", SLICE.as_millis()));
         say(&format!(
-            "{:<16} {:>6} {:>8} {:>10} {:>12} {:>12} {:>12}\n",
-            "answer", "bytes", "headers", "brownout", "allocations", "serde+schema", "allocations"
+            "{:<16} {:>6} {:>8} {:>10} {:>12} {:>10} {:>12} {:>12}\n",
+            "answer", "bytes", "headers", "brownout", "allocations", "and noted", "serde+schema", "allocations"
         ));
         for sample in &self.samples {
             assert_eq!(
@@ -130,13 +129,15 @@ impl Bench {
                 judge();
                 allocation_counter::measure(judge).count_total
             };
+            let mut book = Book::new(self);
             say(&format!(
-                "{:<16} {:>6} {:>8} {:>10.0} {:>12} {:>12.0} {:>12}\n",
+                "{:<16} {:>6} {:>8} {:>10.0} {:>12} {:>10.0} {:>12.0} {:>12}\n",
                 sample.name,
                 sample.body.len(),
                 sample.headers.len(),
                 nanoseconds(|| self.ours(sample)),
                 allocations(&|| _ = black_box(self.ours(sample))),
+                nanoseconds(|| book.note(self, sample)),
                 nanoseconds(|| theirs(sample)),
                 allocations(&|| _ = black_box(theirs(sample))),
             ));
@@ -150,6 +151,14 @@ impl Bench {
         }
     }
 
+    fn noted(&self, name: &str, times: u64) {
+        let sample = self.samples.iter().find(|sample| sample.name == name).expect("a sample of this name");
+        let mut book = Book::new(self);
+        for _ in 0..times {
+            black_box(book.note(self, black_box(sample)));
+        }
+    }
+
     /// Every answer is wrong, and differs from all others in its ids and numbers.
     fn million(&self, times: u64) {
         let mut ledger = Ledger::new(&self.contract, "http://127.0.0.1:1", Arc::clone(&self.terms.secrets));
@@ -159,18 +168,7 @@ impl Bench {
                 let sample = &self.samples[n as usize % self.samples.len()];
                 let changed = spoiled(sample, n);
                 self.judge(&changed, |request, response, judged| {
-                    ledger.note(
-                        &self.contract,
-                        &Sighting {
-                            at: Offset::micros(n),
-                            place: Place::Load { stage: StageIx::from(0), scenario: ScenarioIx::from(0), step: StepIx::from(0) },
-                            open_faults: &[],
-                            injected: None,
-                            request,
-                            response: Some(response),
-                            judged,
-                        },
-                    );
+                    ledger.note(&self.contract, &under_load(Offset::micros(n), request, response, judged));
                 });
             }
         };
@@ -187,14 +185,43 @@ impl Bench {
     }
 }
 
+/// The book of a run in which one kind of answer comes 5000 times a second, each with an id of its own.
+struct Book {
+    ledger: Ledger,
+    answers: u64,
+}
+
+impl Book {
+    fn new(bench: &Bench) -> Book {
+        Book { ledger: Ledger::new(&bench.contract, "http://127.0.0.1:1", Arc::clone(&bench.terms.secrets)), answers: 0 }
+    }
+
+    fn note(&mut self, bench: &Bench, sample: &Sample) -> bool {
+        self.answers += 1;
+        // Letters `a` to `p`, four bits each.
+        let id: [u8; 8] = std::array::from_fn(|at| b'a' + (self.answers >> (4 * at)) as u8 % 16);
+        bench.judge(sample, |request, response, judged| {
+            let id = str::from_utf8(&id).expect("letters");
+            let judged = Judged { request_id: judged.request_id.as_ref().map(|_| Cow::Borrowed(id)), ..judged.clone() };
+            let at = Offset::micros(self.answers * 200);
+            self.ledger.note(&bench.contract, &under_load(at, request, response, &judged)).is_none()
+        })
+    }
+}
+
+fn under_load<'a>(at: Offset, request: &'a RequestFacts<'a>, response: &'a ResponseFacts<'a>, judged: &'a Judged<'a>) -> Sighting<'a> {
+    let place = Place::Load { stage: StageIx::from(0), scenario: ScenarioIx::from(0), step: StepIx::from(0) };
+    Sighting { at, place, open_faults: &[], injected: None, request, response: Some(response), judged }
+}
+
 fn theirs(sample: &Sample) -> bool {
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(&sample.body) else { return false };
     sample.schema.is_valid(&value)
 }
 
 /// The best of several slices: what else the machine does can only add to it.
-fn nanoseconds(judge: impl Fn() -> bool) -> f64 {
-    let slice = || {
+fn nanoseconds(mut judge: impl FnMut() -> bool) -> f64 {
+    let mut slice = || {
         let (begun, mut times) = (Instant::now(), 0u32);
         while begun.elapsed() < SLICE {
             for _ in 0..500 {

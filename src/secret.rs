@@ -119,7 +119,7 @@ impl Secrets {
 
     /// Whether a header carries credentials by its nature.
     pub fn is_credential(name: &str) -> bool {
-        CREDENTIAL_HEADERS.contains(&name.to_ascii_lowercase().as_str())
+        CREDENTIAL_HEADERS.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.

@@ -16,6 +16,8 @@ pub const EXCHANGE_HEADER: &str = "x-brownout-exchange";
 pub const ATTEMPT_HEADER: &str = "x-brownout-attempt";
 /// The header by which the proxy tells a client what it injected: `<rule>;attempt=<n>`.
 pub const INJECTED_HEADER: &str = "x-brownout-injected";
+/// The header by which a request names the rule that is to hit it, where the plan allows it.
+pub const FAULT_HEADER: &str = "x-brownout-fault";
 /// What all headers of our own begin with; checks ignore them.
 pub const OWN_HEADERS: &str = "x-brownout-";
 

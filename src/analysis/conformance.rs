@@ -342,7 +342,7 @@ impl Conformance {
             faults: finding.faults.iter().filter_map(|ix| Some(plan.faults.rules.get(ix.at())?.name.clone())).collect(),
             responder: finding.responder.word().to_owned(),
             isolated_replay: None,
-            evidence: finding.evidence.iter().map(|sample| evidence(plan, sample)).collect(),
+            evidence: finding.evidence.iter().map(|sample| self.evidence(plan, sample)).collect(),
             how_to_fix: check.map_or_else(String::new, |check| check.how_to_fix.to_owned()),
             sources: check.map(|check| check.source.to_owned()).into_iter().collect(),
             baseline: baseline.map(str::to_owned),
@@ -350,6 +350,31 @@ impl Conformance {
             probes: asked().map(|asked| asked.name.clone()).collect(),
         }
     }
+
+    fn evidence(&self, plan: &Plan, sample: &Sample) -> Evidence {
+        let (operation, probe) = match sample.place {
+            Some(Place::Load { scenario, step, .. }) => (operation(plan, &(scenario, step)), None),
+            Some(Place::Probe(ix) | Place::Hook(ix)) => {
+                let probe = self.probes.get(&ix).map(|asked| asked.name.clone());
+                (probe.as_deref().and_then(|probe| step_of(plan, probe)), probe)
+            }
+            None => (None, None),
+        };
+        Evidence {
+            at_ms: sample.at.as_millis(),
+            request: sample.request.clone(),
+            response: sample.response.clone(),
+            curl: sample.curl.clone(),
+            replay: Some(Resend { operation, probe, ..sample.resend.clone() }),
+        }
+    }
+}
+
+/// The step that a probe is a mistake in, by their names: `chat/create` of `chat/create:no-credentials`.
+fn step_of(plan: &Plan, probe: &str) -> Option<String> {
+    let (step, _) = probe.rsplit_once(':')?;
+    let mut steps = plan.scenarios.iter().flat_map(|scenario| &scenario.steps);
+    steps.any(|known| known.operation == step).then(|| step.to_owned())
 }
 
 fn shapes(used: &ContractUse, ledger: &Ledger) -> Vec<ShapeFacts> {
@@ -360,20 +385,6 @@ fn shapes(used: &ContractUse, ledger: &Ledger) -> Vec<ShapeFacts> {
         statuses: seen.statuses.iter().copied().collect(),
     });
     facts.collect()
-}
-
-fn evidence(plan: &Plan, sample: &Sample) -> Evidence {
-    let operation = match sample.place {
-        Some(Place::Load { scenario, step, .. }) => operation(plan, &(scenario, step)),
-        _ => None,
-    };
-    Evidence {
-        at_ms: sample.at.as_millis(),
-        request: sample.request.clone(),
-        response: sample.response.clone(),
-        curl: sample.curl.clone(),
-        replay: Some(Resend { operation, ..sample.resend.clone() }),
-    }
 }
 
 fn operation(plan: &Plan, (scenario, step): &(ScenarioIx, StepIx)) -> Option<String> {

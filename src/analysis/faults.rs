@@ -174,7 +174,7 @@ fn unfired(tally: &RuleTally) -> Vec<UnfiredFacts> {
 
 fn loses_answers(rule: &FaultRule) -> bool {
     match &rule.effect {
-        Effect::DelayOnly => false,
+        Effect::DelayOnly | Effect::Limiter(_) => false,
         Effect::Fault(fault) => fault.loses_the_answer(),
         Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Fault(fault) if fault.loses_the_answer())),
     }
@@ -185,5 +185,6 @@ fn effect_word(rule: &FaultRule) -> &'static str {
         Effect::DelayOnly => "delay",
         Effect::Fault(ref fault) => fault.kind(),
         Effect::Sequence(_) => "sequence",
+        Effect::Limiter(_) => "limiter",
     }
 }

@@ -119,6 +119,11 @@ impl Tally {
         self
     }
 
+    /// Goes on with another plan of the same stages, rules and gates: one that knows what its operations are called.
+    pub fn replan(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+    }
+
     /// Whether any attempt was answered: a run with arrivals and without an answer has met no target.
     pub const fn any_answer(&self) -> bool {
         self.answered > 0

@@ -1,8 +1,10 @@
 //! The command line: what may be asked of brownout.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::units::Micros;
 
 /// Load, faults and contracts in one run: is what your API says about errors true, and do clients make an outage worse?
 #[derive(Debug, Parser)]
@@ -22,6 +24,8 @@ pub enum Command {
     Run(RunArgs),
     /// Provoke every documented error with a bounded battery of wrong requests; no load
     Probe(RunArgs),
+    /// Stand between a client and the target: faults and checks for any program; no load
+    Proxy(ProxyArgs),
     /// Check plans and predict what a run can show, or check contracts; sends nothing
     Check(CheckArgs),
     /// Serve a contract: the reference server alone, for client teams to develop against
@@ -83,6 +87,43 @@ pub struct RunArgs {
     /// Put a label into the report: --label build=1234 (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub label: Vec<(String, String)>,
+}
+
+/// `brownout proxy`
+#[derive(Debug, Args)]
+#[command(after_help = "The client is told where the proxy is by BROWNOUT_URL in its environment, and by {url} in its arguments.\n\
+Exit codes: as of `run`; 3 if the client cannot be started. The client's own code is reported, not passed on.")]
+pub struct ProxyArgs {
+    /// The plan; it needs no scenario and no load
+    pub plan: PathBuf,
+    /// The client and its arguments, after `--`; without one the proxy listens until Ctrl-C
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+    /// End the session after this long, whatever the client does: --for 5m
+    #[arg(long = "for", value_name = "SPAN", value_parser = super::proxy::length)]
+    pub length: Option<Micros>,
+    #[command(flatten)]
+    pub change: PlanArgs,
+    /// The session's own folder, instead of the plan's report.dir
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a folder that holds a report already
+    #[arg(long)]
+    pub force: bool,
+    /// Say nothing while it goes on, and of the verdict one line
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Put a label into the report: --label build=1234 (may be repeated)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub label: Vec<(String, String)>,
+}
+
+impl RunArgs {
+    /// What is asked for where nothing but the plan is named.
+    pub fn of(plan: &Path) -> RunArgs {
+        let change = PlanArgs { set: Vec::new(), seed: None, target: None };
+        RunArgs { plan: plan.to_owned(), change, out: None, force: false, baseline: None, quiet: false, label: Vec::new(), faults: None }
+    }
 }
 
 /// `brownout check`

@@ -118,6 +118,8 @@ fn sighting<'a>(visit: &Visit, step: StepIx, attempt: AttemptNumber, method: &'a
         headers,
         body: Some(&request.body[..request.body.len().min(crate::fault::BODY_LIMIT)]),
         key: key_of(headers),
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        now: visit.at,
     }
 }
 

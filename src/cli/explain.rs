@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::contract::catalogue::{self, Check, Kind};
+use crate::contract::catalogue::{self, Check, Kind, example};
 use crate::plan::nearest;
 
 use super::args::ExplainArgs;
@@ -98,7 +98,25 @@ fn text(check: &Check) -> String {
     ] {
         entry(&mut text, label, said);
     }
+    if let Some(example) = example::of(check.id) {
+        for (label, said) in [("request", example.request.as_str()), ("keeps it", &example.keeps), ("breaks it", &example.breaks)] {
+            if !said.is_empty() {
+                text.push('\n');
+                passage(&mut text, label, said);
+            }
+        }
+    }
     text
+}
+
+/// A label and several lines, each wrapped by itself.
+fn passage(text: &mut String, label: &str, said: &str) {
+    for (at, line) in said.lines().enumerate() {
+        match line.is_empty() {
+            true => text.push('\n'),
+            false => entry(text, if at == 0 { label } else { "" }, line),
+        }
+    }
 }
 
 /// A label and its text, wrapped.

@@ -2,19 +2,23 @@
 
 mod args;
 mod check;
+mod child;
 mod decisions;
 mod exit;
 mod explain;
 mod folder;
 mod import;
+mod live;
 mod panics;
 mod probe;
 mod progress;
+mod proxy;
 mod render;
 mod replay;
 mod rig;
 mod run;
 mod serve;
+mod session;
 mod surroundings;
 mod terminal;
 mod watch;
@@ -42,6 +46,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> u8 {
     let exit = std::panic::catch_unwind(|| match &cli.command {
         Command::Run(args) => run::run(args),
         Command::Probe(args) => probe::probe(args),
+        Command::Proxy(args) => proxy::proxy(args),
         Command::Check(args) => check::check(args),
         Command::Serve(args) => serve::serve(args),
         Command::Report(args) => render::render(args),

@@ -20,7 +20,7 @@ use crate::wire::Failure;
 
 use super::args::RunArgs;
 use super::rig::{Rig, RigError};
-use super::run::{Job, Outcome, perform};
+use super::run::{Job, Outcome, not_sent_again, perform};
 use super::watch::Signals;
 use super::{Exit, load, surroundings, terminal};
 
@@ -206,6 +206,7 @@ impl Idle {
         };
         let (any_answer, any_request) = (self.probed.answered > 0, self.probed.requests > 0);
         let mut analysis = self.tally.finish(plan, &facts);
+        not_sent_again(&mut analysis, true);
         let probes = Told { battery: self.battery, probed: self.probed }.told(plan, &mut analysis);
         Outcome {
             analysis,
@@ -280,6 +281,8 @@ impl Told {
         }
         let warnings = &mut analysis.data_quality.warnings;
         warnings.extend(self.probed.warnings.iter().map(|warning| mask(warning)));
+        let unheard = alone(&self.probed).nothing_heard().filter(|_| self.probed.requests > 0);
+        warnings.extend(unheard.map(|why| format!("the battery says nothing: {why}")));
         warnings.extend(match &self.probed.ended {
             Ended::OutOfRequests => Some("the battery is not complete: `max_requests` was reached".to_owned()),
             Ended::OutOfTime => Some("the battery is not complete: `max_time` was over".to_owned()),

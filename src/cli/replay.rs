@@ -61,7 +61,7 @@ pub fn replay(args: &ReplayArgs) -> Exit {
         Ok(outcome) => match outcome {
             Outcome::NotReproduced => Exit::Pass,
             Outcome::Reproduced => Exit::Fail,
-            Outcome::CannotTell => Exit::Inconclusive,
+            Outcome::CannotTell | Outcome::NotApplicable => Exit::Inconclusive,
         },
         Err(refusal) => refuse(&refusal),
     }
@@ -77,8 +77,8 @@ fn look(args: &ReplayArgs) -> Result<Outcome, Refusal> {
     if finding.responder == "injector" {
         return Ok(conclude(&Replayed::cannot_tell("it is about an answer of brownout's own, and the target has no part in it")));
     }
-    if let Some(why) = replay::undecidable(&wanted) {
-        return Ok(conclude(&Replayed::cannot_tell(why)));
+    if let Some(said) = replay::undecidable(&wanted) {
+        return Ok(conclude(&Replayed { reason: format!("{}{}", said.reason, probes_of(finding)), ..said }));
     }
     let sent = match request(finding, &plan) {
         Ok(sent) => sent,
@@ -96,6 +96,14 @@ fn look(args: &ReplayArgs) -> Result<Outcome, Refusal> {
     }
     terminal::print(&answer(&plan, &base_url, &sent, &seen));
     Ok(conclude(&seen.replayed))
+}
+
+/// The probes that found it, where any did.
+fn probes_of(finding: &FindingFacts) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = finding.probes.iter().take(NAMED).map(|probe| format!("`{}`", line(probe, 100))).collect();
+    let more = if finding.probes.len() > NAMED { " and others" } else { "" };
+    if named.is_empty() { String::new() } else { format!("; it was found by {}{more}", named.join(", ")) }
 }
 
 /// Whether the run had another target. An embedded one is made anew each time and is the same whatever its port.
@@ -239,6 +247,7 @@ fn conclude(replayed: &Replayed) -> Outcome {
         Outcome::NotReproduced => ("FIXED", "1;32"),
         Outcome::Reproduced => ("STILL FAILS", "1;31"),
         Outcome::CannotTell => ("CANNOT TELL", "1;33"),
+        Outcome::NotApplicable => ("NOT APPLICABLE", "1;33"),
     };
     terminal::print(&format!("\x1b[{code}m{word}\x1b[0m  {}\n", line(&replayed.reason, SHOWN)));
     replayed.outcome

@@ -1,6 +1,6 @@
 //! What stands between the generator and the target: the embedded server, the fault proxy, the connections.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use url::Url;
 use crate::client::{ClientSettings, Connector, Destination, Direct, HttpVersion, Reqwest, SetupError, TlsSettings, Transport};
 use crate::clock::Clock;
 use crate::engine::{Setup, Transports};
-use crate::plan::{self, Place, Plan, TransportKind};
-use crate::proxy::{self, RunningProxy};
+use crate::plan::{self, Place, Plan, ProxyTls, TransportKind};
+use crate::proxy::{self, Authority, BadTls, ForwardProxy, HttpVersions, PLACES, RunningProxy, ServerTls, SessionSettings, SharedRecorder};
 use crate::record::{Board, ProxyTally};
 use crate::target::{self, RunningTarget, TargetSettings};
 use crate::units::Micros;
@@ -38,12 +38,30 @@ pub struct Rig {
     target: Option<RunningTarget>,
 }
 
+/// Where a client that is not ours finds the proxy.
+pub struct Gate {
+    /// What it takes for the target's base URL.
+    pub url: String,
+    /// Scheme and address alone.
+    pub origin: String,
+    /// Whether it serves as a forward proxy too.
+    pub forward: bool,
+    /// PEM certificate of the authority that vouches for it.
+    pub ca: Option<String>,
+}
+
 /// Why a run cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum RigError {
     /// The target cannot be reached, or what is needed to reach it cannot be used.
     #[error("{0}")]
     Target(SetupError),
+    /// The proxy cannot listen where the plan says.
+    #[error("cannot listen on {wanted}: {error}")]
+    Listen { wanted: SocketAddr, error: std::io::Error },
+    /// The proxy's own certificate cannot be used.
+    #[error("the proxy's certificate: {0}")]
+    Certificate(BadTls),
     /// The system gives no socket or thread.
     #[error("{what}: {error}")]
     System { what: &'static str, error: std::io::Error },
@@ -54,6 +72,8 @@ impl RigError {
     pub fn help(&self) -> &str {
         match self {
             RigError::Target(error) => error.help(),
+            RigError::Listen { .. } => "choose another `listen` in [proxy], or leave it out for any free port",
+            RigError::Certificate(_) => "give `cert` and `key` that belong together, or write tls = \"generated\"",
             RigError::System { .. } => "look at the limits of this machine (ulimit -n, ulimit -u) and try again",
         }
     }
@@ -76,6 +96,54 @@ impl Rig {
     /// # Errors
     /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
     pub async fn raise(plan: &Arc<Plan>, run_id: &str, folder: Option<&Path>) -> Result<Rig, RigError> {
+        let (mut rig, connector) = Rig::before_the_target(plan).await?;
+        if let Some(settings) = &plan.proxy {
+            rig.stand_between(plan, run_id, settings, connector, folder).await?;
+        }
+        rig.path.push(rig.last_stop());
+        Ok(rig)
+    }
+
+    /// The same for a client that is not ours: the proxy listens where the plan says, and `recorder` is told what it sees.
+    ///
+    /// # Errors
+    /// As [`Rig::raise`], and where the proxy cannot listen there, or its certificate cannot be used.
+    pub async fn stand_alone(plan: &Arc<Plan>, run_id: &str, recorder: SharedRecorder) -> Result<(Rig, Gate), RigError> {
+        let usual = plan::ProxySettings::default();
+        let asked = plan.proxy.as_ref().unwrap_or(&usual);
+        let wanted = asked.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
+        let (mut rig, connector) = Rig::before_the_target(plan).await?;
+        let board = Arc::new(Board::new(PLACES));
+        let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
+        settings.session = Some(SessionSettings {
+            identify: asked.identify.clone(),
+            repeatable: asked.repeatable,
+            recorder,
+            stages: plan.load.stages.iter().map(|stage| stage.start).collect(),
+            select_by_header: asked.select_by_header,
+        });
+        let ca = downstream(plan, asked, wanted, rig.clock, &mut settings)?;
+        let running = proxy::start(listener, settings).map_err(system("the fault proxy could not start"))?;
+        let mut shown = running.addr;
+        if shown.ip().is_unspecified() {
+            shown.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        let origin = format!("{}://{shown}", if asked.tls.is_some() { "https" } else { "http" });
+        let prefix = Url::parse(&rig.base_url).map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned());
+        rig.proxy = Some(running);
+        rig.path.push("fault proxy".to_owned());
+        rig.path.push(rig.last_stop());
+        Ok((rig, Gate { url: format!("{origin}{prefix}"), origin, forward: asked.forward, ca }))
+    }
+
+    /// What the path ends in.
+    fn last_stop(&self) -> String {
+        if self.target.is_some() { "embedded target".to_owned() } else { self.authority.clone() }
+    }
+
+    /// Looks whether the target can be reached, and starts an embedded one.
+    async fn before_the_target(plan: &Arc<Plan>) -> Result<(Rig, Connector), RigError> {
         let (url, server) = match &plan.target.place {
             Place::Url(url) => (url.clone(), None),
             Place::Embedded(_) => {
@@ -96,7 +164,7 @@ impl Rig {
         let target = server.map(|listener| start_target(plan, listener, clock)).transpose()?;
         let places = plan.target.connections.max.min(plan.load.max_in_flight);
         let workers = workers(target.is_some() || plan.proxy.is_some(), places);
-        let mut rig = Rig {
+        let rig = Rig {
             clock,
             base_url: url.as_str().trim_end_matches('/').to_owned(),
             authority: authority(&url),
@@ -108,11 +176,7 @@ impl Rig {
             proxy: None,
             target,
         };
-        if let Some(settings) = &plan.proxy {
-            rig.stand_between(plan, run_id, settings, connector, folder).await?;
-        }
-        rig.path.push(if rig.target.is_some() { "embedded target".to_owned() } else { rig.authority.clone() });
-        Ok(rig)
+        Ok((rig, connector))
     }
 
     /// Puts the fault proxy in the path.
@@ -125,26 +189,9 @@ impl Rig {
         folder: Option<&Path>,
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
-        let running = proxy::start(
-            loopback()?,
-            proxy::ProxySettings {
-                connector: upstream,
-                faults: plan.faults.clone(),
-                log: folder.map(|folder| fault_log(plan, folder)),
-                contract: plan.contract.as_ref().map(|used| (Arc::clone(&used.contract), used.terms.clone())),
-                stealth: settings.stealth,
-                run_id: run_id.to_owned(),
-                board: Arc::clone(&board),
-                clock: self.clock,
-                connect_timeout: plan.target.timeouts.connect,
-                head_timeout: HEAD_TIMEOUT,
-                keep_alive: plan.target.connections.keep_alive,
-                idle_timeout: plan.target.connections.idle_timeout,
-                downstream: proxy::Downstream::default(),
-                forward: None,
-            },
-        )
-        .map_err(system("the fault proxy could not start"))?;
+        let mut settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
+        settings.log = folder.map(|folder| fault_log(plan, folder));
+        let running = proxy::start(loopback()?, settings).map_err(system("the fault proxy could not start"))?;
         let url = Url::parse(&format!("http://{}", running.addr)).expect("an address is a URL's host");
         let hop = Connector::resolve(&Destination::of(&url, None)?, &TlsSettings::default(), HttpVersion::Http1, self.clock).await?;
         self.transports = transports(plan, hop);
@@ -165,6 +212,64 @@ impl Rig {
             target.stop();
         }
     }
+}
+
+/// What the proxy needs to know, whoever its clients are.
+fn proxy_settings(
+    plan: &Plan,
+    run_id: &str,
+    settings: &plan::ProxySettings,
+    connector: Connector,
+    board: Arc<Board>,
+    clock: Clock,
+) -> proxy::ProxySettings {
+    proxy::ProxySettings {
+        connector,
+        faults: plan.faults.clone(),
+        contract: plan.contract.as_ref().map(|used| (Arc::clone(&used.contract), used.terms.clone())),
+        stealth: settings.stealth,
+        run_id: run_id.to_owned(),
+        board,
+        clock,
+        connect_timeout: plan.target.timeouts.connect,
+        head_timeout: HEAD_TIMEOUT,
+        keep_alive: plan.target.connections.keep_alive,
+        idle_timeout: plan.target.connections.idle_timeout,
+        downstream: proxy::Downstream::default(),
+        forward: None,
+        session: None,
+        log: None,
+    }
+}
+
+/// How a client that is not ours speaks to the proxy; the certificate of the authority made for it, where there is one.
+fn downstream(
+    plan: &Arc<Plan>,
+    asked: &plan::ProxySettings,
+    listen: SocketAddr,
+    clock: Clock,
+    settings: &mut proxy::ProxySettings,
+) -> Result<Option<String>, RigError> {
+    settings.downstream.http = match asked.http {
+        plan::HttpVersion::Auto => HttpVersions::Both,
+        plan::HttpVersion::Http1 => HttpVersions::Http1,
+        plan::HttpVersion::Http2 => HttpVersions::Http2,
+    };
+    let authority = match asked.forward || asked.tls == Some(ProxyTls::Generated) {
+        true => Some(Arc::new(Authority::generate(clock.unix_us(clock.now())).map_err(RigError::Certificate)?)),
+        false => None,
+    };
+    settings.downstream.tls = match (&asked.tls, &authority) {
+        (Some(ProxyTls::Given { cert, key }), _) => Some(ServerTls::given(cert, key).map_err(RigError::Certificate)?),
+        (Some(ProxyTls::Generated), Some(authority)) => Some(ServerTls::vouched(Arc::clone(authority), "localhost")),
+        _ => None,
+    };
+    if let Some(authority) = authority.as_ref().filter(|_| asked.forward) {
+        let (fenced, here) = (Arc::clone(plan), listen.ip().is_loopback());
+        let allow = move |host: &str| fenced.target.allows(host, here);
+        settings.forward = Some(ForwardProxy { allow: Arc::new(allow), authority: Arc::clone(authority), ca: plan.target.tls.ca.clone() });
+    }
+    Ok(authority.map(|authority| authority.pem()))
 }
 
 /// The file in the report's folder that holds every decision about a fault.

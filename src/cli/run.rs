@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::analysis::{Analysis, RunFacts, Status, Tally};
+use crate::analysis::{Analysis, FindingFacts, RunFacts, Status, Tally};
 use crate::clock::Clock;
-use crate::contract::replay::Replayed;
+use crate::contract::replay::{Replayed, without_sending};
 use crate::engine::replay::{self, Replayer};
 use crate::engine::{self, Ran, Setup};
 use crate::fault::Script;
@@ -39,8 +39,8 @@ pub(super) enum Job {
 pub fn run(args: &RunArgs) -> Exit {
     match load(&args.plan, &args.change) {
         Ok(plan) if !plan.has_load() => {
-            terminal::error("there is nothing to send: the plan has no scenario, its requests come from a client");
-            terminal::help(&format!("start it with `brownout proxy {}`", args.plan.display()));
+            terminal::error("there is nothing to send: the plan has no scenario, since its requests come from a client");
+            terminal::help(&format!("carry it out with `brownout proxy {}`", args.plan.display()));
             Exit::Usage
         }
         Ok(plan) => perform(Arc::new(plan), args, Job::Run),
@@ -113,7 +113,7 @@ fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {
     args.out.clone().unwrap_or_else(|| PathBuf::from(plan.report.dir.replace("${run.id}", id)))
 }
 
-fn refuse(error: &FolderError) -> Exit {
+pub(super) fn refuse(error: &FolderError) -> Exit {
     terminal::error(&error.to_string());
     match error {
         FolderError::HoldsReport(_) => Exit::Usage,
@@ -209,6 +209,7 @@ async fn under_load(plan: &Arc<Plan>, id: &str, args: &RunArgs, mut rig: Rig, id
     for finding in &mut analysis.findings {
         finding.isolated_replay = replays.get(&finding.id).cloned();
     }
+    not_sent_again(&mut analysis, false);
     let probes = idle.map(|idle| idle.told(plan, &mut analysis)).unwrap_or_default();
     let any_request = analysis.accounting.started > 0;
     let path = rig.path.clone();
@@ -234,6 +235,16 @@ async fn look_again(plan: &Plan, rig: &Rig, tally: &Tally, ended_by: EndedBy, si
     tokio::select! {
         seen = replayer.look_at_all(used, &findings) => seen,
         _ = signals.next() => replay::skipped(&findings),
+    }
+}
+
+/// Says of every new finding that nothing was sent for why that would say nothing.
+pub(super) fn not_sent_again(analysis: &mut Analysis, only_probes: bool) {
+    let is_new = |finding: &&mut FindingFacts| {
+        finding.waiver.is_none() && finding.responder != "injector" && finding.baseline.as_deref().is_none_or(|state| state == "new")
+    };
+    for finding in analysis.findings.iter_mut().filter(is_new).filter(|finding| finding.isolated_replay.is_none()) {
+        finding.isolated_replay = without_sending(&finding.check, only_probes);
     }
 }
 
@@ -270,7 +281,7 @@ fn analyse(
 }
 
 /// The report of a run that sent nothing.
-fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
+pub(super) fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
     let clock = Clock::new();
     let started_unix_us = clock.unix_us(Offset::START);
     let facts = RunFacts { interrupted: true, peak_rss_bytes: surroundings::peak_memory(), ..RunFacts::default() };
@@ -295,7 +306,7 @@ fn never_began(plan: &Arc<Plan>, ended_by: EndedBy, why: &str) -> Outcome {
     }
 }
 
-fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
+pub(super) fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
     let error_text = error.to_string();
     let why = plan.secrets.mask(&error_text);
     terminal::error(&why);
@@ -303,7 +314,7 @@ fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome {
     never_began(plan, EndedBy::TargetLost, &why)
 }
 
-fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
+pub(super) fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
     let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, outcome.any_answer, outcome.any_request);
     let finished_unix_us = clock.unix_us(clock.now());
     let mask = |text: &str| plan.secrets.mask(text).into_owned();
@@ -386,7 +397,7 @@ fn fault_log(report: &Report, folder: &Folder) -> Option<Artifact> {
 }
 
 /// The verdict of a quiet run.
-fn one_line(report: &Report) -> String {
+pub(super) fn one_line(report: &Report) -> String {
     let word = match report.verdict.status {
         Status::Pass => "pass",
         Status::Fail => "fail",
@@ -397,7 +408,7 @@ fn one_line(report: &Report) -> String {
     format!("{word}: {}\n", report.verdict.headline)
 }
 
-fn in_report(format: plan::Format) -> Format {
+pub(super) fn in_report(format: plan::Format) -> Format {
     match format {
         plan::Format::Json => Format::Json,
         plan::Format::Html => Format::Html,
@@ -408,7 +419,7 @@ fn in_report(format: plan::Format) -> Format {
 }
 
 /// The moment the run began, and four digits that tell two runs of one second apart.
-fn run_id(unix_us: i64) -> String {
+pub(super) fn run_id(unix_us: i64) -> String {
     let moment = rfc3339(unix_us).replace(['-', ':'], "");
     let moment = moment.split('.').next().unwrap_or(&moment).trim_end_matches('Z');
     let digits = Seed(unix_us.unsigned_abs()).draw("run").with(u64::from(std::process::id())).bits() & 0xffff;

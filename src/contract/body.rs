@@ -7,7 +7,7 @@ use crate::contract::head::{Head, Known};
 use crate::contract::json::{Document, Encoding, Json, NotJson};
 use crate::contract::rows::Asked;
 use crate::contract::schema::{Outcome, Schema};
-use crate::contract::{Contract, Field, Format, Kind, Level, Role, UnknownFields, ValueRule, identity, instant, relation, status};
+use crate::contract::{Contract, Field, Format, Kind, Level, Profile, Role, UnknownFields, ValueRule, identity, instant, relation, status};
 use crate::severity::Severity;
 use crate::wire::ResponseFacts;
 
@@ -40,47 +40,44 @@ impl<'p> Path<'p> {
     }
 }
 
-/// Reads the body of an error answer; what keeps it from being JSON is written down.
+/// Reads the body of an error answer into an empty document, and whether it is there to be looked at; what keeps it from
+/// being JSON is written down.
 pub(super) fn read<'a>(
     contract: &Contract,
     method: &Method,
     response: &ResponseFacts<'a>,
     head: &Head<'_>,
     asked: Asked<'_>,
+    document: &mut Document<'a>,
     found: &mut Found,
-) -> Option<Document<'a>> {
+) -> bool {
     if *method == Method::HEAD {
-        return None;
+        return false;
     }
     if is_free(contract, asked, response, head) {
-        return Document::read(response.body).ok().filter(|document| matches!(document.value(), Json::Object(_)));
+        return document.fill(response.body).is_ok() && matches!(document.value(), Json::Object(_));
     }
     if response.body_bytes == 0 && response.body.is_empty() {
         found.add("B01", Level::Must, || blame("a body that explains the error", "no body".to_owned(), "empty"));
-        return None;
+        return false;
     }
     too_large(response, found);
     let encoding = head.text(Known::ContentEncoding).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
     if let Some(coding) = encoding {
         found
             .add_as("B02", Severity::Info, Level::Must, || blame("a body without a content coding", quoted(coding), "encoded: not judged"));
-        return None;
+        return false;
     }
     let declared = head.text(Known::ContentType).map(essence);
-    let json = if response.body_complete { Document::read(response.body).map_err(Some) } else { Err(None) };
+    let json = if response.body_complete { document.fill(response.body).map_err(Some) } else { Err(None) };
     content_type(contract, declared, response.body, json.is_ok(), found);
     match json {
-        Ok(document) => {
-            facts(&document, found);
-            Some(document)
-        }
+        Ok(()) => facts(document, found),
         // Said by B05 already: it is not a broken piece of JSON but something else.
-        Err(_) if found.has("B05") => None,
-        Err(why) => {
-            found.add("B02", Level::Must, || unreadable(why, response));
-            None
-        }
+        Err(_) if found.has("B05") => {}
+        Err(why) => found.add("B02", Level::Must, || unreadable(why, response)),
     }
+    json.is_ok()
 }
 
 /// Whether the document leaves the body open: any type, or none (`content_type = "*/*"`), or the type is another than JSON
@@ -254,6 +251,14 @@ fn member(case: &Case<'_, '_>, field: &Field, value: Json<'_>, path: &Path<'_>, 
     }
 }
 
+/// Whether nothing can be said against a text in any profile, as far as its own bounds, pattern and format go.
+pub(super) fn is_sound(field: &Field, text: &str) -> bool {
+    // The profile that holds the most.
+    let mut found = Found::new(Profile::Companion);
+    value_rule(field, Json::Text(text), &String::new, &mut found);
+    found.violations.is_empty()
+}
+
 /// Bounds, patterns and formats of one value.
 fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &mut Found) {
     let rule = &field.rule;
@@ -270,10 +275,13 @@ fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &m
         Json::Number(number) if !(rule.one_of.is_empty() && rule.expected_values.is_empty()) => &number.to_string(),
         _ => return,
     };
-    if rule.min_len.is_some_and(|min| text.chars().take(min).count() < min) {
+    if rule.sound.as_deref() == Some(text) {
+        return;
+    }
+    if rule.min_len.is_some_and(|min| is_shorter(text, min)) {
         let length = if rule.min_len == Some(1) { "a text that is not empty".to_owned() } else { lengths(rule) };
         found.add("B03", Level::Must, || fault(field, at(), length, value, "length"));
-    } else if rule.max_len.is_some_and(|max| text.chars().nth(max).is_some()) {
+    } else if rule.max_len.is_some_and(|max| max < text.len() && text.chars().nth(max).is_some()) {
         found.add("B03", Level::Must, || fault(field, at(), lengths(rule), value, "longest"));
     } else if let Some(pattern) = rule.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
         found.add(identity::value_check(field.role), rule.level, || {
@@ -291,6 +299,11 @@ fn value_rule(field: &Field, value: Json<'_>, at: &dyn Fn() -> String, found: &m
     if let Some(format) = rule.format.filter(|&format| !is_format(format, text)) {
         found.add(identity::format_check(field.role), Level::Must, || fault(field, at(), format_word(format).to_owned(), value, "format"));
     }
+}
+
+/// Whether a text has fewer characters; most are told by their bytes, of which a character has four at most.
+fn is_shorter(text: &str, least: usize) -> bool {
+    text.len() < least || (text.len() / 4 < least && text.chars().take(least).count() < least)
 }
 
 fn lengths(rule: &ValueRule) -> String {

@@ -1,5 +1,6 @@
 //! What every check demands, why, and where that comes from. Ids are stable: suppressions and reports refer to them.
 
+pub mod example;
 mod texts;
 
 use crate::severity::Severity;

@@ -8,11 +8,10 @@ use crate::contract::head::Head;
 use crate::contract::json::{Document, Json};
 use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
-use crate::contract::shape::Shape;
 use crate::contract::values::{Named, Values};
 use crate::contract::{
     Contract, Envelope, Field, Header, Judged, Level, Profile, Role, Row, Source, Terms, Violation, body, cache, catalogue, header,
-    identity, leak, placeholder, protocol, ratelimit, role, standard, status, vocabulary,
+    identity, leak, placeholder, protocol, ratelimit, standard, status, vocabulary,
 };
 use crate::id::RowIx;
 use crate::severity::Severity;
@@ -50,8 +49,13 @@ impl Contract {
         let head = Head::of(response.headers);
         let now = if clock == Clock::Ours { Some(Moment::of(&head, response)) } else { None };
         protocol::answer(request.method, response, &head, &mut found);
-        let document = if response.status < 400 { None } else { body::read(self, request.method, response, &head, asked, &mut found) };
-        let json = document.as_ref().map(Document::value);
+        let mut read = None;
+        let is_read = response.status >= 400 && {
+            let document = read.insert(Document::null());
+            body::read(self, request.method, response, &head, asked, document, &mut found)
+        };
+        let document = read.as_ref().filter(|_| is_read);
+        let json = document.map(Document::value);
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
@@ -84,15 +88,16 @@ impl Contract {
         identity::check(&case, &mut found);
         leak::check(&case, &mut found);
         let request_id = identity::unique_id(&case);
-        let lasting = |text: Option<&str>| document.as_ref().zip(text).map(|(document, text)| document.lasting(text));
+        let lasting = |text: Option<&str>| document.zip(text).map(|(document, text)| document.lasting(text));
         Judged {
             service: asked.service,
             gateway: asked.gateway,
             row,
             code: lasting(code),
             request_id: lasting(request_id),
-            shape: json.map(Shape::of),
+            shape: document.map(Document::shape),
             violations: found.violations,
+            head,
         }
     }
 
@@ -109,7 +114,7 @@ impl Contract {
         }
         let base = self.base_envelope(asked);
         let demands = |row: &&Row| row.envelope.fields.iter().filter(|field| field.level == Level::Must).count();
-        let same = self.rows.iter().filter(|row| row.statuses.holds(status) && asked.may_be(row)).min_by_key(demands);
+        let same = self.rows_of(status).filter(|row| asked.may_be(row)).min_by_key(demands);
         let headers = same.map(|row| &row.envelope.headers).or(base.map(|base| &base.headers));
         (base.map_or(&[], |base| &base.fields), headers.map_or(&[], Vec::as_slice))
     }
@@ -128,10 +133,7 @@ impl Contract {
 
     /// The error code of a body: the text at the place where any envelope has it.
     fn code_in<'d>(&self, body: Json<'d>) -> Option<&'d str> {
-        self.envelopes.iter().find_map(|envelope| {
-            let code = role::of(&envelope.fields, Role::Code)?;
-            role::value(&envelope.fields, code, body)?.text()
-        })
+        self.index.codes.iter().find_map(|names| body.at(names)?.text())
     }
 }
 
@@ -174,7 +176,7 @@ impl<'c> Case<'c, '_> {
     /// The first header that the contract gives a role, and what it says; of several fields the first.
     pub(super) fn header_with(&self, role: Role) -> Option<(&'c Header, Option<Cow<'c, str>>)> {
         let (header, named) = self.named().find(|(header, _)| header.role == Some(role))?;
-        Some((header, named.value.map(|value| text_of(value.as_bytes()))))
+        Some((header, named.text()))
     }
 
     /// The value of a header; several fields of one name are one list, as RFC 9110 §5.3 has it.

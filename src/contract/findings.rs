@@ -335,7 +335,8 @@ impl Findings {
     /// One answer as it is shown.
     pub fn sample(&self, sighting: &Sighting<'_>) -> Evidence {
         let nothing = drift::violation("", "", String::new(), "there was none".to_owned(), "");
-        Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, &nothing, &self.secrets)
+        let sample = Evidence::of(sighting.at, &self.base_url, sighting.request, sighting.response, &nothing, &self.secrets);
+        Evidence { place: Some(sighting.place), ..sample }
     }
 
     /// Violations of this severity or worse, injected answers excluded; those that overflowed are counted, too.
@@ -544,23 +545,36 @@ fn fingerprint(of: &Status<'_>, violation: &Violation, responder: Responder) -> 
         part.bytes().chain([0]).for_each(&mut eat);
     }
     of.status.to_be_bytes().into_iter().for_each(&mut eat);
-    normalised(of.row, of.code).for_each(&mut eat);
+    normalised(of.row, of.code, &mut eat);
     hash
 }
 
-/// A documented code as it is; of any other the first 64 bytes, each run of digits as one `#`.
-fn normalised(row: Option<RowIx>, code: &str) -> impl Iterator<Item = u8> {
-    let mut in_digits = false;
-    let documented = row.is_some();
-    let cut = if documented { code.len() } else { code.len().min(64) };
-    code.as_bytes()[..cut].iter().filter_map(move |&byte| {
-        let digit = byte.is_ascii_digit() && !documented;
-        let again = digit && in_digits;
-        in_digits = digit;
-        (!again).then_some(if digit { b'#' } else { byte })
-    })
+/// Tells a documented code as it is; of any other the first 64 bytes, each run of digits as one `#`, and so each word that is
+/// a number in hexadecimal or a UUID: such codes are as many as there are answers.
+fn normalised(row: Option<RowIx>, code: &str, mut tell: impl FnMut(u8)) {
+    if row.is_some() {
+        return code.bytes().for_each(tell);
+    }
+    let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    for word in code.as_bytes()[..code.len().min(64)].chunk_by(|a, b| in_word(a) == in_word(b)) {
+        if is_random(word) {
+            tell(b'#');
+            continue;
+        }
+        for run in word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+            if run[0].is_ascii_digit() { tell(b'#') } else { run.iter().for_each(|byte| tell(*byte)) }
+        }
+    }
+}
+
+/// Whether a word is one of digits and the letters A to F, with hyphens or without, and too long to be meant.
+fn is_random(word: &[u8]) -> bool {
+    let hexadecimal = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
+    word.len() >= 8 && word.iter().all(hexadecimal) && word.iter().any(u8::is_ascii_digit)
 }
 
 pub(super) fn shown_code(row: Option<RowIx>, code: &str) -> String {
-    String::from_utf8_lossy(&normalised(row, code).collect::<Vec<u8>>()).into_owned()
+    let mut shown = Vec::with_capacity(code.len());
+    normalised(row, code, |byte| shown.push(byte));
+    String::from_utf8_lossy(&shown).into_owned()
 }

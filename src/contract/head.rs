@@ -10,7 +10,7 @@ macro_rules! known {
     ($($(#[$doc:meta])* $variant:ident $lower:literal $shown:literal,)*) => {
         /// A header field that checks look at.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Known { $($(#[$doc])* $variant,)* }
+        pub(in crate::contract) enum Known { $($(#[$doc])* $variant,)* }
 
         impl Known {
             const ALL: &[Known] = &[$(Known::$variant,)*];
@@ -54,6 +54,8 @@ known! {
     TransferEncoding "transfer-encoding" "Transfer-Encoding",
     Upgrade "upgrade" "Upgrade",
     WwwAuthenticate "www-authenticate" "WWW-Authenticate",
+    /// Not of HTTP, but of most contracts.
+    XRequestId "x-request-id" "X-Request-Id",
     XRateLimitLimit "x-ratelimit-limit" "X-RateLimit-Limit",
     XRateLimitRemaining "x-ratelimit-remaining" "X-RateLimit-Remaining",
     XRateLimitReset "x-ratelimit-reset" "X-RateLimit-Reset",
@@ -130,7 +132,8 @@ impl Known {
 }
 
 /// The known fields of one answer: of a repeated one the first.
-pub(super) struct Head<'h> {
+#[derive(Clone, Debug, Default)]
+pub struct Head<'h> {
     fields: [Option<&'h HeaderValue>; COUNT],
     /// A bit for each that is there again.
     repeated: u32,
@@ -169,7 +172,7 @@ impl<'h> Head<'h> {
 
     /// Its value, without white space around it; `None` where it is absent or not text.
     pub(super) fn text(&self, known: Known) -> Option<&'h str> {
-        self.fields[known as usize]?.to_str().ok().map(str::trim)
+        self.fields[known as usize]?.to_str().ok().map(str::trim_ascii)
     }
 
     /// Those that are there more than once.

@@ -1,30 +1,27 @@
 //! H01, H02, R01, R02, and the relations of headers that have no role: what an answer says outside its body.
 
 use crate::contract::body::{format_word, is_format};
-use crate::contract::check::{Blame, Case, Found, quoted, text_of};
+use crate::contract::check::{Blame, Case, Found, quoted};
 use crate::contract::head::Known;
 use crate::contract::json::Json;
-use crate::contract::values::Named;
 use crate::contract::{Field, Format, Header, Kind, Level, Role, instant, relation, standard};
 use crate::severity::Severity;
 
 /// Looks at every header the contract names, alone.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
-    for (header, Named { known, value: first }) in case.named() {
-        match first {
-            None => missing(case, header, known, found),
-            Some(first) => {
-                // Of a repeated field with one value, H03 says that it is repeated: the first is looked at.
-                let alone = standard::is_single(header, known) || known.is_some_and(|known| !case.head.is_repeated(known));
-                let list = || case.header(&header.name).unwrap_or_default();
-                let text = if alone { text_of(first.as_bytes()) } else { list() };
-                let text = text.trim();
-                if header.role == Some(Role::RetryAfter) {
-                    retry_after(header, text, found);
-                } else {
-                    value(case, header, text, found);
-                }
-            }
+    for (header, named) in case.named() {
+        let Some(first) = named.text() else {
+            missing(case, header, named.known, found);
+            continue;
+        };
+        // Of a repeated field with one value, H03 says that it is repeated: the first is looked at.
+        let alone = standard::is_single(header, named.known) || named.known.is_some_and(|known| !case.head.is_repeated(known));
+        let text = if alone { first } else { case.header(&header.name).unwrap_or_default() };
+        let text = trimmed(&text);
+        if header.role == Some(Role::RetryAfter) {
+            retry_after(header, text, found);
+        } else {
+            value(case, header, text, found);
         }
     }
 }
@@ -119,9 +116,27 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
 
 /// A whole number; most have few digits.
 fn whole(text: &str) -> Option<i128> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    let read = || if text.len() < 19 { text.parse::<i64>().ok().map(i128::from) } else { text.parse().ok() };
-    if plain { read() } else { None }
+    let plain = || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    digits(text).map(i128::from).or_else(|| text.parse().ok().filter(|_| plain()))
+}
+
+/// A number of digits alone; `None` where it is anything else, or too large.
+pub(super) fn digits(text: &str) -> Option<i64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.bytes().try_fold(0i64, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 { number.checked_mul(10)?.checked_add(i64::from(digit)) } else { None }
+    })
+}
+
+/// A text without white space around it: most have none, which two bytes show.
+pub(super) fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
 }
 
 /// What the body says in the field with a role: nothing where it is absent, or not of the field's type and format.

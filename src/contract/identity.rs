@@ -1,12 +1,14 @@
 //! I01, I02, I04, I05, T01–T03: which request an answer belongs to, and when it was made.
 
+use std::borrow::Cow;
+
 use http::HeaderName;
 
 use crate::contract::check::{Blame, Case, Found, SECOND_US, header_text, quoted, text_of};
 use crate::contract::head::Known;
-use crate::contract::header::{said, typed};
+use crate::contract::header::{said, trimmed, typed};
 use crate::contract::json::Json;
-use crate::contract::{Field, Format, Level, Role, Source, instant, role};
+use crate::contract::{Field, Format, Header, Level, Role, Source, instant, role};
 use crate::units::Micros;
 
 /// What the Date of an answer may be off by, in microseconds.
@@ -29,8 +31,9 @@ pub(super) fn format_check(role: Option<Role>) -> &'static str {
 
 /// Looks at what header and body say of the same thing.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
-    request_ids_agree(case, found);
-    request_id_echoed(case, found);
+    let answered = case.header_with(Role::RequestId);
+    request_ids_agree(case, answered.as_ref(), found);
+    request_id_echoed(case, answered.as_ref(), found);
     timestamp_is_now(case, found);
     date_is_now(case, found);
 }
@@ -43,29 +46,29 @@ pub(super) fn unique_id<'c>(case: &Case<'c, '_>) -> Option<&'c str> {
     (!sent.any(|own| own == id)).then_some(id)
 }
 
+/// The header that has the request id, and what it says.
+type Answered<'a, 'c> = Option<&'a (&'c Header, Option<Cow<'c, str>>)>;
+
 /// I04.
-fn request_ids_agree(case: &Case<'_, '_>, found: &mut Found) {
-    let Some((field, Json::Text(body))) = said(case, Role::RequestId) else { return };
-    let Some((header, Some(text))) =
-        case.header_with(Role::RequestId).filter(|(_, text)| text.as_ref().is_some_and(|text| text.trim() != body))
-    else {
+fn request_ids_agree(case: &Case<'_, '_>, answered: Answered<'_, '_>, found: &mut Found) {
+    let Some((header, Some(text))) = answered else { return };
+    let Some((field, Json::Text(body))) = said(case, Role::RequestId).filter(|(_, body)| body.text() != Some(trimmed(text))) else {
         return;
     };
     found.add("I04", Level::Must, || Blame {
         path: format!("header:{}", header.shown),
         expected: format!("{}, as {} says", quoted(body), role::path(case.fields, field)),
-        actual: quoted(&text),
+        actual: quoted(text),
         cause: "differs".to_owned(),
         source: Some(header.source.clone()),
     });
 }
 
 /// I05, where the contract says echo and the request had an id to echo.
-fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
-    let answered = case.header_with(Role::RequestId);
-    let header = answered.as_ref().map(|(header, _)| *header);
+fn request_id_echoed(case: &Case<'_, '_>, answered: Answered<'_, '_>, found: &mut Found) {
+    let header = answered.map(|(header, _)| *header);
     let field = case.values.member(Role::RequestId).map(|(field, _)| field).filter(|field| field.rule.echo);
-    let echoing = answered.as_ref().filter(|(header, _)| header.rule.echo);
+    let echoing = answered.filter(|(header, _)| header.rule.echo);
     if echoing.is_none() && field.is_none() {
         return;
     }
@@ -93,7 +96,9 @@ fn request_id_echoed(case: &Case<'_, '_>, found: &mut Found) {
 /// T03, of a Date that is there. Whatever the way took, an answer is made between the request and the answer's arrival;
 /// one from a cache, its Age before. Source: RFC 9110 §6.6.1, RFC 9111 §5.1.
 fn date_is_now(case: &Case<'_, '_>, found: &mut Found) {
-    let Some(text) = case.head.text(Known::Date).filter(|_| case.is_error() && case.now.is_some()) else { return };
+    if !case.is_error() || case.now.is_none() || !case.head.has(Known::Date) {
+        return;
+    }
     let age = case.head.text(Known::Age).and_then(|age| age.parse::<i64>().ok()).unwrap_or(0).saturating_mul(SECOND_US);
     let arrived = case.response.received_at_unix_us;
     let way = i64::try_from(case.response.round_trip.0).unwrap_or(i64::MAX / 4);
@@ -103,6 +108,7 @@ fn date_is_now(case: &Case<'_, '_>, found: &mut Found) {
         Some(us) if us < arrived.saturating_sub(way).saturating_sub(SKEW_US) => "behind our clock",
         Some(_) => return,
     };
+    let Some(text) = case.head.text(Known::Date) else { return };
     found.add("T03", Level::Must, || Blame {
         path: "header:Date".to_owned(),
         expected: format!("within 5 s of {}", instant::to_http_date(arrived.div_euclid(SECOND_US))),

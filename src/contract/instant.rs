@@ -20,13 +20,17 @@ pub(super) fn rfc3339(text: &str) -> Option<i64> {
 fn utc_second(text: &[u8]) -> Option<i64> {
     let b: &[u8; 20] = text.try_into().ok()?;
     let marks = b[4] == b'-' && b[7] == b'-' && b[10] == b'T' && b[13] == b':' && b[16] == b':' && b[19] == b'Z';
-    let two = |at: usize| {
-        let (tens, ones) = (b[at].wrapping_sub(b'0'), b[at + 1].wrapping_sub(b'0'));
-        (tens < 10 && ones < 10).then(|| i32::from(tens) * 10 + i32::from(ones))
-    };
+    let two = |at: usize| two_digits(b, at);
     let day = days(two(0)? * 100 + two(2)?, two(5)?, two(8)?)?;
     let second = second_of_day(two(11)?, two(14)?, two(17)?)?;
     marks.then_some((day * DAY_S + second) * 1_000_000)
+}
+
+/// The number of two digits at a place of a text that is long enough.
+#[inline]
+fn two_digits(text: &[u8], at: usize) -> Option<i32> {
+    let (tens, ones) = (text[at].wrapping_sub(b'0'), text[at + 1].wrapping_sub(b'0'));
+    (tens < 10 && ones < 10).then(|| i32::from(tens) * 10 + i32::from(ones))
 }
 
 fn any_rfc3339(text: &str) -> Option<i64> {
@@ -69,10 +73,8 @@ fn any_rfc3339(text: &str) -> Option<i64> {
 /// Years begin in March here, so that a leap day is the last of its year; 400 of them have 146 097 days (Hinnant,
 /// "chrono-compatible low-level date algorithms", `days_from_civil`).
 fn days(year: i32, month: i32, day: i32) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let longest = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let last = *longest.get(usize::try_from(month - 1).ok()?)?;
-    if !(1..=last).contains(&day) {
+    let in_order = (1..=12).contains(&month) && day >= 1 && (day <= 28 || day <= last_day(year, month));
+    if !in_order {
         return None;
     }
     let year = if month <= 2 { year - 1 } else { year };
@@ -81,6 +83,16 @@ fn days(year: i32, month: i32, day: i32) -> Option<i64> {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     Some(i64::from(era) * 146_097 + i64::from(day_of_era) - 719_468)
+}
+
+/// How many days a month has.
+const fn last_day(year: i32, month: i32) -> i32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
 }
 
 /// Seconds since midnight. A leap second is the second before it: Unix time has none.
@@ -96,17 +108,31 @@ pub(super) fn http_date(text: &str) -> Option<i64> {
 
 /// The form that is written today: `Tue, 23 Dec 2025 12:05:00 GMT`. The name of the day is not looked at.
 fn fixdate(text: &[u8]) -> Option<i64> {
-    const MONTHS: &[u8; 48] = b" Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
     let b: &[u8; 29] = text.try_into().ok()?;
-    let blanks =
-        &b[3..5] == b", " && b[7] == b' ' && b[11] == b' ' && b[16] == b' ' && b[19] == b':' && b[22] == b':' && b[25..] == *b" GMT";
-    let number = |range: std::ops::Range<usize>| {
-        b[range].iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i32::from(digit - b'0')))
-    };
-    let month = MONTHS.chunks_exact(4).position(|month| month == &b[7..11]).filter(|_| blanks)?;
-    let day = days(number(12..16)?, month as i32 + 1, number(5..7)?)?;
-    let second = second_of_day(number(17..19)?, number(20..22)?, number(23..25)?)?;
+    let marks = &b[3..5] == b", " && b[7] == b' ' && b[11] == b' ' && b[16] == b' ' && b[19] == b':' && b[22] == b':';
+    let two = |at: usize| two_digits(b, at);
+    let day = days(two(12)? * 100 + two(14)?, month(&b[8..11])?, two(5)?)?;
+    let second = second_of_day(two(17)?, two(20)?, two(23)?).filter(|_| marks && b[25..] == *b" GMT")?;
     u64::try_from(day * DAY_S + second).ok().and_then(|since| i64::try_from(since * 1_000_000).ok())
+}
+
+/// The number of a month, from its name.
+fn month(name: &[u8]) -> Option<i32> {
+    Some(match name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
 }
 
 fn any_http_date(text: &str) -> Option<i64> {

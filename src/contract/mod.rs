@@ -64,6 +64,7 @@ use std::sync::Arc;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+pub use self::rows::Index;
 pub use self::scope::{DocumentedOperation, HostPattern, Operation, Statuses, When};
 pub use self::waiver::Waiver;
 
@@ -193,6 +194,8 @@ pub struct Contract {
     pub leaks_allowed: Vec<String>,
     /// The embedded target's part, where the file has one.
     pub server: Option<Arc<server::Server>>,
+    /// What errors are looked up in: [`Contract::reindex`] makes it.
+    pub index: Index,
 }
 
 /// A status that the API uses in a way of its own, as the contract declares.
@@ -370,6 +373,8 @@ pub struct ValueRule {
     pub equals: Option<Reference>,
     pub at_most: Option<Reference>,
     pub tolerance: Option<Micros>,
+    /// A text that is known to be in order, as the own code of a row is: most answers say just this.
+    pub sound: Option<String>,
 }
 
 /// How a text value is to be read.
@@ -444,6 +449,8 @@ pub struct Judged<'a> {
     pub request_id: Option<Cow<'a, str>>,
     /// What an error answer is made of, where its body is JSON.
     pub shape: Option<Shape>,
+    /// Its header fields that are known by name, for those who read them again.
+    pub head: head::Head<'a>,
     pub violations: Vec<Violation>,
 }
 

@@ -14,8 +14,15 @@ const HOLDERS: [&str; 2] = ["error", "errors"];
 /// Words that stand for a value.
 const WORDS: [&str; 9] =
     ["undefined", "null", "nan", "todo", "tbd", "fixme", "string", "auto-generated-uuid", "00000000-0000-0000-0000-000000000000"];
-/// The longest of them.
-const LONGEST: usize = 36;
+/// A bit for the length of each.
+const LENGTHS: u64 = {
+    let (mut lengths, mut ix) = (0, 0);
+    while ix < WORDS.len() {
+        lengths |= 1 << WORDS[ix].len();
+        ix += 1;
+    }
+    lengths
+};
 /// Items of an array, and levels, that are looked at.
 const ITEMS: usize = 100;
 const LEVELS: usize = 8;
@@ -23,7 +30,9 @@ const LEVELS: usize = 8;
 /// Looks at every text of the body.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     if let Some(body) = case.body {
-        walk(case, body, &Place { up: None, name: "$", level: 0 }, found);
+        // One search of the whole body instead of one of each text. Behind a backslash there may be anything.
+        let marked = memchr::memchr3(b'%', b'[', b'\\', case.response.body).is_some();
+        walk(case, body, &Place { up: None, name: "$", level: 0, marked }, found);
     }
 }
 
@@ -32,6 +41,8 @@ struct Place<'p> {
     up: Option<&'p Place<'p>>,
     name: &'p str,
     level: usize,
+    /// Whether the body has a byte that a directive or an object made text begins with.
+    marked: bool,
 }
 
 impl Place<'_> {
@@ -54,7 +65,7 @@ fn walk(case: &Case<'_, '_>, value: Json<'_>, place: &Place<'_>, found: &mut Fou
         Json::Text(text) => look(case, text, place, found),
         Json::Object(members) if place.level < LEVELS => {
             for (name, value) in members.iter() {
-                walk(case, value, &Place { up: Some(place), name, level: place.level + 1 }, found);
+                walk(case, value, &Place { up: Some(place), name, level: place.level + 1, marked: place.marked }, found);
             }
         }
         Json::Array(items) if place.level < LEVELS => {
@@ -66,7 +77,7 @@ fn walk(case: &Case<'_, '_>, value: Json<'_>, place: &Place<'_>, found: &mut Fou
 }
 
 fn look(case: &Case<'_, '_>, text: &str, place: &Place<'_>, found: &mut Found) {
-    let Some(kind) = placeholder(text) else { return };
+    let Some(kind) = placeholder(text, place.marked) else { return };
     let path = place.words();
     if (kind.is_a_word() && !is_a_value(case.fields, &place.names())) || found.is_blamed(&path) {
         return;
@@ -121,32 +132,33 @@ impl Placeholder {
     }
 }
 
-/// What a text is, if it is no value. Almost every text is told by its length and one search.
-fn placeholder(text: &str) -> Option<Placeholder> {
+/// What a text is, if it is no value. Almost every text is told by its length and its ends; `marked`: it may have more to it.
+fn placeholder(text: &str, marked: bool) -> Option<Placeholder> {
     let bytes = text.as_bytes();
     if bytes.first().is_none_or(u8::is_ascii_whitespace) && text.trim().is_empty() {
         return Some(Placeholder::Blank);
     }
-    if bytes.len() <= LONGEST && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+    let as_long_as_a_word =
+        u32::try_from(bytes.len()).ok().and_then(|length| LENGTHS.checked_shr(length)).is_some_and(|bits| bits & 1 == 1);
+    if as_long_as_a_word && WORDS.iter().any(|word| word.eq_ignore_ascii_case(text)) {
         return Some(Placeholder::Word);
     }
     let enclosed = |open: &str, close: &str| text.starts_with(open) && text.ends_with(close);
     if bytes.last() == Some(&b'}') && (enclosed("{{", "}}") || enclosed("${", "}")) {
         return Some(Placeholder::Template);
     }
-    memchr::memchr2(b'%', b'[', bytes)?;
-    if has_directive(bytes) {
-        return Some(Placeholder::Directive);
+    match marked {
+        true if has_directive(bytes) => Some(Placeholder::Directive),
+        true if text.contains("[object Object]") => Some(Placeholder::Object),
+        _ => None,
     }
-    text.contains("[object Object]").then_some(Placeholder::Object)
 }
 
 /// `%s` and its like; `100%s` and `%20` are none.
 fn has_directive(text: &[u8]) -> bool {
-    (0..text.len()).any(|at| {
+    memchr::memchr_iter(b'%', text).any(|at| {
         let follows = |ahead: usize| text.get(at + ahead);
-        text[at] == b'%'
-            && matches!(follows(1), Some(b's' | b'd' | b'v' | b'q'))
+        matches!(follows(1), Some(b's' | b'd' | b'v' | b'q'))
             && !follows(2).is_some_and(u8::is_ascii_alphanumeric)
             && !(at > 0 && (text[at - 1].is_ascii_digit() || text[at - 1] == b'%'))
     })
@@ -195,7 +207,7 @@ mod tests {
             ("100%%s", None),
             ("a", None),
         ] {
-            assert_eq!(placeholder(text), expected, "{text:?}");
+            assert_eq!(placeholder(text, true), expected, "{text:?}");
         }
     }
 }

@@ -6,9 +6,9 @@
 //! business of other checks.
 
 use crate::contract::check::{Blame, Case, Found, Moment, SECOND_US, quoted};
-use crate::contract::header::{said, typed};
+use crate::contract::header::{digits, said, trimmed, typed};
 use crate::contract::json::Json;
-use crate::contract::{Field, Format, Level, Role, Source, instant, role};
+use crate::contract::{Field, Format, Header, Level, Role, Source, instant, role};
 
 /// The units that resets come in.
 pub(super) const UNITS: [(&str, Format); 5] = [
@@ -46,6 +46,13 @@ struct Said<'c, T> {
     path: Place<'c>,
     source: &'c Source,
     tolerance_us: i64,
+}
+
+impl<'c, T> Said<'c, T> {
+    fn in_header(header: &'c Header, value: T) -> Said<'c, T> {
+        let tolerance_us = header.rule.tolerance.map_or(SECOND_US, |tolerance| i64::try_from(tolerance.0).unwrap_or(i64::MAX));
+        Said { value, path: Place::Header(&header.shown), source: &header.source, tolerance_us }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -103,21 +110,38 @@ struct Rates<'c> {
     wait: Pair<'c, Wait>,
     /// The header's text where it is not in its declared unit.
     unread_reset: Option<Said<'c, String>>,
-    window_us: Option<i64>,
 }
 
 impl<'c> Rates<'c> {
     fn of(case: &Case<'c, '_>) -> Rates<'c> {
-        let number = |text: &str| text.parse::<i64>().ok().map(|whole| whole as f64);
-        let reset = header(case, Role::Reset, |text, format| moment(text, format.unwrap_or(Format::EpochSeconds), case.now));
-        let unread = if reset.is_none() { header(case, Role::Reset, |text, _| Some(text.to_owned())) } else { None };
-        Rates {
-            limit: Pair { header: header(case, Role::Limit, |text, _| number(text)), body: member(case, Role::Limit, whole) },
-            remaining: Pair { header: header(case, Role::Remaining, |text, _| number(text)), body: member(case, Role::Remaining, whole) },
-            reset: Pair { header: reset, body: member(case, Role::Reset, |json, format| body_moment(json, format, case.now)) },
-            wait: Pair { header: header(case, Role::RetryAfter, |text, _| wait(text)), body: member(case, Role::RetryAfter, body_wait) },
-            unread_reset: unread,
-            window_us: window(case),
+        let mut rates = Rates {
+            limit: Pair { header: None, body: member(case, Role::Limit, whole) },
+            remaining: Pair { header: None, body: member(case, Role::Remaining, whole) },
+            reset: Pair { header: None, body: member(case, Role::Reset, |json, format| body_moment(json, format, case.now)) },
+            wait: Pair { header: None, body: member(case, Role::RetryAfter, body_wait) },
+            unread_reset: None,
+        };
+        let mut seen = [false; Role::COUNT];
+        for (header, named) in case.named() {
+            // Of several headers with one role the first counts, whether it was sent or not.
+            let Some(role) = header.role.filter(|role| !std::mem::replace(&mut seen[*role as usize], true)) else { continue };
+            if let Some(text) = named.text() {
+                rates.header(case.now, role, header, trimmed(&text));
+            }
+        }
+        rates
+    }
+
+    fn header(&mut self, now: Option<Moment>, role: Role, header: &'c Header, text: &str) {
+        match role {
+            Role::Limit => self.limit.header = number(text).map(|number| Said::in_header(header, number)),
+            Role::Remaining => self.remaining.header = number(text).map(|number| Said::in_header(header, number)),
+            Role::RetryAfter => self.wait.header = wait(text).map(|wait| Said::in_header(header, wait)),
+            Role::Reset => match moment(text, header.rule.format.unwrap_or(Format::EpochSeconds), now) {
+                Some(moment) => self.reset.header = Some(Said::in_header(header, moment)),
+                None => self.unread_reset = Some(Said::in_header(header, text.to_owned())),
+            },
+            _ => {}
         }
     }
 
@@ -256,7 +280,8 @@ fn reset_in_time(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
 fn is_plausible(case: &Case<'_, '_>, rates: &Rates<'_>, reset: &Said<'_, i64>, now: Moment, found: &mut Found) -> bool {
     let off = reset.value.saturating_sub(now.us);
     let (past, far) = (off < -now.slack_us, off > FAR_US);
-    let beyond = rates.window_us.filter(|&window| off > window.saturating_add(now.slack_us));
+    let window_us = window(case);
+    let beyond = window_us.filter(|&window| off > window.saturating_add(now.slack_us));
     if !past && !far {
         // The window of a limit is what sibling documents claim.
         if let Some(window) = beyond {
@@ -271,7 +296,7 @@ fn is_plausible(case: &Case<'_, '_>, rates: &Rates<'_>, reset: &Said<'_, i64>, n
         return true;
     }
     let text = if rates.reset.header.is_some() { reset_text(case) } else { None };
-    let fitting = text.and_then(|text| plausible_unit(&text, now, rates.window_us.unwrap_or(USUAL_US)));
+    let fitting = text.and_then(|text| plausible_unit(&text, now, window_us.unwrap_or(USUAL_US)));
     let when = if past { format!("{} s ago", seconds(off.saturating_neg())) } else { format!("in {} s", seconds(off)) };
     found.add("R09", Level::Must, || Blame {
         path: reset.path.words(),
@@ -299,13 +324,6 @@ fn until(wait: Wait, now: Option<Moment>) -> Option<(i64, i64)> {
     }
 }
 
-fn header<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(&str, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
-    let (header, text) = case.header_with(role)?;
-    let value = read(text?.trim(), header.rule.format)?;
-    let tolerance_us = header.rule.tolerance.map_or(SECOND_US, |tolerance| i64::try_from(tolerance.0).unwrap_or(i64::MAX));
-    Some(Said { value, path: Place::Header(&header.shown), source: &header.source, tolerance_us })
-}
-
 fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option<Format>) -> Option<T>) -> Option<Said<'c, T>> {
     // A moment is read in its format, which need not be looked at before.
     let (field, value) = if role == Role::Reset { typed(case, role)? } else { said(case, role)? };
@@ -316,14 +334,18 @@ fn member<'c, T>(case: &Case<'c, '_>, role: Role, read: impl Fn(Json<'_>, Option
 fn whole(json: Json<'_>, _: Option<Format>) -> Option<f64> {
     match json {
         Json::Number(number) => Some(number),
-        Json::Text(text) => text.parse::<i64>().ok().map(|whole| whole as f64),
+        Json::Text(text) => number(text),
         _ => None,
     }
 }
 
+fn number(text: &str) -> Option<f64> {
+    digits(text).or_else(|| text.parse().ok()).map(|whole| whole as f64)
+}
+
 fn wait(text: &str) -> Option<Wait> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Wait::For(text.parse::<i64>().unwrap_or(i64::MAX).saturating_mul(SECOND_US)));
+        return Some(Wait::For(digits(text).unwrap_or(i64::MAX).saturating_mul(SECOND_US)));
     }
     instant::http_date(text).map(Wait::Until)
 }
@@ -339,13 +361,12 @@ fn body_wait(json: Json<'_>, _: Option<Format>) -> Option<Wait> {
 
 /// A moment written in a format.
 pub(super) fn moment(text: &str, format: Format, now: Option<Moment>) -> Option<i64> {
-    let whole = || text.parse::<i64>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     match format {
         Format::Rfc3339 => instant::rfc3339(text),
         Format::HttpDate => instant::http_date(text),
-        Format::EpochSeconds | Format::Uri => Some(whole()?.saturating_mul(SECOND_US)),
-        Format::EpochMillis => Some(whole()?.saturating_mul(1_000)),
-        Format::DeltaSeconds | Format::DelaySeconds => Some(now?.us.saturating_add(whole()?.saturating_mul(SECOND_US))),
+        Format::EpochSeconds | Format::Uri => Some(digits(text)?.saturating_mul(SECOND_US)),
+        Format::EpochMillis => Some(digits(text)?.saturating_mul(1_000)),
+        Format::DeltaSeconds | Format::DelaySeconds => Some(now?.us.saturating_add(digits(text)?.saturating_mul(SECOND_US))),
     }
 }
 

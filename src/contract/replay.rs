@@ -21,8 +21,10 @@ pub enum Outcome {
     Reproduced,
     /// The same error came, and was in order.
     NotReproduced,
-    /// Another answer came, none, or the finding takes more than one request.
+    /// Another answer came, none, or the request cannot be sent again.
     CannotTell,
+    /// One request more, alone, says nothing about what was found.
+    NotApplicable,
 }
 
 impl Outcome {
@@ -32,6 +34,7 @@ impl Outcome {
             Outcome::Reproduced => "reproduced",
             Outcome::NotReproduced => "not-reproduced",
             Outcome::CannotTell => "cannot-tell",
+            Outcome::NotApplicable => "not-applicable",
         }
     }
 }
@@ -48,6 +51,11 @@ impl Replayed {
     /// Nobody can tell, because of this.
     pub fn cannot_tell(reason: impl Into<String>) -> Replayed {
         Replayed { outcome: Outcome::CannotTell, reason: reason.into() }
+    }
+
+    /// There is nothing to send, because of this.
+    pub fn not_applicable(reason: impl Into<String>) -> Replayed {
+        Replayed { outcome: Outcome::NotApplicable, reason: reason.into() }
     }
 }
 
@@ -100,25 +108,40 @@ const ABOUT_A_STREAM: [&str; 2] = ["S12", "P09"];
 /// Where such a stream's forbidden text (S11) was seen.
 const IN_AN_EVENT: &str = "event";
 
-/// Why a finding cannot be decided by one more request, whatever the answer; `None` where it can.
-pub fn undecidable(wanted: &Wanted<'_>) -> Option<String> {
+/// What is to be said of a finding that one more request cannot decide, whatever the answer; `None` where it can.
+pub fn undecidable(wanted: &Wanted<'_>) -> Option<Replayed> {
     let check = wanted.check;
-    let Some(known) = catalogue::find(check) else { return Some(format!("this version knows no check {check}")) };
+    let Some(known) = catalogue::find(check) else {
+        return Some(Replayed::cannot_tell(format!("this version knows no check {check}")));
+    };
     match known.kind {
-        Kind::WholeRun => Some(format!("{check} compares the answers of a whole run, and one answer alone cannot show it")),
-        Kind::Probe => Some(format!("{check} is judged by what a probe broke on purpose: run `brownout probe` again")),
-        Kind::Document => Some(format!("{check} is about the contract document, and no request can show it")),
+        Kind::WholeRun => {
+            let why = format!("{check} compares the answers of a whole run, and one answer alone cannot show it");
+            Some(Replayed::not_applicable(why))
+        }
+        Kind::Document => Some(Replayed::not_applicable(format!("{check} is about the contract document, and no request can show it"))),
+        Kind::Probe => {
+            Some(Replayed::cannot_tell(format!("{check} is judged by what a probe broke on purpose: run `brownout probe` again")))
+        }
         Kind::OneAnswer if ABOUT_A_STREAM.contains(&check) || wanted.place == IN_AN_EVENT => {
-            Some(format!("{check} is seen only while a stream's events come"))
+            Some(Replayed::cannot_tell(format!("{check} is seen only while a stream's events come")))
         }
         Kind::OneAnswer => None,
     }
 }
 
+/// What is to be said of a finding that was made at the end of a run, or by probes alone, where nothing is sent again.
+pub fn without_sending(check: &str, only_probes: bool) -> Option<Replayed> {
+    let wanted = Wanted { id: "", check, status: None, code: None, place: "" };
+    let of_the_run = undecidable(&wanted).filter(|said| said.outcome == Outcome::NotApplicable);
+    let alone = || Replayed::not_applicable("it was found without load: probes are sent one at a time");
+    of_the_run.or_else(|| only_probes.then(alone))
+}
+
 /// What an answer says about a finding.
 pub fn judge(contract: &Contract, wanted: &Wanted<'_>, answer: &Answer<'_>) -> Replayed {
-    if let Some(why) = undecidable(wanted) {
-        return Replayed::cannot_tell(why);
+    if let Some(said) = undecidable(wanted) {
+        return said;
     }
     if answer.judged.violations.iter().any(|violation| is_wanted(contract, wanted, answer, violation)) {
         return Replayed { outcome: Outcome::Reproduced, reason: format!("{}, and it is the same again", came(answer)) };
@@ -290,9 +313,9 @@ mod tests {
             (wanted("S01", 418, None), Outcome::NotReproduced, "a documented error"),
             (wanted("S08", 200, Some("CONVERSATION_NOT_FOUND")), Outcome::NotReproduced, "a documented error"),
             (wanted("P08", 0, None), Outcome::NotReproduced, "a whole answer"),
-            (wanted("I03", 404, None), Outcome::CannotTell, "whole run"),
+            (wanted("I03", 404, None), Outcome::NotApplicable, "whole run"),
             (wanted("S06", 200, None), Outcome::CannotTell, "brownout probe"),
-            (wanted("Q01", 404, None), Outcome::CannotTell, "the contract document"),
+            (wanted("Q01", 404, None), Outcome::NotApplicable, "the contract document"),
             (wanted("S12", 200, None), Outcome::CannotTell, "stream"),
             (wanted("Z99", 404, None), Outcome::CannotTell, "no check Z99"),
         ] {

@@ -25,13 +25,21 @@ pub(super) fn value<'d>(fields: &[Field], member: &Field, body: Json<'d>) -> Opt
 
 /// Where one of these members stands: `$.error.code`.
 pub(super) fn path(fields: &[Field], member: &Field) -> String {
-    fn below(fields: &[Field], member: &Field) -> Option<String> {
-        fields.iter().find_map(|field| match std::ptr::eq(field, member) {
-            true => Some(format!(".{}", field.name)),
-            false => below(inside(field), member).map(|rest| format!(".{}{rest}", field.name)),
-        })
-    }
-    format!("${}", below(fields, member).unwrap_or_default())
+    place(fields, member).unwrap_or_default().iter().fold("$".to_owned(), |path, name| path + "." + name)
+}
+
+/// The names on the way to the error code.
+pub(super) fn code_place(fields: &[Field]) -> Option<Vec<String>> {
+    let names = place(fields, of(fields, Role::Code)?)?;
+    Some(names.into_iter().map(str::to_owned).collect())
+}
+
+/// The names on the way to one of these members.
+fn place<'c>(fields: &'c [Field], member: &Field) -> Option<Vec<&'c str>> {
+    fields.iter().find_map(|field| {
+        let below = if std::ptr::eq(field, member) { Vec::new() } else { place(inside(field), member)? };
+        Some(std::iter::once(field.name.as_str()).chain(below).collect())
+    })
 }
 
 fn inside(field: &Field) -> &[Field] {

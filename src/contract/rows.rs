@@ -1,9 +1,11 @@
 //! Which documented error is meant: by a path, by what an answer says, by a name in a plan.
 
+use std::collections::HashSet;
+
 use http::Method;
 use http::header::HOST as HOST_FIELD;
 
-use crate::contract::{Contract, DocumentedOperation, Row};
+use crate::contract::{Contract, DocumentedOperation, Field, Role, Row, Statuses, body, role};
 use crate::id::{RowIx, ServiceIx};
 use crate::wire::{RequestFacts, ResponseFacts};
 
@@ -92,22 +94,36 @@ impl Contract {
     ///
     /// An error whose code is not known falls under rows for any code only.
     pub(super) fn row_for(&self, asked: Asked<'_>, status: u16, code: Option<&str>) -> Option<RowIx> {
-        let mut best: Option<((usize, usize, bool), usize)> = None;
-        for (ix, row) in self.rows.iter().enumerate() {
-            let fits = row.statuses.holds(status) && (row.any_code || code == Some(row.code.as_str())) && asked.may_be(row);
-            if fits && best.is_none_or(|(rank, _)| row.rank(asked) > rank) {
-                best = Some((row.rank(asked), ix));
+        let mut best: Option<((usize, usize, bool), RowIx)> = None;
+        for &ix in self.index.rows_of(status) {
+            let row = self.row(ix);
+            if (row.any_code || code == Some(row.code.as_str())) && asked.may_be(row) {
+                let rank = row.rank(asked);
+                if best.is_none_or(|(known, _)| rank > known) {
+                    best = Some((rank, ix));
+                }
             }
         }
-        best.map(|(_, ix)| RowIx::from(ix))
+        best.map(|(_, ix)| ix)
+    }
+
+    /// The rows of a status, in file order.
+    pub(super) fn rows_of(&self, status: u16) -> impl Iterator<Item = &Row> {
+        self.index.rows_of(status).iter().map(|&ix| self.row(ix))
+    }
+
+    /// Makes ready what answers are looked up in: to be called when rows or envelopes were changed.
+    pub fn reindex(&mut self) {
+        for row in self.rows.iter_mut().filter(|row| !row.any_code) {
+            know_sound(&mut row.envelope.fields, &row.code);
+        }
+        self.index = Index::of(self);
     }
 
     /// Whether the contract lists an error status for whoever answered; where it is silent about them, it has nothing
     /// against any.
     pub(super) fn documents(&self, asked: Asked<'_>, status: u16) -> bool {
-        self.is_silent_about(asked)
-            || self.rows.iter().any(|row| row.statuses.holds(status) && asked.may_be(row))
-            || self.operation_lists(asked, status)
+        self.is_silent_about(asked) || self.rows_of(status).any(|row| asked.may_be(row)) || self.operation_lists(asked, status)
     }
 
     /// Whether it lists a success or redirect status; a contract that lists none has nothing against any.
@@ -198,6 +214,55 @@ impl Contract {
         near.sort_unstable();
         near.truncate(SUGGESTIONS);
         near.into_iter().map(|(_, ix)| self.name_of(ix)).collect()
+    }
+}
+
+/// Lets the member for the code know that the row's own code is in order, if it is.
+fn know_sound(fields: &mut [Field], code: &str) {
+    for field in fields {
+        if field.role == Some(Role::Code) {
+            field.rule.sound = None;
+            field.rule.sound = body::is_sound(field, code).then(|| code.to_owned());
+        }
+        know_sound(&mut field.fields, code);
+    }
+}
+
+/// What every error is looked up in, made once for a contract.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// The statuses that rows name, each with all rows that hold it, in file order.
+    exact: Vec<(u16, Box<[RowIx]>)>,
+    /// The rows of all other statuses, by the first digit.
+    classes: [Box<[RowIx]>; 10],
+    /// Where envelopes have the error code, each place once.
+    pub(super) codes: Vec<Vec<String>>,
+}
+
+impl Index {
+    fn of(contract: &Contract) -> Index {
+        let holding = |holds: &dyn Fn(Statuses) -> bool| -> Box<[RowIx]> {
+            (0..contract.rows.len()).filter(|&ix| holds(contract.rows[ix].statuses)).map(RowIx::from).collect()
+        };
+        let mut named: Vec<u16> = contract.rows.iter().filter_map(|row| row.statuses.exact()).collect();
+        named.sort_unstable();
+        named.dedup();
+        let mut codes: Vec<Vec<String>> = contract.envelopes.iter().filter_map(|envelope| role::code_place(&envelope.fields)).collect();
+        let mut known = HashSet::new();
+        codes.retain(|code| known.insert(code.clone()));
+        Index {
+            exact: named.into_iter().map(|status| (status, holding(&|statuses| statuses.holds(status)))).collect(),
+            classes: std::array::from_fn(|class| holding(&|statuses| statuses.exact().is_none() && statuses.holds(class as u16 * 100))),
+            codes,
+        }
+    }
+
+    /// Statuses have three digits; of any other the contract has no row but by name.
+    fn rows_of(&self, status: u16) -> &[RowIx] {
+        match self.exact.binary_search_by_key(&status, |(named, _)| *named) {
+            Ok(at) => &self.exact[at].1,
+            Err(_) => self.classes.get(usize::from(status / 100)).map_or(&[], |rows| rows),
+        }
     }
 }
 

@@ -10,17 +10,39 @@ use crate::contract::json::Json;
 
 /// Bytes of a shape in words, at most.
 const LONGEST: usize = 1024;
+/// Places that need no allocation.
+const FEW: usize = 48;
 
 /// A shape, as a hash: the same in every run and version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shape(pub u64);
 
 impl Shape {
-    /// The shape of a value.
-    pub fn of(json: Json<'_>) -> Shape {
-        let mut places = Places { len: 0, first: [0; INLINE], all: Vec::new() };
-        places.add(json, Place::ROOT);
-        places.shape()
+    /// The sum of the hashes of all places and types, which does not depend on their order.
+    pub(super) fn of_distinct(places: impl Iterator<Item = u64>) -> Shape {
+        Shape(places.fold(0, u64::wrapping_add))
+    }
+
+    /// The same where places may be there again, as those in items of an array are: each counts once.
+    pub(super) fn of_repeated(places: impl Iterator<Item = u64>) -> Shape {
+        let mut few = [0; FEW];
+        let mut many = Vec::new();
+        let mut len = 0;
+        for place in places {
+            match few.get_mut(len) {
+                Some(free) => *free = place,
+                None => many.push(place),
+            }
+            len += 1;
+        }
+        let hashes = if many.is_empty() {
+            &mut few[..len]
+        } else {
+            many.extend_from_slice(&few);
+            many.as_mut_slice()
+        };
+        hashes.sort_unstable();
+        Shape::of_distinct(hashes.chunk_by(|a, b| a == b).map(|same| same[0]))
     }
 }
 
@@ -66,73 +88,6 @@ fn spell(json: Json<'_>, path: &mut String, places: &mut Vec<String>) {
     }
 }
 
-/// The hash of a path. FNV-1a, 64 bits (Fowler, Noll, Vo), so that the hash of a member is that of its object, continued.
-#[derive(Clone, Copy)]
-struct Place(u64);
-
-impl Place {
-    const ROOT: Place = Place(0xcbf2_9ce4_8422_2325);
-
-    fn eat(self, bytes: &[u8]) -> Place {
-        Place(bytes.iter().fold(self.0, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)))
-    }
-
-    fn member(self, name: &str) -> Place {
-        self.eat(b".").eat(name.as_bytes())
-    }
-
-    fn items(self) -> Place {
-        self.eat(b"[")
-    }
-
-    /// A separator that no UTF-8 text holds, and the type.
-    fn of_type(self, json: Json<'_>) -> u64 {
-        self.eat(&[0xff, json.type_word().as_bytes()[0], json.type_word().as_bytes()[1]]).0
-    }
-}
-
-/// Places that need no allocation.
-const INLINE: usize = 48;
-
-/// The places of one shape, in any order, with repetitions.
-struct Places {
-    len: usize,
-    first: [u64; INLINE],
-    /// All of them, where they are more than that.
-    all: Vec<u64>,
-}
-
-impl Places {
-    fn add(&mut self, json: Json<'_>, at: Place) {
-        self.push(at.of_type(json));
-        match json {
-            Json::Object(members) => members.iter().for_each(|(name, value)| self.add(value, at.member(name))),
-            Json::Array(items) => items.iter().for_each(|item| self.add(item, at.items())),
-            _ => {}
-        }
-    }
-
-    fn push(&mut self, hash: u64) {
-        if let Some(free) = self.first.get_mut(self.len) {
-            *free = hash;
-        } else {
-            if self.all.is_empty() {
-                self.all.extend_from_slice(&self.first);
-            }
-            self.all.push(hash);
-        }
-        self.len += 1;
-    }
-
-    /// The sum of all hashes, each once: it does not depend on their order.
-    fn shape(mut self) -> Shape {
-        let hashes = if self.all.is_empty() { &mut self.first[..self.len] } else { self.all.as_mut_slice() };
-        hashes.sort_unstable();
-        let distinct = hashes.chunk_by(|a, b| a == b).map(|same| same[0]);
-        Shape(distinct.fold(0, u64::wrapping_add))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +95,7 @@ mod tests {
 
     fn shape(text: &str) -> (Shape, String) {
         let document = Document::read(text.as_bytes()).expect("JSON");
-        (Shape::of(document.value()), words(document.value()))
+        (document.shape(), words(document.value()))
     }
 
     #[test]

@@ -93,8 +93,10 @@ fn repeated(case: &Case<'_, '_>, found: &mut Found) {
     for known in case.head.repeated().filter(|known| known.is_single()).filter(framing) {
         found.add("H03", Level::Must, || twice(known.shown()));
     }
-    for (header, named) in case.named().filter(|(header, named)| named.known.is_none() && is_single(header, None)) {
-        if named.value.is_some() && case.response.headers.get_all(&header.name).iter().nth(1).is_some() {
+    let of_contract = |known: Option<Known>| matches!(known, None | Some(Known::XRequestId));
+    for (header, named) in case.named().filter(|(header, named)| of_contract(named.known) && is_single(header, None)) {
+        let again = || case.response.headers.get_all(&header.name).iter().nth(1).is_some();
+        if named.value.is_some() && named.known.map_or_else(again, |known| case.head.is_repeated(known)) {
             found.add("H03", Level::Must, || Blame { source: Some(header.source.clone()), ..twice(&header.shown) });
         }
     }

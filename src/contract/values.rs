@@ -1,7 +1,10 @@
 //! What an answer says for the members and headers that it is held to, each looked up once for all checks.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue};
 
+use crate::contract::check::text_of;
 use crate::contract::head::{Head, Known};
 use crate::contract::json::Json;
 use crate::contract::{Field, Header, Kind, Role};
@@ -27,6 +30,8 @@ pub(super) struct Named<'c> {
     pub(super) known: Option<Known>,
     /// Its value; of several fields the first.
     pub(super) value: Option<&'c HeaderValue>,
+    /// The same as text, where it is UTF-8.
+    read: Option<&'c str>,
 }
 
 impl<'c> Values<'c> {
@@ -98,6 +103,14 @@ impl<'c> Named<'c> {
             Some(known) => head.value(known),
             None => all.get(&header.name),
         };
-        Named { known, value }
+        Named { known, value, read: value.and_then(|value| str::from_utf8(value.as_bytes()).ok()) }
+    }
+
+    /// The value as text; what is not UTF-8 is replaced.
+    pub(super) fn text(&self) -> Option<Cow<'c, str>> {
+        match self.read {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.value.map(|value| text_of(value.as_bytes())),
+        }
     }
 }

@@ -104,7 +104,7 @@ impl Replayer {
             let wanted = Wanted::of(finding);
             let left = until.since(self.clock.now());
             let replayed = match (replay::undecidable(&wanted), &finding.replayable) {
-                (Some(why), _) => Replayed::cannot_tell(why),
+                (Some(said), _) => said,
                 (None, None) => Replayed::cannot_tell("its request was too large to be kept"),
                 (None, Some(_)) if sent_again >= MOST => Replayed::cannot_tell("fifty worse findings were sent again, and no more are"),
                 (None, Some(_)) if left == Micros::ZERO => Replayed::cannot_tell("there was no time left to send it again"),

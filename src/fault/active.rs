@@ -6,19 +6,23 @@
 use std::collections::HashMap;
 
 use super::log::{Entry, Verdict};
-use super::{Effect, FaultRule, FaultRules, Per, Sighting};
+use super::{Effect, FaultRule, FaultRules, Limiter, Per, Sighting, Told};
 use crate::id::RuleIx;
+use crate::throttle::Standing;
+use crate::throttle::keyed::Keyed;
 use crate::units::{Micros, Offset};
 
 /// Sequences by key or route that are counted apart; those beyond share one count, so that memory is bounded.
 const MOST_SEQUENCES: usize = 65_536;
 
 /// The memory of one run's decisions; one thread's, so that nothing is locked.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Ledger {
     rules: Vec<OfRule>,
     /// How many requests were hit, by rule and by route or key.
     hit: HashMap<(RuleIx, u64), u64>,
+    /// What the first limiter said that let the last attempt pass.
+    told: Option<Told>,
     /// What was decided about the attempt at hand.
     entry: Option<Entry>,
     followed: Followed,
@@ -38,7 +42,7 @@ pub struct Followed {
 }
 
 /// What is counted and remembered of one rule.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct OfRule {
     eligible: u64,
     planned: u64,
@@ -48,6 +52,8 @@ struct OfRule {
     /// Requests that matched while a window's time ran, by window; empty where no window counts.
     seen: Vec<u64>,
     active: u32,
+    /// What is left of the rule's limit, by key.
+    limits: Option<Keyed>,
 }
 
 /// What became of one rule.
@@ -67,7 +73,11 @@ impl Ledger {
     pub(super) fn new(faults: &FaultRules) -> Ledger {
         let of = |rule: &FaultRule| {
             let counts = rule.windows.iter().any(|window| window.requests.is_some());
-            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], ..OfRule::default() }
+            let limits = match &rule.effect {
+                Effect::Limiter(limiter) => Some(Keyed::new(limiter.algorithm, limiter.allowance)),
+                _ => None,
+            };
+            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], limits, ..OfRule::default() }
         };
         let entries = faults.script.as_ref().map_or(0, |script| script.len());
         Ledger {
@@ -138,6 +148,22 @@ impl Ledger {
         let counted = self.hit.iter().filter(|((of, _), _)| *of == ix).map(|(_, hits)| length.saturating_sub(*hits));
         let unreached = u64::try_from(of.outstanding).unwrap_or(0) + counted.sum::<u64>();
         RuleCount { eligible: of.eligible, planned: of.planned, held_back: of.held_back, unreached }
+    }
+
+    /// What the first limiter that let the last attempt pass has to say on the answer to it; to be asked once.
+    pub fn take_told(&mut self) -> Option<Told> {
+        self.told.take()
+    }
+
+    /// Spends from a limit; where it refuses, how.
+    pub(super) fn refuses(&mut self, ix: RuleIx, limiter: &Limiter, seen: &Sighting<'_>) -> Option<Standing> {
+        let standing = self.rules[ix.at()].limits.as_mut()?.take(limiter.key_of(seen), limiter.cost, seen.now);
+        if standing.admitted {
+            self.told.get_or_insert(Told { rule: ix, standing });
+            return None;
+        }
+        self.told = None;
+        Some(standing)
     }
 
     /// A rule is about to strike connections: there is no request yet that it could look at.

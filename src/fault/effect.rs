@@ -20,7 +20,8 @@ impl FaultRule {
     pub(super) fn done_by(&self, element: usize) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
-            Effect::DelayOnly => (Action::Forward, delay),
+            // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
+            Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
             Effect::Sequence(elements) => match elements.get(element)? {
                 Element::Pass => return None,
@@ -52,6 +53,7 @@ impl Action<'_> {
         match self {
             Action::Forward => (1, 0),
             Action::Fault(fault) => fault.word(),
+            Action::Refuse(_, standing) => (99, standing.wait.0),
         }
     }
 }

@@ -50,6 +50,8 @@ impl FaultRule {
             (Level::Realtime, "limits how many attempts are disturbed at once, which depends on how long they take")
         } else if matches!(self.effect, Effect::Fault(Fault::Refuse | Fault::TlsFailure)) {
             (Level::Realtime, "strikes connections, and when they are made depends on the moment")
+        } else if matches!(self.effect, Effect::Limiter(_)) {
+            (Level::Realtime, "refuses whoever has spent a limit, which depends on when requests come")
         } else if timed && course.unscheduled {
             (Level::Realtime, "compares its window with the clock for retries and other requests that no schedule holds")
         } else if self.windows.iter().any(|window| window.requests.is_some()) {

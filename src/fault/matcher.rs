@@ -300,6 +300,8 @@ mod tests {
             headers,
             body: None,
             key: 0,
+            address: std::net::Ipv4Addr::LOCALHOST.into(),
+            now: Offset::START,
         }
     }
 

@@ -12,6 +12,7 @@ mod active;
 mod effect;
 mod kind;
 mod level;
+mod limiter;
 pub mod log;
 mod matcher;
 mod trigger;
@@ -24,12 +25,14 @@ use http::{HeaderMap, Method};
 pub use self::active::{Followed, Ledger, RuleCount};
 pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
 pub use self::level::{Course, Level};
+pub use self::limiter::{KeyPart, Limiter, Told};
 pub use self::log::Script;
 pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
 pub use self::window::{Requests, Window};
 
 use crate::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use crate::seed::{Distribution, Seed};
+use crate::throttle::Standing;
 use crate::units::{Micros, Offset, Ratio};
 use crate::wire::PathPattern;
 
@@ -118,6 +121,8 @@ pub enum Effect {
     Fault(Fault),
     /// Attempt n of the exchange takes element n. Over a route, a key or the run, the n-th request that is hit does.
     Sequence(Vec<Element>),
+    /// Whoever has spent a limit is refused; others pass.
+    Limiter(Box<Limiter>),
 }
 
 /// What becomes of requests for which a sequence has no element left.
@@ -160,6 +165,10 @@ pub struct Sighting<'a> {
     pub body: Option<&'a [u8]>,
     /// Who asks: [`key_of`] the credentials; 0 where there are none.
     pub key: u64,
+    /// The client's address.
+    pub address: std::net::IpAddr,
+    /// The proxy's clock, which limits are kept by.
+    pub now: Offset,
 }
 
 /// What is to be done to one attempt.
@@ -177,6 +186,8 @@ pub struct Decision<'r> {
 pub enum Action<'r> {
     Forward,
     Fault(&'r Fault),
+    /// Refused, for the limit is spent.
+    Refuse(&'r Limiter, Standing),
 }
 
 impl FaultRules {
@@ -206,24 +217,48 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            let element = rule.element_at(ledger.place(ix, rule, seen));
-            let Some((action, delay)) = rule.done_by(element) else {
-                ledger.passed(ix, element);
-                return None;
-            };
-            if !ledger.planned(ix, element, rule.max_active) {
-                return None;
+            if let Effect::Limiter(limiter) = &rule.effect {
+                let Some(standing) = ledger.refuses(ix, limiter, seen) else { continue };
+                ledger.planned(ix, 0, None);
+                return Some(Decision { rule: ix, delay: None, delay_after: None, action: Action::Refuse(limiter, standing) });
             }
-            let delay = match (delay, rule.delay_ramp) {
-                (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
-                (None, Some((from, to))) => Some(window::between(from, to, progress)),
-                (None, None) => None,
-            };
-            let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
-            ledger.delayed(delay, delay_after);
-            return Some(Decision { rule: ix, delay, delay_after, action });
+            return self.done(ix, rule, seen, progress, ledger);
         }
         None
+    }
+
+    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
+    pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
+        ledger.open(seen);
+        ledger.eligible(ix);
+        self.done(ix, rule, seen, 0.0, ledger)
+    }
+
+    fn done<'r>(
+        &'r self,
+        ix: RuleIx,
+        rule: &'r FaultRule,
+        seen: &Sighting<'_>,
+        progress: f64,
+        ledger: &mut Ledger,
+    ) -> Option<Decision<'r>> {
+        let element = rule.element_at(ledger.place(ix, rule, seen));
+        let Some((action, delay)) = rule.done_by(element) else {
+            ledger.passed(ix, element);
+            return None;
+        };
+        if !ledger.planned(ix, element, rule.max_active) {
+            return None;
+        }
+        let delay = match (delay, rule.delay_ramp) {
+            (Some(spread), _) => Some(spread.sample(rule.delay_draw(self.seed, seen))),
+            (None, Some((from, to))) => Some(window::between(from, to, progress)),
+            (None, None) => None,
+        };
+        let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+        ledger.delayed(delay, delay_after);
+        Some(Decision { rule: ix, delay, delay_after, action })
     }
 
     /// What the script says about this attempt; one that it does not know passes.
@@ -236,6 +271,9 @@ impl FaultRules {
         };
         let rule = self.rules.get(entry.rule.at())?;
         ledger.follow(place, entry, self.rules.len(), rule.max_active.is_some());
+        if let (Effect::Limiter(limiter), log::Verdict::Disturbed) = (&rule.effect, entry.verdict) {
+            return Some(Decision { rule: entry.rule, delay: None, delay_after: None, action: Action::Refuse(limiter, limiter.empty()) });
+        }
         let (action, _) = rule.done_by(usize::from(entry.element)).filter(|_| entry.verdict == log::Verdict::Disturbed)?;
         Some(Decision { rule: entry.rule, delay: entry.delay, delay_after: entry.delay_after, action })
     }

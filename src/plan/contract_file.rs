@@ -30,7 +30,7 @@ use self::waiver::waivers;
 use super::file::{Document, Reading, Table, Value, View};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
-use crate::contract::{Contract, Deviation, Source, UnknownFields};
+use crate::contract::{Contract, Deviation, Index, Source, UnknownFields};
 
 /// Rows and services at most: indices are 16 bits, and no API documents more.
 const MOST: usize = 10_000;
@@ -138,7 +138,9 @@ fn root(root: Table<'_>, source: &Arc<SourceText>) -> Option<Contract> {
         forbidden_texts,
         leaks_allowed,
         server: None,
+        index: Index::default(),
     };
+    contract.reindex();
     example::attach(&mut contract, shown, lint);
     // Resolved last: it names rows and services.
     contract.server = server.and_then(|table| super::server_file::lower(table, &contract)).map(Arc::new);

@@ -349,6 +349,7 @@ fn failures_in_a_row(rule: &FaultRule, on: &Conditions, contract: Option<&Contra
     let most = if let Trigger::FirstAttempts(n) = rule.trigger { u64::from(n) } else { u64::MAX };
     let fails = match &rule.effect {
         Effect::DelayOnly => false,
+        Effect::Limiter(limiter) => on_status(&limiter.refusal, on, contract),
         Effect::Fault(fault) => worth_repeating(fault, on, contract),
         // The last element repeats.
         Effect::Sequence(elements) => match elements.iter().position(|element| !repeated(element)) {
@@ -397,6 +398,7 @@ fn gives_hint(effect: &Effect) -> bool {
     };
     match effect {
         Effect::DelayOnly => false,
+        Effect::Limiter(_) => true,
         Effect::Fault(fault) => hint(fault),
         Effect::Sequence(elements) => elements.iter().any(|element| matches!(element, Element::Fault(fault) if hint(fault))),
     }

@@ -34,11 +34,12 @@ use crate::units::{Micros, Offset, Ratio, Size};
 use crate::wire::SseRule;
 
 pub use crate::contract::server::Limits;
+pub use crate::lineage::Repeatable;
 pub use lower::{LoadOptions, read_baseline};
 pub use nearest::nearest;
 pub use probe::ProbeSettings;
 pub use problem::Problems;
-pub use proxy::{ClientProgram, ProxySettings, ProxyTls, Repeatable};
+pub use proxy::{ClientProgram, ProxySettings, ProxyTls};
 
 /// Everything a run does.
 #[derive(Clone, Debug)]
@@ -89,6 +90,15 @@ pub struct Target {
     pub writes: bool,
     /// Connect here instead of to the URL's host and port.
     pub connect_to: Option<String>,
+}
+
+impl Target {
+    /// Whether a host that somebody else names may be sent to: this target's own, one of `allow_hosts`, or with `loopback`
+    /// one of this machine.
+    pub fn allows(&self, host: &str, loopback: bool) -> bool {
+        let own = matches!(&self.place, Place::Url(url) if url.host_str().is_some_and(|own| own.eq_ignore_ascii_case(host)));
+        own || lower::is_allowed(host, &self.allow_hosts, loopback)
+    }
 }
 
 /// The target itself.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::HttpVersion;
-use crate::lineage::Identify;
+use crate::lineage::{Identify, Repeatable};
 use crate::units::Micros;
 
 /// `[proxy]`; the default is what a plan with `[[fault]]` and without `[proxy]` has.
@@ -39,19 +39,6 @@ pub enum ProxyTls {
     Given { cert: Vec<u8>, key: Vec<u8> },
 }
 
-/// What the draws about an external client's requests depend on, from the strictest level to the loosest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Repeatable {
-    /// The client's own identifiers, which must be the same in every run.
-    Exact,
-    /// The number of the exchange within its route: the same number of exchanges meets the same faults, whatever
-    /// their interleaving.
-    #[default]
-    Ordinal,
-    /// The number of the exchange in order of its coming, over all routes.
-    Realtime,
-}
-
 /// `[client]`: a program whose requests are the load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientProgram {
@@ -74,17 +61,6 @@ impl Default for ProxySettings {
             identify: Identify::default(),
             control: None,
             select_by_header: false,
-        }
-    }
-}
-
-impl Repeatable {
-    /// The word in plans and reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Repeatable::Exact => "exact",
-            Repeatable::Ordinal => "ordinal",
-            Repeatable::Realtime => "realtime",
         }
     }
 }

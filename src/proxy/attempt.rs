@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use http::header::EXPECT;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, request, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
 use tokio_rustls::TlsAcceptor;
 
@@ -18,24 +18,31 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
-use super::passage::{Astray, Passage};
+use super::passage::{self, Astray, Passage};
 use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
 use super::routes::Routes;
+use super::session::{Begun, Session};
 use super::upload::Upload;
 use super::upstream::Lease;
+use super::watched::watch;
 use crate::clock::Timer;
 use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::{ProxyNote, Unfired};
-use crate::units::Micros;
-use crate::wire::{Failure, INJECTED_HEADER};
+use crate::units::{Micros, Offset};
+use crate::wire::{FAULT_HEADER, Failure, INJECTED_HEADER};
+
+/// How long a stranger's body is waited for before its request is looked at without the rest.
+const PATIENCE: Micros = Micros::from_millis(250);
 
 /// Everything the connections of the proxy share.
 pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
+    /// With whom it is, where strangers are clients.
+    pub(super) session: Option<Session>,
     pub(super) routes: Routes,
     /// TLS on the listener.
     pub(super) tls: Option<TlsAcceptor>,
@@ -44,32 +51,82 @@ pub(super) struct Proxy {
 /// Serves one request. An error is for hyper alone: the connection ends as its control says.
 pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Ended> {
     control.head_complete();
+    let head_at = proxy.timer.clock().now();
     let (mut head, body) = request.into_parts();
+    let ordered = proxy.ordered(&head.headers);
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
-    let Some(identity) = identity else {
-        proxy.counters.borrow_mut().stranger();
-        return pass(&proxy, &control, None, None, head, Upload::of(body)).await;
-    };
-    let (read, body) = match wants_body(&proxy, &identity, &head) {
-        true => match peek(body).await {
-            Ok((read, body)) => (Some(read), body),
-            Err(_) => return Err(control.end(Ending::Cut)),
-        },
-        false => (None, Upload::of(body)),
-    };
-    let decision = decide(&proxy, &identity, &head, read.as_deref());
+    match (&proxy.session, identity) {
+        (_, Some(identity)) => {
+            let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
+                true => match peek(body, None).await {
+                    Ok((beginning, body)) => (Some(beginning), body),
+                    Err(_) => return passage::without_body(&control),
+                },
+                false => (None, Upload::of(body)),
+            };
+            let decision = decide(&proxy, &control, &identity, None, &head, beginning.as_deref());
+            answer(&proxy, &control, identity, decision, head, body).await
+        }
+        (Some(session), None) if head.method != Method::CONNECT => {
+            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return passage::without_body(&control) };
+            let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
+            let identity = met.identity;
+            let decision = decide(&proxy, &control, &identity, ordered, &head, Some(&beginning));
+            let answer = answer(&proxy, &control, identity, decision, head, body).await;
+            watch(answer, met, &control)
+        }
+        (_, None) => {
+            proxy.counters.borrow_mut().stranger();
+            pass(&proxy, &control, None, None, head, Upload::of(body)).await
+        }
+    }
+}
+
+/// Answers a known attempt as was decided, and says what a limiter that let it pass has to say.
+async fn answer(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
-    let Some(decision) = decision else {
-        return pass(&proxy, &control, Some(identity), None, head, body).await;
-    };
-    let mut mark = Mark::new(&proxy, decision.rule);
+    let told = proxy.counters.borrow_mut().ledger.take_told();
+    let mut answer = carry_out(proxy, control, identity, decision, head, body).await?;
+    if let Some(told) = told {
+        effect::throttle::tell(proxy, &told, answer.headers_mut());
+    }
+    Ok(answer)
+}
+
+/// Does to the attempt what was decided.
+async fn carry_out(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    decision: Option<Decision<'_>>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
+    let mut mark = Mark::new(proxy, decision.rule);
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
         mark.fire();
     }
     let ending = match decision.action {
         Action::Fault(Fault::Respond(respond)) => {
-            if let Some(response) = effect::respond::answer(&proxy, &identity, mark.rule, respond, &head) {
+            if let Some(response) = effect::respond::answer(proxy, &identity, mark.rule, respond, &head) {
+                effect::respond::take_in(body).await;
+                mark.fire();
+                control.answered();
+                return Ok(proxy.signed(response, &identity, mark.rule));
+            }
+            None
+        }
+        Action::Refuse(limiter, standing) => {
+            if let Some(response) = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head) {
                 effect::respond::take_in(body).await;
                 mark.fire();
                 control.answered();
@@ -89,7 +146,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
         }
         None => {
             let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after };
-            pass(&proxy, &control, Some(identity), Some(touch), head, body).await
+            pass(proxy, control, Some(identity), Some(touch), head, body).await
         }
     }
 }
@@ -118,38 +175,53 @@ struct Touch<'r> {
 }
 
 /// The attempt as rules see it.
-fn sighting<'a>(proxy: &Proxy, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
+fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
     let Identity { exchange, attempt } = *identity;
+    let now = proxy.timer.clock().now();
     Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
         attempt,
-        at: if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { proxy.timer.clock().now() },
+        at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { now }),
         method: &head.method,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body,
         key: key_of(&head.headers),
+        address: control.address(),
+        now,
     }
 }
 
 /// Whether what happens to the attempt depends on its body, so that it must be read first.
-fn wants_body(proxy: &Proxy, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.settings.faults.wants_body(&sighting(proxy, identity, head, None))
+fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
+    proxy.settings.faults.wants_body(&sighting(proxy, control, identity, head, None))
 }
 
-fn decide<'p>(proxy: &'p Proxy, identity: &Identity, head: &request::Parts, body: Option<&[u8]>) -> Option<Decision<'p>> {
-    let seen = sighting(proxy, identity, head, body);
+fn decide<'p>(
+    proxy: &'p Proxy,
+    control: &Control,
+    identity: &Identity,
+    ordered: Option<RuleIx>,
+    head: &request::Parts,
+    body: Option<&[u8]>,
+) -> Option<Decision<'p>> {
+    let seen = sighting(proxy, control, identity, head, body);
     let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
-    let decision = faults.decide(&seen, &mut counters.ledger);
+    let decision = match ordered {
+        Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
+        None => faults.decide(&seen, &mut counters.ledger),
+    };
     counters.write_down();
-    // Who comes while connections are refused is seen or not as connections happen to be used again.
-    let refused = decision.as_ref().is_some_and(|decision| matches!(decision.action, Action::Fault(Fault::Refuse)));
+    // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
+    // refuses is decided by the clock.
+    let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
+    let refused = decision.as_ref().is_some_and(|decision| refused(decision.action));
     if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
         counters.decided(faults.fingerprint(&seen, decision.as_ref()));
     }
@@ -224,7 +296,7 @@ async fn disturb(
         mark.fire();
     }
     let turn = match action {
-        Action::Forward => Ok(Turn::Course(Course::Whole(Whole::default()))),
+        Action::Forward | Action::Refuse(..) => Ok(Turn::Course(Course::Whole(Whole::default()))),
         Action::Fault(fault) => turn(fault, &Given::of(&head, &body, version), |row| effect::respond::body_of(proxy, &identity, row)),
     };
     let (mark, course) = match turn {
@@ -279,7 +351,7 @@ async fn stray(
                 touch.mark.unfired(Unfired::NoAnswer);
             }
             control.answered();
-            Ok(response)
+            Ok(*response)
         }
         Astray::Ended(ended) => Err(ended),
         Astray::Failed(failure) => {
@@ -294,6 +366,18 @@ async fn stray(
 }
 
 impl Proxy {
+    /// The rule that a request asks for by name, where that is allowed.
+    fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
+        self.session.as_ref().filter(|session| session.takes_orders())?;
+        let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
+        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+    }
+
+    /// The moment of the run that a moment of the clock is.
+    fn moment(&self, at: Offset) -> Offset {
+        self.session.as_ref().map_or(at, |session| session.moment(at))
+    }
+
     /// Notes what is done to the attempt, before anything of it reaches the client, and what the target answered.
     pub(super) fn note(&self, identity: &Identity, rule: Option<RuleIx>, forwarded: bool, upstream: Option<u16>) {
         let note = ProxyNote { attempt: identity.attempt, rule, forwarded, failure: None, upstream };

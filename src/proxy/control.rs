@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -16,6 +17,7 @@ use http::uri::Authority;
 use super::effect::raw::RawAnswer;
 use super::guard::Pending;
 use super::routes::Origin;
+use super::session::Met;
 use super::socket::ClientStream;
 use super::tunnel::FarEnd;
 use crate::clock::Clock;
@@ -37,8 +39,6 @@ pub(super) enum Ending {
     Reset,
     /// Our side is closed, the client's is read until it closes too.
     HalfClose,
-    /// Nothing is said any more until the client goes away.
-    Hold,
     /// Bytes that hyper would not write, in place of an answer.
     Raw(Box<RawAnswer>),
     /// HTTP/2: this request was not looked at, and may be sent again (RFC 9113 §8.7); elsewhere as [`Ending::Reset`].
@@ -56,7 +56,7 @@ impl Ending {
             Ending::RefuseStream => Reason::REFUSED_STREAM,
             Ending::ResetStream(code) | Ending::GoAway(code) => Reason::from(*code),
             Ending::Reset => Reason::CANCEL,
-            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::Hold | Ending::Raw(_) => Reason::INTERNAL_ERROR,
+            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::Raw(_) => Reason::INTERNAL_ERROR,
         }
     }
 }
@@ -77,6 +77,30 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.code.as_ref().map(|code| code as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// How an attempt was told to end, as far as whoever records it wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    /// In order, early.
+    #[default]
+    Closed,
+    Reset,
+    /// By bytes that are no sound answer.
+    Raw,
+    /// When the client has enough of waiting.
+    Hold,
+}
+
+impl Told {
+    const fn of(ending: &Ending) -> Told {
+        match ending {
+            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::GoAway(_) => Told::Closed,
+            Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => Told::Reset,
+            Ending::Raw(_) => Told::Raw,
+            Ending::Hold => Told::Hold,
+        }
     }
 }
 
@@ -113,8 +137,15 @@ pub(super) enum Next {
 pub(super) struct Control {
     /// The connection's, where this one is a stream's.
     parent: Option<Rc<Control>>,
+    /// The client's.
+    address: Cell<IpAddr>,
     clock: Clock,
     ending: RefCell<Ending>,
+    told: Cell<Told>,
+    /// An attempt that ends with the connection or stream.
+    kept: RefCell<Option<Met>>,
+    /// Its number among connections.
+    number: Cell<u64>,
     order: Cell<Order>,
     task: RefCell<Option<Waker>>,
     arriving: Cell<Arriving>,
@@ -162,10 +193,15 @@ impl Control {
     }
 
     fn below(parent: Option<Rc<Control>>, clock: Clock) -> Control {
+        let address = Cell::new(parent.as_ref().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |connection| connection.address()));
         Control {
             parent,
+            address,
             clock,
             ending: RefCell::default(),
+            told: Cell::default(),
+            kept: RefCell::default(),
+            number: Cell::new(0),
             order: Cell::new(Order::GoOn),
             task: RefCell::new(None),
             arriving: Cell::new(Arriving::Nothing),
@@ -186,6 +222,16 @@ impl Control {
         }
     }
 
+    /// Whose connection this is.
+    pub(super) fn comes_from(&self, address: IpAddr) {
+        self.address.set(address);
+    }
+
+    /// The client's address; of a client that was gone before it could be asked for, none in particular.
+    pub(super) fn address(&self) -> IpAddr {
+        self.address.get()
+    }
+
     fn connection(&self) -> &Control {
         self.parent.as_deref().unwrap_or(self)
     }
@@ -198,6 +244,7 @@ impl Control {
     /// Says how the connection or stream is to end. hyper is then given the error returned, as the result of the
     /// service or of a body's frame, which makes it let go.
     pub(super) fn end(&self, ending: Ending) -> Ended {
+        self.told.set(Told::of(&ending));
         let Some(connection) = &self.parent else {
             self.ending.replace(ending);
             return Ended { code: None };
@@ -209,6 +256,26 @@ impl Control {
             connection.wake();
         }
         Ended { code: Some(h2::Error::from(code)) }
+    }
+
+    /// How the attempt was told to end.
+    pub(super) fn told(&self) -> Told {
+        self.told.get()
+    }
+
+    /// Keeps an attempt until the connection or stream is over.
+    pub(super) fn keep(&self, met: Met) {
+        self.kept.replace(Some(met));
+    }
+
+    /// Gives the connection its number.
+    pub(super) fn numbered(&self, number: u64) {
+        self.number.set(number);
+    }
+
+    /// The connection's number, and whether the request at hand is the first on it.
+    pub(super) fn number_of_request(&self) -> (u64, bool) {
+        (self.connection().number.get(), self.requests.get() <= 1)
     }
 
     /// HTTP is over while the client may still be writing: what it sends is taken in, so that it can read what it was told.

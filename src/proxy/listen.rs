@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -19,6 +20,7 @@ use super::counters::Counters;
 use super::effect;
 use super::journal::Journal;
 use super::routes::Routes;
+use super::session::Session;
 use super::upstream::Upstream;
 use crate::clock::{Timer, thread_cpu};
 use crate::id::RuleIx;
@@ -63,7 +65,8 @@ pub(super) async fn run(
     let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults).logged(journal));
     let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
-    let proxy = Rc::new(Proxy { settings, timer: timer.clone(), counters, routes, tls });
+    let session = settings.session.clone().map(Session::new);
+    let proxy = Rc::new(Proxy { session, settings, timer: timer.clone(), counters, routes, tls });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -72,8 +75,12 @@ pub(super) async fn run(
         () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
     }
+    if let Some(session) = &proxy.session {
+        session.ending();
+    }
     wind_down(&timer, &open).await;
-    proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default())
+    let session = proxy.session.as_ref().map(Session::finish);
+    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default()) }
 }
 
 /// Accepts connections, but for the windows in which they are refused.
@@ -94,16 +101,17 @@ async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, mut listener: TcpLi
 async fn welcome(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, listener: &TcpListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => admit(proxy, open, stream),
+            Ok((stream, peer)) => admit(proxy, open, stream, peer.ip()),
             Err(_) => proxy.timer.sleep(PAUSE).await,
         }
     }
 }
 
-fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream) {
+fn admit(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, stream: TcpStream, address: IpAddr) {
     // What is passed on is written as it comes: waiting for more would add the peer's delayed ACK.
     let _ = stream.set_nodelay(true);
     let registered = Registered::new(proxy, open);
+    registered.control.comes_from(address);
     let conversation = converse(Rc::clone(proxy), Rc::clone(&registered.control), stream);
     tokio::task::spawn_local(async move {
         let _registered = registered;
@@ -123,8 +131,8 @@ async fn refuse(
     let addr = listener.local_addr()?;
     proxy.counters.borrow_mut().ledger.strikes(rule);
     // Those who wait to be accepted would be reset.
-    while let Some(Ok((stream, _))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
-        admit(proxy, open, stream);
+    while let Some(Ok((stream, peer))) = std::future::poll_fn(|cx| Poll::Ready(ready_now(listener.poll_accept(cx)))).await {
+        admit(proxy, open, stream, peer.ip());
     }
     drop(listener);
     proxy.counters.borrow_mut().fired(rule);
@@ -141,6 +149,9 @@ async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
     loop {
         proxy.timer.sleep(ROUND).await;
         proxy.routes.tidy();
+        if let Some(session) = &proxy.session {
+            session.look_after(proxy.timer.clock().now());
+        }
         let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
         for control in open.borrow().controls.values() {
             if control.is_overdue(limit) {
@@ -176,6 +187,7 @@ impl Registered {
         let mut list = open.borrow_mut();
         let number = list.next;
         list.next += 1;
+        control.numbered(number);
         list.controls.insert(number, Rc::clone(&control));
         Registered { number, control, open: Rc::clone(open), proxy: Rc::clone(proxy) }
     }

@@ -29,6 +29,7 @@ mod counters;
 mod descriptors;
 mod effect;
 mod forward;
+mod frames;
 mod guard;
 mod identity;
 mod journal;
@@ -38,11 +39,13 @@ mod passage;
 mod peek;
 mod relay;
 mod routes;
+mod session;
 mod socket;
 mod tls;
 mod tunnel;
 mod upload;
 mod upstream;
+mod watched;
 
 pub use self::journal::LogSettings;
 
@@ -55,6 +58,7 @@ use tokio::sync::oneshot;
 
 pub use self::authority::Authority;
 pub use self::descriptors::raise_descriptor_limit;
+pub use self::session::{PLACES, SessionSettings, SharedRecorder};
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;
@@ -91,6 +95,9 @@ pub struct ProxySettings {
     pub downstream: Downstream,
     /// Whether it is a forward proxy too: by default clients name it, and it stands for the target.
     pub forward: Option<ForwardProxy>,
+    /// Treats strangers as clients: rules apply to them, and what becomes of them is recorded. Without it they are
+    /// forwarded and counted, nothing more.
+    pub session: Option<SessionSettings>,
 }
 
 /// A proxy at work.

@@ -7,16 +7,27 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 use super::upload::Upload;
+use crate::clock::Timer;
 use crate::fault::BODY_LIMIT;
+use crate::units::Micros;
 
-/// Reads up to [`BODY_LIMIT`] bytes; what was read, and the whole body as it is to be sent on.
+/// Reads up to [`BODY_LIMIT`] bytes, and no longer than `patience` for what does not come; what was read, and the
+/// whole body as it is to be sent on.
 ///
 /// # Errors
 /// Where the client goes away before.
-pub(super) async fn peek(mut body: Incoming) -> hyper::Result<(Bytes, Upload)> {
+pub(super) async fn peek(mut body: Incoming, patience: Option<(&Timer, Micros)>) -> hyper::Result<(Bytes, Upload)> {
+    let deadline = patience.map(|(timer, patience)| (timer, timer.clock().now() + patience));
     let (mut read, mut length) = (VecDeque::new(), 0);
     while length < BODY_LIMIT && !body.is_end_stream() {
-        let Some(frame) = body.frame().await else { break };
+        let frame = match deadline {
+            Some((timer, deadline)) => match timer.within(deadline, body.frame()).await {
+                Some(frame) => frame,
+                None => break,
+            },
+            None => body.frame().await,
+        };
+        let Some(frame) = frame else { break };
         let frame = frame?;
         length += frame.data_ref().map_or(0, Bytes::len);
         read.push_back(frame);

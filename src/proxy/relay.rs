@@ -16,16 +16,20 @@ use super::effect::course::{Course, Hands, Next, Step, Whole};
 use super::identity::Identity;
 use super::mark::Mark;
 use super::upstream::Lease;
+use super::watched::Watched;
 use crate::client::failure::inside_the_body;
 use crate::record::Unfired;
 use crate::wire::Failure;
 
 /// The body of an answer.
+#[expect(clippy::large_enum_variant, reason = "most are relayed, and a box would be one more allocation for each of them")]
 pub(super) enum AnswerBody {
     /// Made by the proxy.
     Made(Bytes),
     /// The target's.
     Relayed(Relay),
+    /// Either, on its way to a stranger.
+    Watched(Box<Watched>),
 }
 
 /// The target's answer body.
@@ -200,6 +204,7 @@ impl Body for AnswerBody {
                 let all = std::mem::take(bytes);
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
+            AnswerBody::Watched(watched) => watched.poll_frame(cx),
             AnswerBody::Relayed(relay) => {
                 let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
                 match relay.ending {
@@ -213,6 +218,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             AnswerBody::Made(bytes) => bytes.is_empty(),
+            AnswerBody::Watched(watched) => watched.is_end_stream(),
             AnswerBody::Relayed(relay) => {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
                 over && relay.course.is_whole() && (relay.declared.is_none() || relay.passed > 0)
@@ -222,6 +228,7 @@ impl Body for AnswerBody {
 
     fn size_hint(&self) -> SizeHint {
         match self {
+            AnswerBody::Watched(watched) => watched.size_hint(),
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
         }

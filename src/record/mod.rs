@@ -3,6 +3,8 @@
 //! The engine writes down what happened by calling a [`Recorder`]; analysis is one. Every worker has its own, so
 //! that nothing is locked or sent per attempt, and they are merged at the end.
 
+mod session;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::contract::Judged;
@@ -10,6 +12,8 @@ use crate::contract::compared::During;
 use crate::contract::limiter::Trail;
 use crate::id::{AttemptNumber, ExchangeId, PolicyIx, ProbeIx, RowIx, RuleIx, StageIx};
 use crate::units::{Micros, Offset};
+pub use session::{KEPT_ATTEMPTS, Observed, SessionTally};
+
 pub use crate::wire::StreamFacts;
 use crate::wire::{Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
 
@@ -137,6 +141,8 @@ pub trait Recorder {
     fn tried(&mut self, _row: RowIx) {}
     /// What a limiter answered to a burst, a trickle, or to somebody who waited.
     fn limited(&mut self, _trail: &Trail) {}
+    /// An attempt of a client that is not ours, as the proxy saw it.
+    fn observed(&mut self, _observed: &Observed) {}
     /// What to show while running.
     fn glance(&self) -> Glance;
 }
@@ -343,6 +349,8 @@ pub struct ProxyTally {
     pub panics: u64,
     /// CPU time of the proxy's thread.
     pub cpu: Micros,
+    /// What a session with an external client came to.
+    pub session: Option<SessionTally>,
     /// What became of the decision log, where there is one.
     pub log: Option<LogFacts>,
     /// How the run and the decisions of an earlier one fit together, where it followed them.

@@ -1,6 +1,7 @@
-//! `junit.xml`: the gates are one suite; each service of the contract is one, its documented errors the cases.
+//! `junit.xml`: the gates are one suite; each service of the contract is one, its documented errors the cases; the probes
+//! are one.
 //!
-//! A violated error is a failure with its findings; an error that was never seen is skipped, with the reason. A
+//! A probe whose mistake was taken as if it were in order, or answered with another error or not at all, is a failure. A violated error is a failure with its findings; an error that was never seen is skipped, with the reason. A
 //! gate that could not be decided is an error, so that no CI shows it as passed. Escape sequences and control
 //! bytes do not reach the file.
 
@@ -8,16 +9,18 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
-use super::Report;
 use super::escape::{line, lines};
 use super::number;
 use super::wording::{self, NAME, SENTENCE};
+use super::{ProbeFacts, Report};
 use crate::analysis::{ContractFacts, EntryFacts, EntryState, FindingFacts, GateFacts};
 use crate::gate::Decision;
 use crate::severity::Severity;
 
 /// Findings written in full.
 const FINDINGS: usize = 200;
+/// Findings written in full with the probe that made them.
+const FINDINGS_OF_ONE: usize = 5;
 
 /// The document.
 pub fn render(report: &Report) -> String {
@@ -32,6 +35,9 @@ pub fn render(report: &Report) -> String {
     }
     if !findings.is_empty() {
         document.add_test_suite(others(&findings));
+    }
+    if !report.probes.is_empty() {
+        document.add_test_suite(probes(report));
     }
     let mut text = document.to_string().expect("a document of strings is written to memory");
     if !text.ends_with('\n') {
@@ -121,6 +127,45 @@ fn entry_case(entry: &EntryFacts, findings: &[&FindingFacts], suite: &str) -> Te
     let mut case = case(&format!("{} {}", entry.status, line(&entry.code, NAME)), suite, status);
     if entry.state != EntryState::Violating {
         case.set_system_out(format!("{seen}\n{body}"));
+    }
+    case
+}
+
+/// What became of each probe.
+fn probes(report: &Report) -> TestSuite {
+    let mut suite = TestSuite::new("probes");
+    for probe in &report.probes {
+        suite.add_test_case(probe_case(probe, report));
+    }
+    suite
+}
+
+fn probe_case(probe: &ProbeFacts, report: &Report) -> TestCase {
+    let sign = wording::probe(probe);
+    let wanted = wording::probe_wanted(probe).map(|wanted| format!("; {wanted}")).unwrap_or_default();
+    let came = format!("{}: {}{wanted}", sign.word, wording::probe_answer(probe));
+    let found: Vec<&FindingFacts> = report.findings.iter().filter(|finding| finding.probes.contains(&probe.id)).collect();
+    let skipped = |why: String| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(why);
+        status
+    };
+    let status = match probe.outcome.as_str() {
+        "accepted" | "no-answer" | "unexpected" if is_waived(&found) => {
+            let why = found.iter().find_map(|finding| finding.waiver.as_deref()).unwrap_or_default();
+            skipped(format!("{came}; waived: {}", line(why, SENTENCE)))
+        }
+        "accepted" | "no-answer" | "unexpected" => {
+            let body: String = found.iter().take(FINDINGS_OF_ONE).map(|finding| described(finding)).collect();
+            not_passed(NonSuccessKind::Failure, "probe", &came, &body)
+        }
+        "limited" | "not-sent" => skipped(came.clone()),
+        _ => TestCaseStatus::success(),
+    };
+    let passed = matches!(status, TestCaseStatus::Success { .. });
+    let mut case = case(&line(&probe.id, NAME), "probes", status);
+    if passed {
+        case.set_system_out(format!("{}. {came}", line(&probe.what, NAME)));
     }
     case
 }

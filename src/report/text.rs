@@ -4,8 +4,10 @@ use super::Report;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::wording::{self, NAME, SENTENCE, Tone};
-use crate::analysis::{GateFacts, LimiterFacts};
+use crate::analysis::{FindingFacts, GateFacts, LimiterFacts};
+use crate::contract::replay::Outcome;
 use crate::gate::Decision;
+use crate::severity::Severity;
 
 /// Gates shown where all passed; the others are counted.
 const GATES: usize = 3;
@@ -138,11 +140,35 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if waived > 0 {
         facts.push(("waived", wording::counted(waived, "finding")));
     }
-    for (_, finding) in wording::findings_by_weight(report).into_iter().take(1) {
-        let title = line(&finding.title, 160);
-        facts.push(("worst", format!("{} {} · {title} · {}", line(&finding.check, 8), finding.severity, wording::answers(finding.count))));
-    }
+    facts.extend(worst(report));
     facts
+}
+
+/// The worst finding, and others that were sent again alone, with what came of that; of the rest only how many they are.
+fn worst(report: &Report) -> Vec<(&'static str, String)> {
+    const SHOWN: usize = 4;
+    let findings = wording::findings_by_weight(report);
+    let bad = |finding: &FindingFacts| finding.severity >= Severity::Medium && finding.waiver.is_none();
+    let told = findings.iter().enumerate().filter(|(at, (_, one))| *at == 0 || bad(one) && alone(one).is_some());
+    let shown: Vec<&FindingFacts> = told.map(|(_, (_, one))| *one).take(SHOWN).collect();
+    let mut lines: Vec<(&'static str, String)> = Vec::new();
+    for finding in &shown {
+        let (check, title) = (line(&finding.check, 8), line(&finding.title, 160));
+        let alone = alone(finding).map(|outcome| format!(" · sent alone: {outcome}")).unwrap_or_default();
+        let text = format!("{check} {} · {title} · {}{alone}", finding.severity, wording::answers(finding.count));
+        lines.push((if lines.is_empty() { "worst" } else { "" }, text));
+    }
+    let more = (findings.len() - shown.len()) as u64;
+    if more > 0 && shown.len() > 1 {
+        lines.push(("", format!("and {}, in the report", wording::counted(more, "more finding"))));
+    }
+    lines
+}
+
+/// What came of sending a finding's request again, where it could be.
+fn alone(finding: &FindingFacts) -> Option<&'static str> {
+    let replay = finding.isolated_replay.as_ref().filter(|replay| replay.outcome != Outcome::NotApplicable);
+    replay.map(|replay| wording::replayed(replay.outcome))
 }
 
 fn load(report: &Report) -> String {

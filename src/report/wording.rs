@@ -249,12 +249,17 @@ pub fn met_when(finding: &FindingFacts) -> String {
 
 /// What came of sending a finding's request again, alone: `reproduced, the same finding in an answer of 500 INTERNAL_ERROR`.
 pub fn idle_replay(replay: &Replayed) -> String {
-    let word = match replay.outcome {
+    format!("{}, {}", replayed(replay.outcome), replay.reason)
+}
+
+/// What came of sending a finding's request again, in a word or two.
+pub const fn replayed(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::Reproduced => "reproduced",
         Outcome::NotReproduced => "not reproduced",
         Outcome::CannotTell => "cannot tell",
-    };
-    format!("{word}, {}", replay.reason)
+        Outcome::NotApplicable => "not applicable",
+    }
 }
 
 /// `1 answer`, `12 answers`.

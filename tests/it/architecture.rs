@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["id", "secret", "seed", "severity", "units", "wire", "arrival", "contract", "fault", "throttle", "retry", "lineage", "gate"],
     ),
     ("import", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
-    ("record", &["id", "secret", "seed", "severity", "units", "wire", "contract"]),
+    ("record", &["id", "secret", "seed", "severity", "units", "wire", "contract", "lineage"]),
     ("workload", &["id", "secret", "seed", "severity", "units", "wire", "arrival", "plan"]),
     ("probe", &["id", "secret", "seed", "severity", "units", "wire", "contract", "plan", "workload", "record"]),
     ("analysis", &["id", "secret", "seed", "severity", "units", "wire", "contract", "retry", "gate", "plan", "record", "fault"]),

@@ -2,6 +2,7 @@
 //!
 //! Every test starts the command in a folder of its own; targets are scripts on real sockets.
 
+mod baseline;
 mod check;
 mod decisions;
 mod defects;

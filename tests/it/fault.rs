@@ -41,6 +41,8 @@ fn seen<'a>(at: At, method: &'a Method, headers: &'a HeaderMap) -> Sighting<'a> 
         headers,
         body: None,
         key: 0,
+        address: std::net::Ipv4Addr::LOCALHOST.into(),
+        now: at.at,
     }
 }
 

@@ -493,6 +493,14 @@ fn every_effect_and_trigger_arrives() {
         (Trigger::FirstAttempts(2), Per::Exchange, "the first 2 attempts of requests: 500")
     );
     assert_eq!(rule("per = \"route\"\nchance = 0.5\ncut = true").per, Per::Route);
+
+    let limited = rule(
+        "limiter = { token_bucket = { rate = \"20/s\", burst = 50 }, key = [\"header:Authorization\", \"route\"], cost = 2, \
+         dialect = \"x-ratelimit-epoch\", error = \"RATE_LIMIT_EXCEEDED\" }",
+    );
+    assert_eq!(limited.spec, "all of requests: token bucket of 50 in 2.5 s by authorization and route, else 429 RATE_LIMIT_EXCEEDED");
+    let Effect::Limiter(limiter) = limited.effect else { panic!("a limiter") };
+    assert_eq!((limiter.allowance.limit, limiter.allowance.window, limiter.cost), (50, Micros::from_millis(2_500), 2));
 }
 
 #[test]
@@ -622,6 +630,27 @@ fn faults_are_refused_where_they_mean_nothing() {
         ("delay = { lognormal = { median = \"1s\", p90 = \"2s\", p99 = \"3s\" } }", "exactly one of p90, p95 and p99"),
         ("delay = { lognormal = { median = \"3s\", p95 = \"2s\" } }", "must not be smaller than the median"),
         ("respond = { status = 99 }", "`status` must be a whole number from 200 to 599"),
+        ("limiter = { error = \"RATE_LIMIT_EXCEEDED\" }", "a limiter needs an algorithm"),
+        (
+            "limiter = { token_bucket = { rate = \"5/s\", burst = 5 }, gcra = { rate = \"5/s\", burst = 5 }, status = 429 }",
+            "a limiter has one algorithm, and this one has `token_bucket` and `gcra`",
+        ),
+        ("limiter = { token_bucket = { rate = \"0/s\", burst = 5 }, status = 429 }", "from 1 ms to a day can be kept"),
+        ("limiter = { fixed_window = { limit = 5, window = \"25h\" }, status = 429 }", "a window of"),
+        (
+            "limiter = { fixed_window = { limit = 5, window = \"1m\" }, key = \"cookie\", status = 429 }",
+            "`cookie` is nothing that limits are kept apart by",
+        ),
+        ("limiter = { gcra = { rate = \"5/s\", burst = 5 }, cost = 9, status = 429 }", "a request costs 9, and the limit is 5"),
+        ("limiter = { gcra = { rate = \"5/s\", burst = 5 } }", "an injected answer is an `error` of the contract or a `status`"),
+        (
+            "limiter = { gcra = { rate = \"5/s\", burst = 5 }, status = 429 }\nchance = \"10%\"",
+            "a limiter refuses whoever has spent the limit, and this fault has a trigger too",
+        ),
+        (
+            "limiter = { gcra = { rate = \"5/s\", burst = 5 }, status = 429 }\nreset = true",
+            "a fault has one effect, and this one has `reset` and `limiter`",
+        ),
     ] {
         let said = parse(&with_fault(fault)).expect_err(fault);
         assert_eq!(said.errors(), 1, "{fault}: {said}");

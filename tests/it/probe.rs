@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brownout::analysis::{EntryState, Status};
+use brownout::contract::replay::Outcome;
 use brownout::gate::Decision;
 use brownout::plan::{LoadOptions, Plan};
 use brownout::probe::{Battery, Mistake, battery};
@@ -292,6 +293,27 @@ fn coverage_that_a_battery_out_of_requests_did_not_reach_is_inconclusive() {
 }
 
 #[test]
+fn what_a_probe_finds_names_the_probe_wherever_it_is_told() {
+    let upstream = Upstream::play(vec![looked(), ok(), script(vec![answer("200 OK", "{}")])]);
+    let kept = all_but(&[Mistake::UnknownRoute, Mistake::UnknownMethod]);
+    let folder = plan_at(&upstream, &kept);
+    folder.brownout(["probe", "plan.toml", "--out", "run", "--quiet"]).start().ended();
+    let report = folder.report();
+    let finding = report.findings.iter().find(|finding| finding.check == "S06").expect("an accepted mistake");
+    let resend = finding.evidence[0].replay.as_ref().expect("a request");
+    assert!(resend.probe.as_deref().is_some_and(|probe| finding.probes.iter().any(|known| known == probe)), "{resend:?}");
+    assert_eq!(resend.operation.as_deref(), Some("look/list"));
+    let replayed = finding.isolated_replay.as_ref().expect("it says why it was not sent again");
+    assert!(replayed.outcome == Outcome::NotApplicable && replayed.reason.contains("without load"), "{replayed:?}");
+    let junit = folder.text("run/junit.xml");
+    let suite = junit.split("<testsuite ").find(|suite| suite.starts_with("name=\"probes\"")).expect("a suite of probes");
+    assert!(suite.contains("tests=\"2\"") && suite.contains("failures=\"2\""), "{suite}");
+    assert!(suite.contains("name=\"look/list:unknown-route\"") && suite.contains("message=\"accepted: 200"), "{suite}");
+    let ended = folder.brownout(["replay", "run/report.json", &finding.id]).ended().exits(5);
+    assert!(ended.stdout.contains("CANNOT TELL") && ended.stdout.contains("`look/list:unknown-"), "{ended}");
+}
+
+#[test]
 fn what_a_battery_creates_is_new_to_a_target_that_has_met_its_seed_before() {
     let sent = |_: usize| {
         let upstream = Upstream::play(vec![looked(), ok()]);
@@ -349,4 +371,84 @@ fn what_is_wrong_with_a_probe_part_is_said_at_its_line() {
     let source = brownout::plan::source::SourceText::new("plan.toml", text);
     let problems = Plan::from_source(&source, Path::new("plans"), &LoadOptions::default()).expect_err("problems");
     assert_golden("plans/probe-part.txt", &problems.render(false));
+}
+
+/// A server that answers what it does not know with 404 as long as it is idle, and with 500 while it is busy: within a
+/// moment of a request to `/things` on top of the few that a battery sends by itself.
+struct Busy {
+    address: std::net::SocketAddr,
+}
+
+impl Busy {
+    const MOMENT: Duration = Duration::from_millis(700);
+    const MANY: usize = 5;
+
+    fn start() -> Busy {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let asked = Arc::<std::sync::Mutex<Vec<std::time::Instant>>>::default();
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let asked = Arc::clone(&asked);
+                std::thread::spawn(move || Busy::serve(socket, &asked));
+            }
+        });
+        Busy { address }
+    }
+
+    fn serve(socket: std::net::TcpStream, asked: &std::sync::Mutex<Vec<std::time::Instant>>) {
+        use std::io::{BufRead, BufReader, Write};
+        let Ok(mut out) = socket.try_clone() else { return };
+        let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
+        while let Some(first) = lines.next() {
+            if lines.by_ref().take_while(|line| !line.is_empty()).count() == 0 {
+                return;
+            }
+            let known = first.starts_with("GET /things ");
+            let busy = {
+                let mut asked = asked.lock().expect("no panic while locked");
+                asked.retain(|at| at.elapsed() < Busy::MOMENT);
+                if known {
+                    asked.push(std::time::Instant::now());
+                }
+                asked.len() > Busy::MANY
+            };
+            let (status, body) = match (known, busy) {
+                (true, _) => ("200 OK", "{}"),
+                (false, false) => ("404 Not Found", "{\"code\":\"NO_THING\"}"),
+                (false, true) => ("500 Internal Server Error", "{\"code\":\"BROKEN\"}"),
+            };
+            let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+            if out.write_all(format!("{head}{body}").as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_target_that_answers_otherwise_when_it_is_busy_is_seen_under_load() {
+    let report = |rate: &str| {
+        let busy = Busy::start();
+        let folder = Folder::with_plan(&format!(
+            "plan = 1\nname = \"busy\"\n[target]\nurl = \"http://{}\"\n\
+             [[scenario]]\nname = \"look\"\n[[scenario.step]]\nname = \"list\"\nrequest = \"GET /things\"\n\
+             [load]\ndrain = \"2s\"\n[[load.stage]]\nname = \"all\"\nfor = \"3s\"\nrate = \"{rate}\"\n\
+             [contract]\nfile = \"contract.toml\"\n[probe]\nduring = [\"idle\", \"load\"]\n{}\n\
+             [validity]\nschedule_lag_p99 = \"10s\"\ngenerator_cpu = \"100%\"\n[report]\nformats = [\"json\"]\n",
+            busy.address,
+            all_but(&[Mistake::UnknownRoute])
+        ));
+        folder.put("contract.toml", CONTRACT);
+        folder.run().ended();
+        folder.report()
+    };
+    let under_load = report("60/s");
+    let found: Vec<_> = under_load.findings.iter().filter(|finding| finding.check == "X02").collect();
+    let [found] = found.as_slice() else { panic!("one difference: {:#?}", under_load.findings) };
+    assert!(found.actual.contains("500") && found.actual.contains("under load") && found.expected.contains("404"), "{found:#?}");
+    assert_eq!(found.probes, ["look/list:unknown-route"]);
+    assert_eq!(probe_of(&under_load, "look/list:unknown-route").status, Some(404), "what an idle target answered is the probe's result");
+    let calm = report("2/s");
+    assert!(calm.findings.iter().all(|finding| finding.check != "X02"), "a few requests make nobody busy: {:#?}", calm.findings);
 }

@@ -7,6 +7,7 @@ mod disturbed;
 mod effects;
 mod forward;
 mod guarded;
+mod limiter;
 mod mirrored;
 mod rig;
 mod spoken;

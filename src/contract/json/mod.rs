@@ -14,7 +14,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use encoding::Encoding;
-use reader::{Node, Nodes, Place, Span};
+use reader::{Node, Nodes, Text};
+
+use crate::contract::shape::Shape;
 
 /// Entries kept of one array or object.
 pub const KEPT: usize = 256;
@@ -26,11 +28,14 @@ pub const DEEPEST: usize = 128;
 /// A body that is one JSON value.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
-    text: Cow<'a, str>,
-    /// The texts that have escapes, without them, one after the other.
-    unescaped: String,
-    nodes: Nodes,
-    duplicate: Option<Span>,
+    /// The body, where texts can be borrowed from it.
+    body: &'a str,
+    /// The texts that have escapes, without them, one after the other; all texts of a body that is not UTF-8.
+    copied: String,
+    nodes: Nodes<'a>,
+    duplicate: Option<Text<'a>>,
+    /// Whether some array has several items.
+    has_lists: bool,
     encoding: Encoding,
 }
 
@@ -71,12 +76,31 @@ impl<'a> Document<'a> {
     /// # Errors
     /// Says why the body is not one JSON value.
     pub fn read(body: &'a [u8]) -> Result<Document<'a>, NotJson> {
+        let mut document = Document::null();
+        document.fill(body)?;
+        Ok(document)
+    }
+
+    /// The document of the value null, to be filled where it stands: one that is read and handed on is copied, which
+    /// costs as much as reading it.
+    pub(in crate::contract) const fn null() -> Document<'a> {
+        let encoding = Encoding::Utf8;
+        Document { body: "", copied: String::new(), nodes: Nodes::new(), duplicate: None, has_lists: false, encoding }
+    }
+
+    /// Reads one value into the document of null.
+    ///
+    /// # Errors
+    /// As [`Document::read`]; the document is of no use then.
+    pub(in crate::contract) fn fill(&mut self, body: &'a [u8]) -> Result<(), NotJson> {
         let (text, encoding) = encoding::text_of(body);
-        match reader::read(&text) {
-            Ok(read) => Ok(Document { text, unescaped: read.unescaped, nodes: read.nodes, duplicate: read.duplicate, encoding }),
-            Err(_) if encoding == Encoding::Other => Err(NotJson::NotText),
-            Err(why) => Err(why),
-        }
+        self.encoding = encoding;
+        let lasting = match text {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        };
+        self.body = lasting.unwrap_or_default();
+        reader::read(&text, lasting, self).map_err(|why| if encoding == Encoding::Other { NotJson::NotText } else { why })
     }
 
     /// The value.
@@ -86,7 +110,7 @@ impl<'a> Document<'a> {
 
     /// The first member name that stands twice in one object.
     pub fn duplicate(&self) -> Option<&str> {
-        self.duplicate.map(|span| self.slice(span))
+        self.duplicate.map(|name| self.text(name))
     }
 
     /// The encoding its bytes are in: UTF-8 is the only one that RFC 8259 §8.1 allows, without a byte order mark.
@@ -94,45 +118,49 @@ impl<'a> Document<'a> {
         self.encoding
     }
 
+    /// What it is made of.
+    pub fn shape(&self) -> Shape {
+        // In the order of its words.
+        let type_ix = |node| match node {
+            Node::Array { .. } => 0,
+            Node::Bool(_) => 1,
+            Node::Null => 2,
+            Node::Number(_) => 3,
+            Node::Object { .. } => 4,
+            Node::Text(_) => 5,
+        };
+        let places = self.nodes.iter().map(|entry| entry.place.mixed(type_ix(entry.node)).0);
+        if self.has_lists || self.duplicate.is_some() { Shape::of_repeated(places) } else { Shape::of_distinct(places) }
+    }
+
     /// A text of this document for as long as the body lasts: borrowed from it where it stands there as it is.
     pub fn lasting(&self, text: &str) -> Cow<'a, str> {
-        let offset = (text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        match &self.text {
-            Cow::Borrowed(whole) if offset <= whole.len() => whole.get(offset..offset + text.len()).map(Cow::Borrowed),
-            _ => None,
-        }
-        .unwrap_or_else(|| Cow::Owned(text.to_owned()))
+        let offset = (text.as_ptr() as usize).wrapping_sub(self.body.as_ptr() as usize);
+        let borrowed = if offset <= self.body.len() { self.body.get(offset..offset + text.len()) } else { None };
+        borrowed.map_or_else(|| Cow::Owned(text.to_owned()), Cow::Borrowed)
     }
 
-    fn slice(&self, span: Span) -> &str {
-        match span.place() {
-            Place::Text(range) => &self.text[range],
-            Place::Unescaped(range) => &self.unescaped[range],
+    #[inline]
+    fn text(&self, text: Text<'a>) -> &str {
+        match text {
+            Text::Plain(text) => text,
+            Text::Copied { start, len } => &self.copied[start as usize..][..len as usize],
         }
     }
 
-    /// Whether a node has this name; most have another length.
-    fn is_named(&self, at: usize, name: &str) -> bool {
-        let span = self.nodes.name(at);
-        span.len() == name.len()
-            && name.as_bytes()
-                == match span.place() {
-                    Place::Text(range) => &self.text.as_bytes()[range],
-                    Place::Unescaped(range) => &self.unescaped.as_bytes()[range],
-                }
-    }
-
+    #[inline]
     fn name(&self, at: usize) -> &str {
-        self.slice(self.nodes.name(at))
+        self.text(self.nodes.entry(at).name)
     }
 
+    #[inline]
     fn json(&self, at: usize) -> Json<'_> {
-        let container = |len| Container { document: self, at, len: len as usize };
-        match self.nodes.get(at) {
+        let container = |len| Container { document: self, at: at as u32, len };
+        match self.nodes.entry(at).node {
             Node::Null => Json::Null,
             Node::Bool(truth) => Json::Bool(truth),
             Node::Number(number) => Json::Number(number),
-            Node::Text(span) => Json::Text(self.slice(span)),
+            Node::Text(text) => Json::Text(self.text(text)),
             Node::Array { len, .. } => Json::Array(Items(container(len))),
             Node::Object { len, .. } => Json::Object(Members(container(len))),
         }
@@ -205,7 +233,7 @@ impl fmt::Debug for Json<'_> {
 impl<'d> Items<'d> {
     /// Items in the text, those beyond the bounds included.
     pub fn len(self) -> usize {
-        self.0.len
+        self.0.len as usize
     }
 
     /// Whether there is none.
@@ -222,7 +250,7 @@ impl<'d> Items<'d> {
 impl<'d> Members<'d> {
     /// Members in the text, those beyond the bounds included.
     pub fn len(self) -> usize {
-        self.0.len
+        self.0.len as usize
     }
 
     /// Whether there is none.
@@ -242,7 +270,8 @@ impl<'d> Members<'d> {
         let document = self.0.document;
         let mut next = 0;
         for at in self.0.entries() {
-            if let Some(ix) = (next..names).chain(0..next).find(|&ix| document.is_named(at, name(ix))) {
+            let own = document.name(at);
+            if let Some(ix) = (next..names).find(|&ix| own == name(ix)).or_else(|| (0..next).find(|&ix| own == name(ix))) {
                 found(ix, document.json(at));
                 next = ix + 1;
             }
@@ -252,7 +281,7 @@ impl<'d> Members<'d> {
     /// The last member of this name.
     pub fn get(self, name: &str) -> Option<Json<'d>> {
         let document = self.0.document;
-        let mut named = self.0.entries().filter(|&at| document.is_named(at, name));
+        let mut named = self.0.entries().filter(|&at| document.name(at) == name);
         let at = if document.duplicate.is_some() { named.last() } else { named.next() };
         at.map(|at| document.json(at))
     }
@@ -262,14 +291,14 @@ impl<'d> Members<'d> {
 #[derive(Clone, Copy)]
 struct Container<'d> {
     document: &'d Document<'d>,
-    at: usize,
-    len: usize,
+    at: u32,
+    len: u32,
 }
 
 impl<'d> Container<'d> {
     /// Where each kept entry stands.
     fn entries(self) -> impl Iterator<Item = usize> {
-        self.document.nodes.entries(self.at)
+        self.document.nodes.entries(self.at as usize)
     }
 }
 

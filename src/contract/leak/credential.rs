@@ -1,9 +1,11 @@
 //! L04: credentials in an answer, our own and others'. A value is never shown, only what it is.
 
 use std::borrow::Cow;
+use std::ptr;
 use std::sync::LazyLock;
 
-use http::HeaderMap;
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 use regex::Captures;
 
 use crate::contract::leak::pattern::Forms;
@@ -40,31 +42,43 @@ pub(in crate::contract) fn mask(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether the answer shows a credential of ours: one that the plan declares, or one that the request carried.
-pub(super) fn is_ours(secrets: &Secrets, request: &HeaderMap, response: &ResponseFacts<'_>, text: &[u8]) -> bool {
-    let shortest = secrets.shortest_searched();
+///
+/// `dated` is the Date field where it is a date: as that has no room for a credential, it is not searched.
+pub(super) fn is_ours(
+    secrets: &Secrets,
+    request: &HeaderMap,
+    response: &ResponseFacts<'_>,
+    dated: Option<&HeaderValue>,
+    body: &[u8],
+) -> bool {
     let in_headers = |longer_than: usize, holds: &dyn Fn(&[u8]) -> bool| {
-        let values = response.headers.iter().filter(|(name, value)| value.len() >= longer_than && !name.as_str().starts_with(OWN_HEADERS));
-        values.map(|(_, value)| value.as_bytes()).any(holds)
+        response.headers.iter().any(|(name, value)| {
+            let may = value.len() >= longer_than && !dated.is_some_and(|date| ptr::eq(date, value));
+            may && !name.as_str().starts_with(OWN_HEADERS) && holds(value.as_bytes())
+        })
     };
-    if shortest.is_some_and(|shortest| secrets.are_in(text) || in_headers(shortest, &|value| secrets.are_in(value))) {
+    let shortest = secrets.shortest_searched();
+    if shortest.is_some_and(|shortest| secrets.are_in(body) || in_headers(shortest, &|value| secrets.are_in(value))) {
         return true;
     }
-    sent(request).any(|credential| {
+    any_sent(request, &mut |credential| {
         let holds = |hay: &[u8]| is_spelled_in(hay, credential);
-        !secrets.values().any(|declared| declared == credential) && (holds(text) || in_headers(credential.len(), &holds))
+        !secrets.values().any(|declared| declared == credential) && (holds(body) || in_headers(credential.len(), &holds))
     })
 }
 
-/// The credentials of a request: what follows the scheme, each value of a cookie, the whole of other fields.
-fn sent(request: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = request.iter().filter_map(|(name, value)| {
+/// Whether any credential of a request is such a one: what follows the scheme, each value of a cookie, the whole of other
+/// fields.
+fn any_sent(request: &HeaderMap, such: &mut dyn FnMut(&str) -> bool) -> bool {
+    let mut fits = |value: &str, shortest: usize| value.trim_ascii().len() >= shortest && such(value.trim_ascii());
+    request.iter().any(|(name, value)| {
+        if !Secrets::is_credential(name.as_str()) {
+            return false;
+        }
         let credential = value.to_str().map_or("", |value| Secrets::credential(name.as_str(), value));
-        (!credential.is_empty()).then_some((name == http::header::COOKIE, credential))
-    });
-    fields.flat_map(|(is_cookie, credential)| {
-        credential.split(move |c| is_cookie && c == ';').filter_map(move |part| {
-            let value = if is_cookie { part.split_once('=').map_or(part, |(_, value)| value) } else { part }.trim();
-            (value.len() >= if is_cookie { SHORTEST_COOKIE } else { SHORTEST }).then_some(value)
-        })
+        if name != COOKIE {
+            return fits(credential, SHORTEST);
+        }
+        credential.split(';').any(|part| fits(part.split_once('=').map_or(part, |(_, value)| value), SHORTEST_COOKIE))
     })
 }

@@ -112,23 +112,34 @@ const TRIGGERS: &[&str] = &[
     "UTHORIZATION:",
 ];
 
+/// What errors say that give nothing away: pairs that stand in here would make for many close looks.
+const EVERYDAY: &str = r#"{"error":"Bad Request","code":"INVALID_REQUEST","message":"The field `name` is required and must not be empty.",
+"details":{"field":"temperature","issue":"must be a number between 0 and 2"},"request_id":"req_0123456789abcdef","timestamp":"2026-11-22T12:00:30Z"}
+{"error":"Unauthorized","code":"UNAUTHORIZED","message":"Invalid or expired token: please sign in again","status":401,"type":"about:blank"}
+{"code":"RATE_LIMIT_EXCEEDED","error":"Too Many Requests","limit":100,"remaining":0,"reset_at":"","retry_after":30,"title":"Rate limit exceeded"}
+{"code":"CONVERSATION_NOT_FOUND","message":"Model not found, or you do not have access to this resource. Check the identifier, or contact support."}
+{"code":"INTERNAL_ERROR","message":"An unexpected internal server error occurred. The service is temporarily unavailable, try again later.","trace_id":""}
+{"code":"FORBIDDEN","message":"Insufficient permissions to perform this action","required_role":"admin","detail":"conflict with an existing user"}
+{"code":"PAYLOAD_TOO_LARGE","message":"The uploaded file exceeds the maximum size allowed","errors":[{"param":null,"expected":"string","value":true}]}
+{"code":"VALIDATION_FAILED","message":"Method not allowed","instance":"","documentation_url":"","max_tokens":4096,"unsupported media type":false}"#;
+
+/// Bytes that are looked at together: most of them are clean, and seen to be with two instructions a pair.
+const PIECE: usize = 17;
+
 /// Whether any pattern could match: whether there is an escape, a path, an address, a dotted name, a place in a file, or a
 /// trigger.
 pub(super) fn is_raised_by(body: &[u8]) -> bool {
-    let Pairs { group_of, groups } = &*PAIRS;
-    if matches!(body.last(), Some(b'/' | b'\\')) {
+    let pairs = &*PAIRS;
+    // A colon is known by the byte before it, a slash by the one after it: these have none.
+    if (body.first() == Some(&b':') && is_odd(body, 0)) || matches!(body.last(), Some(b'/' | b'\\')) {
         return true;
     }
-    // A plain loop: it runs over every byte of every error.
-    let mut before = b' ';
-    for (at, &byte) in body.iter().enumerate() {
-        let group = group_of[usize::from(u16::from_le_bytes([before, byte]))];
-        before = byte;
-        if group != NONE && at > 0 && is_suspect(&groups[usize::from(group)], body, at - 1) {
-            return true;
-        }
-    }
-    false
+    let Some(rest) = body.len().checked_sub(PIECE) else { return pairs.is_suspect(body, 0, body.len()) };
+    // The last piece overlaps the one before.
+    (0..rest).step_by(PIECE - 1).chain([rest]).any(|at| {
+        let piece = body[at..].first_chunk::<PIECE>();
+        piece.is_some_and(|piece| !pairs.are_clean(piece)) && pairs.is_suspect(body, at, at + PIECE)
+    })
 }
 
 static PAIRS: LazyLock<Pairs> = LazyLock::new(Pairs::new);
@@ -139,7 +150,7 @@ const ODD: u8 = 1;
 
 /// What is known of every pair of bytes.
 struct Pairs {
-    /// [`NONE`] of most, by [`pair_of`].
+    /// [`NONE`] of most, by the pair as a number.
     group_of: Box<[u8; 1 << 16]>,
     /// Triggers with one rarest pair, and where in the trigger it is; those of [`NONE`] and [`ODD`] are empty.
     groups: Vec<Vec<(usize, &'static [u8])>>,
@@ -152,8 +163,8 @@ impl Pairs {
             pairs.group_of[usize::from(pair)] = ODD;
         }
         for trigger in TRIGGERS.iter().map(|trigger| trigger.as_bytes()) {
-            let rarest = (0..trigger.len() - 1).min_by_key(|&at| frequency(trigger[at]) + frequency(trigger[at + 1])).unwrap_or(0);
-            let group = &mut pairs.group_of[usize::from(pair_of(&trigger[rarest..rarest + 2]))];
+            let rarest = (0..trigger.len() - 1).min_by_key(|&at| everyday(&trigger[at..at + 2])).unwrap_or(0);
+            let group = &mut pairs.group_of[usize::from(u16::from_le_bytes([trigger[rarest], trigger[rarest + 1]]))];
             if *group <= ODD {
                 *group = u8::try_from(pairs.groups.len()).expect("there are fewer than 250 triggers");
                 pairs.groups.push(Vec::new());
@@ -162,12 +173,27 @@ impl Pairs {
         }
         pairs
     }
-}
 
-/// The close look. Apart from the loop: otherwise the compiler takes it at every byte.
-#[inline(never)]
-fn is_suspect(group: &[(usize, &[u8])], body: &[u8], at: usize) -> bool {
-    is_odd(body, at) || is_trigger(group, body, at)
+    fn group(&self, pair: [u8; 2]) -> u8 {
+        self.group_of[usize::from(u16::from_le_bytes(pair))]
+    }
+
+    /// Whether no pair in here is looked at closely. Without a branch, but for the last.
+    fn are_clean(&self, piece: &[u8; PIECE]) -> bool {
+        piece.array_windows().fold(NONE, |groups, pair| groups | self.group(*pair)) == NONE
+    }
+
+    /// The close look at every pair of a piece of the body.
+    #[inline(never)]
+    fn is_suspect(&self, body: &[u8], from: usize, to: usize) -> bool {
+        body[from..to].array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) {
+            NONE => false,
+            group => {
+                let at = from + ix;
+                is_odd(body, at) || is_odd(body, at + 1) || is_trigger(&self.groups[usize::from(group)], body, at)
+            }
+        })
+    }
 }
 
 /// Whether one of these triggers has its rarest pair here.
@@ -175,23 +201,17 @@ fn is_trigger(group: &[(usize, &[u8])], body: &[u8], at: usize) -> bool {
     group.iter().any(|(rarest, trigger)| at.checked_sub(*rarest).is_some_and(|start| body[start..].starts_with(trigger)))
 }
 
-fn pair_of(pair: &[u8]) -> u16 {
-    u16::from_le_bytes([pair[0], pair[1]])
+/// How often a pair stands in everyday errors.
+fn everyday(pair: &[u8]) -> usize {
+    EVERYDAY.as_bytes().windows(2).filter(|here| *here == pair).count()
 }
 
-/// How often a byte stands in a message or in JSON, roughly: blanks and the commonest letters most.
-fn frequency(byte: u8) -> usize {
-    const LETTERS: &[u8] = b"zqjxkvbpygfwmucldrhsnioate\": ";
-    LETTERS.iter().position(|letter| *letter == byte).unwrap_or(0)
-}
-
-/// Whether two neighbouring bytes may be an odd place, whatever is before them; a backslash always is.
-fn may_be_odd([byte, after]: [u8; 2]) -> bool {
-    match byte {
+/// Whether one of two neighbouring bytes may be an odd place, whatever is around them. The colons of JSON and of times are none.
+fn may_be_odd([first, second]: [u8; 2]) -> bool {
+    match first {
         b'/' | b'\\' => true,
-        b'.' => after.is_ascii_alphanumeric(),
-        b':' => after == b':' || after.is_ascii_digit(),
-        _ => false,
+        b'.' if second.is_ascii_alphanumeric() => true,
+        _ => second == b':' && !first.is_ascii_digit() && first != b'"',
     }
 }
 
@@ -235,5 +255,62 @@ mod tests {
         ] {
             assert_eq!(is_raised_by(text.as_bytes()), raised, "{text}");
         }
+    }
+
+    /// What [`is_raised_by`] is to say, place by place.
+    fn is_raised_somewhere(body: &[u8]) -> bool {
+        let triggers = || TRIGGERS.iter().any(|trigger| memchr::memmem::find(body, trigger.as_bytes()).is_some());
+        (0..body.len()).any(|at| is_odd(body, at)) || triggers()
+    }
+
+    #[test]
+    fn the_quick_look_sees_what_a_look_at_every_place_sees() {
+        const PIECES: &[&str] = &[
+            ".",
+            ":",
+            "::",
+            "/",
+            "\\",
+            "\"",
+            "0",
+            "7",
+            "a",
+            "Z",
+            " ",
+            ": ",
+            "\":",
+            "12:30:59",
+            "0.5",
+            "10.0.0",
+            "-",
+            "é",
+            "{\"a\":1,",
+            "at ",
+            "ORA",
+            "sk",
+            "-----",
+            "no such",
+        ];
+        let (mut raised, mut clean) = (0, 0);
+        for case in 0..40_000u64 {
+            let draw = |n: u64, below: usize| crate::seed::Seed(case).draw("suspicion").with(n).below(below as u64) as usize;
+            let mut text = String::new();
+            // Long clean stretches, so that whole pieces are passed over.
+            for n in 0..draw(0, 12) as u64 {
+                text.push_str(&"it was not found  "[..draw(4 * n + 1, 18)]);
+                match draw(4 * n + 2, 12) {
+                    0..9 => text.push_str(PIECES[draw(4 * n + 3, PIECES.len())]),
+                    9 => {
+                        let trigger = TRIGGERS[draw(4 * n + 3, TRIGGERS.len())];
+                        text.push_str(&trigger[..draw(4 * n + 4, trigger.len() + 1)]);
+                    }
+                    _ => {}
+                }
+            }
+            let expected = is_raised_somewhere(text.as_bytes());
+            assert_eq!(is_raised_by(text.as_bytes()), expected, "{text:?}");
+            if expected { raised += 1 } else { clean += 1 }
+        }
+        assert!(raised > 4_000 && clean > 4_000, "{raised} {clean}");
     }
 }

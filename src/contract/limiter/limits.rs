@@ -5,6 +5,9 @@
 //! nothing else was admitted meanwhile, a count rose faster than any refill. Probes are alone by design.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use http::header::{AUTHORIZATION, COOKIE};
 
 use super::names::{Seen, Short};
 use super::{Algorithm, Names, Observation, Step, Trail, Verdict, classify, reset};
@@ -52,6 +55,8 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 struct LoadTrail {
     operation: String,
+    /// That of its documented limit; 0 where there is none.
+    window_us: i64,
     observations: Vec<Seen>,
     refused: u64,
     service: Option<ServiceIx>,
@@ -141,21 +146,18 @@ impl Limits {
         if response.status != 429 {
             self.admitted(identity, sighting.at);
         }
-        let key = (scenario, step, identity);
-        let known = self.trails.len() < TRAILS || self.trails.contains_key(&key);
-        let tells = self.names.any(response);
-        if !known || (!tells && !self.trails.contains_key(&key) && self.trails.len() >= TRAILS / 2) {
-            return;
-        }
-        let trail = self.trails.entry(key).or_default();
+        let tells = self.names.any(response, &sighting.judged.head);
+        // Half of the room is for those who tell of a limit.
+        let room = self.trails.len() < if tells { TRAILS } else { TRAILS / 2 };
+        let trail = match self.trails.entry((scenario, step, identity)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if room => new.insert(LoadTrail::of(contract, sighting)),
+            Entry::Vacant(_) => return,
+        };
         if !tells && trail.observations.len() >= OBSERVATIONS {
             return;
         }
-        let seen = self.names.seen(sighting.at, response);
-        if trail.operation.is_empty() {
-            trail.operation = format!("{} {}", sighting.request.method, sighting.request.path);
-            trail.service = sighting.judged.service;
-        }
+        let seen = self.names.seen(sighting.at, response, &sighting.judged.head);
         if seen.status == 429 {
             trail.refused += 1;
             trail.row = trail.row.or(sighting.judged.row);
@@ -163,7 +165,7 @@ impl Limits {
                 trail.sample = Some(sample());
             }
         }
-        trail.count_down(contract, &seen, &sample);
+        trail.count_down(&seen, &sample);
         if self.documented
             && let Some(limit) = seen.limit
         {
@@ -192,11 +194,15 @@ impl Limits {
 
     fn admitted(&mut self, identity: u64, at: Offset) {
         let index = usize::try_from(at.0.0 / INTERVAL.0).unwrap_or(usize::MAX);
-        let room = self.admissions.len() < IDENTITIES || self.admissions.contains_key(&identity);
-        if index >= INTERVALS || !room {
+        if index >= INTERVALS {
             return;
         }
-        let words = self.admissions.entry(identity).or_insert_with(|| vec![0; INTERVALS.div_ceil(64)]);
+        let room = self.admissions.len() < IDENTITIES;
+        let words = match self.admissions.entry(identity) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if room => new.insert(vec![0; INTERVALS.div_ceil(64)]),
+            Entry::Vacant(_) => return,
+        };
         words[index / 64] |= 1 << (index % 64);
     }
 
@@ -342,8 +348,8 @@ fn commonest(values: impl Iterator<Item = u64>) -> Option<u64> {
 
 /// Whose request it was, as a hash of its credentials; 0 without any.
 fn identity_of(sighting: &Sighting<'_>) -> u64 {
-    let names = ["authorization", "x-api-key", "cookie"];
-    let value = names.iter().find_map(|name| sighting.request.headers.get(*name));
+    let headers = sighting.request.headers;
+    let value = headers.get(AUTHORIZATION).or_else(|| headers.get("x-api-key")).or_else(|| headers.get(COOKIE));
     value.map_or(0, |value| {
         value.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
     })
@@ -482,12 +488,24 @@ fn about_probe(contract: &Contract, trail: &Trail, found: RunFinding) -> RunFind
 }
 
 impl LoadTrail {
+    /// Without an observation yet.
+    fn of(contract: &Contract, sighting: &Sighting<'_>) -> LoadTrail {
+        let operation = format!("{} {}", sighting.request.method, sighting.request.path);
+        let window = documented(contract, &operation).1;
+        LoadTrail {
+            window_us: window.map_or(0, |window| i64::try_from(window.0).unwrap_or(i64::MAX)),
+            operation,
+            service: sighting.judged.service,
+            ..LoadTrail::default()
+        }
+    }
+
     fn observed(&self) -> Vec<Observation> {
         self.observations.iter().map(Seen::observation).collect()
     }
 
     /// R10: compares with the answer before, where that had come before this request was sent.
-    fn count_down(&mut self, contract: &Contract, seen: &Seen, sample: &impl Fn() -> Evidence) {
+    fn count_down(&mut self, seen: &Seen, sample: &impl Fn() -> Evidence) {
         let (Some(remaining), Some(text)) = (seen.remaining, seen.reset.as_ref().map(Short::text)) else { return };
         // Which unit it is does not matter here, as long as it is always the same one.
         let Some(reset_us) = reset::Unit::ALL.iter().find_map(|unit| plausible(*unit, text, seen.unix_us)) else { return };
@@ -495,8 +513,7 @@ impl LoadTrail {
         if let Some(last) = self.last {
             horizon_us = horizon_us.max(last.horizon_us);
             let same_window = (reset_us - last.reset_us).abs() <= 1_000_000 && reset_us > seen.unix_us + 1_000_000;
-            let documented = documented(contract, &self.operation).1.map_or(0, |window| i64::try_from(window.0).unwrap_or(i64::MAX));
-            let window = horizon_us.max(documented).max(1_000_000);
+            let window = horizon_us.max(self.window_us).max(1_000_000);
             let passed = seen.at.since(last.at).0 as f64;
             let refilled = seen.limit.unwrap_or(0).max(remaining) as f64 * (passed + 1e6) / window as f64;
             if same_window && seen.sent_at >= last.at && remaining as f64 > last.remaining as f64 + refilled + 1.0 {

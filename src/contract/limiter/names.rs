@@ -1,21 +1,47 @@
 //! Which headers tell of limits: those the contract gives a role, and else the names that are usual.
 
-use http::header::DATE;
-use http::{HeaderMap, HeaderName};
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Observation;
-use crate::contract::check::header_text;
-use crate::contract::{Contract, Header, Role, instant};
+use crate::contract::check::{header_text, text_of};
+use crate::contract::head::{Head, Known};
+use crate::contract::header::trimmed;
+use crate::contract::{Contract, Header, Role};
 use crate::units::{Micros, Offset};
 use crate::wire::ResponseFacts;
 
 /// Header names by role, the most telling first.
 #[derive(Clone, Debug)]
 pub struct Names {
-    limit: Vec<HeaderName>,
-    remaining: Vec<HeaderName>,
-    reset: Vec<HeaderName>,
-    retry_after: Vec<HeaderName>,
+    limit: Vec<Name>,
+    remaining: Vec<Name>,
+    reset: Vec<Name>,
+    retry_after: Vec<Name>,
+}
+
+/// The name of one header.
+#[derive(Clone, Debug)]
+struct Name {
+    name: HeaderName,
+    /// Where it stands in a [`Head`]: looking it up by name costs far more.
+    known: Option<Known>,
+}
+
+impl Name {
+    /// The value; of several fields the first.
+    fn first<'h>(&self, head: &Head<'h>, headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
+        self.known.map_or_else(|| headers.get(&self.name), |known| head.value(known))
+    }
+
+    /// The value as text; several fields are one list.
+    fn text<'h>(&self, head: &Head<'h>, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
+        match self.known.filter(|&known| !head.is_repeated(known)) {
+            Some(known) => head.value(known).map(|value| text_of(value.as_bytes())),
+            None => header_text(headers, &self.name),
+        }
+    }
 }
 
 impl Names {
@@ -24,11 +50,11 @@ impl Names {
         let rows = contract.rows.iter().flat_map(|row| &row.envelope.headers);
         let all: Vec<&Header> = rows.chain(&contract.every_answer).collect();
         let names = |role: Role, usual: &[&'static str]| {
-            let mut names: Vec<HeaderName> = Vec::new();
+            let mut names: Vec<Name> = Vec::new();
             let own = all.iter().filter(|header| header.role == Some(role)).map(|header| header.name.clone());
             for name in own.chain(usual.iter().map(|name| HeaderName::from_static(name))) {
-                if !names.contains(&name) {
-                    names.push(name);
+                if names.iter().all(|known| known.name != name) {
+                    names.push(Name { known: Known::of(name.as_str()), name });
                 }
             }
             names
@@ -44,40 +70,41 @@ impl Names {
     /// What an answer says of its limiter. `sent_at` and `at` are of the run's clock, `identity` is whose request it was.
     pub fn observe(&self, identity: u16, sent_at: Offset, at: Offset, response: &ResponseFacts<'_>) -> Observation {
         let headers = response.headers;
-        let unix_us = dated(headers).unwrap_or(response.received_at_unix_us);
+        let head = Head::of(headers);
         Observation {
             sent_at,
             at,
             identity,
             status: response.status,
             cost: 1,
-            limit: whole(headers, &self.limit),
-            remaining: whole(headers, &self.remaining),
-            reset: text(headers, &self.reset),
-            retry_after: text(headers, &self.retry_after),
-            unix_us,
+            limit: whole(&self.limit, &head, headers),
+            remaining: whole(&self.remaining, &head, headers),
+            reset: text(&self.reset, &head, headers),
+            retry_after: text(&self.retry_after, &head, headers),
+            unix_us: head.date_us.unwrap_or(response.received_at_unix_us),
         }
     }
 
-    /// The same of an answer under load, without an allocation: the request was sent a round trip before its answer was
-    /// there.
-    pub(super) fn seen(&self, at: Offset, response: &ResponseFacts<'_>) -> Seen {
+    /// The same of an answer under load, whose head was read already, without an allocation: the request was sent a round
+    /// trip before its answer was there.
+    pub(super) fn seen(&self, at: Offset, response: &ResponseFacts<'_>, head: &Head<'_>) -> Seen {
         let headers = response.headers;
         Seen {
             sent_at: Offset(Micros(at.0.0.saturating_sub(response.round_trip.0))),
             at,
             status: response.status,
-            limit: whole(headers, &self.limit),
-            remaining: whole(headers, &self.remaining),
-            reset: short(headers, &self.reset),
-            retry_after: short(headers, &self.retry_after),
-            unix_us: dated(headers).unwrap_or(response.received_at_unix_us),
+            limit: whole(&self.limit, head, headers),
+            remaining: whole(&self.remaining, head, headers),
+            reset: short(&self.reset, head, headers),
+            retry_after: short(&self.retry_after, head, headers),
+            unix_us: head.date_us.unwrap_or(response.received_at_unix_us),
         }
     }
 
     /// Whether an answer says anything of a limiter.
-    pub(super) fn any(&self, response: &ResponseFacts<'_>) -> bool {
-        response.status == 429 || self.limit.iter().chain(&self.remaining).any(|name| response.headers.contains_key(name))
+    pub(super) fn any(&self, response: &ResponseFacts<'_>, head: &Head<'_>) -> bool {
+        let mut names = self.limit.iter().chain(&self.remaining);
+        response.status == 429 || names.any(|name| name.first(head, response.headers).is_some())
     }
 }
 
@@ -131,25 +158,21 @@ impl Short {
     }
 }
 
-fn short(headers: &HeaderMap, names: &[HeaderName]) -> Option<Short> {
-    Short::of(names.iter().find_map(|name| header_text(headers, name))?.trim())
-}
-
-/// The Date header.
-fn dated(headers: &HeaderMap) -> Option<i64> {
-    instant::http_date(headers.get(DATE)?.to_str().ok()?)
+fn short(names: &[Name], head: &Head<'_>, headers: &HeaderMap) -> Option<Short> {
+    Short::of(trimmed(&names.iter().find_map(|name| name.text(head, headers))?))
 }
 
 /// Texts longer than this say nothing that we could read.
 const LONGEST: usize = 64;
 
-fn text(headers: &HeaderMap, names: &[HeaderName]) -> Option<String> {
-    let text = names.iter().find_map(|name| header_text(headers, name))?;
+fn text(names: &[Name], head: &Head<'_>, headers: &HeaderMap) -> Option<String> {
+    let text = names.iter().find_map(|name| name.text(head, headers))?;
     (text.len() <= LONGEST).then(|| text.trim().to_owned())
 }
 
-/// A whole number; of `100, 100;w=60` the first.
-fn whole(headers: &HeaderMap, names: &[HeaderName]) -> Option<u64> {
-    let text = names.iter().find_map(|name| header_text(headers, name))?;
-    text.split([',', ';']).next()?.trim().parse().ok()
+/// A whole number; of `100, 100;w=60` the first, and of several fields that of the first.
+fn whole(names: &[Name], head: &Head<'_>, headers: &HeaderMap) -> Option<u64> {
+    let value = names.iter().find_map(|name| name.first(head, headers))?.as_bytes();
+    let end = value.iter().position(|byte| matches!(byte, b',' | b';')).unwrap_or(value.len());
+    str::from_utf8(value[..end].trim_ascii()).ok()?.parse().ok()
 }

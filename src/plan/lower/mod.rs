@@ -271,6 +271,11 @@ fn distinct(seen: &mut Vec<(String, Place)>, noun: &str, name: &str, place: Plac
     }
 }
 
+/// Whether a host is one of these, or with `loopback` this machine.
+pub(super) fn is_allowed(host: &str, allow_hosts: &[String], loopback: bool) -> bool {
+    target::fits(&host.to_ascii_lowercase(), allow_hosts) || (loopback && target::is_loopback(host))
+}
+
 /// No more of anything than a person would write: indices are small numbers.
 fn few<'t>(mut tables: Vec<Table<'t>>, noun: &str) -> Vec<Table<'t>> {
     if let Some(first) = tables.get(MOST) {

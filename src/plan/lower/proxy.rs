@@ -6,10 +6,10 @@ use std::path::Path;
 use http::HeaderName;
 
 use super::target::{pem_file, span};
-use crate::lineage::Identify;
+use crate::lineage::{Identify, Repeatable};
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::Problem;
-use crate::plan::proxy::{ClientProgram, ProxySettings, ProxyTls, Repeatable};
+use crate::plan::proxy::{ClientProgram, ProxySettings, ProxyTls};
 use crate::plan::{HttpVersion, Load, Shape, Stage};
 use crate::units::{Micros, Offset};
 

@@ -186,14 +186,18 @@ fn site_url(text: &str, allow_hosts: &[String]) -> Result<At, Problem> {
     Ok(At::Url(url))
 }
 
+/// Whether a host in small letters is one of these, or below a `*.` of these.
+pub fn fits(host: &str, allow_hosts: &[String]) -> bool {
+    allow_hosts.iter().any(|pattern| match pattern.strip_prefix("*.") {
+        Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
+        None => *pattern == host,
+    })
+}
+
 /// Nothing is sent to a host that the plan does not allow.
 fn allowed(host: &str, allow_hosts: &[String]) -> Result<(), Problem> {
     let host = host.to_ascii_lowercase();
-    let fits = |pattern: &String| match pattern.strip_prefix("*.") {
-        Some(domain) => host.strip_suffix(domain).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
-        None => *pattern == host,
-    };
-    if is_loopback(&host) || allow_hosts.iter().any(fits) {
+    if is_loopback(&host) || fits(&host, allow_hosts) {
         return Ok(());
     }
     let problem = Problem::nowhere(format!("the host `{host}` is outside `allow_hosts`; nothing may be sent to it"));

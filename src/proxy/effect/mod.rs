@@ -15,6 +15,7 @@ pub(super) mod slow_body;
 pub(super) mod stall;
 pub(super) mod stream;
 pub(super) mod strike;
+pub(super) mod throttle;
 pub(super) mod tls_failure;
 pub(super) mod turn;
 
@@ -29,7 +30,6 @@ pub(super) async fn carry_out(ending: Ending, client: LetGo, timer: &Timer) {
         Ending::Cut | Ending::GoAway(_) => cut::close(client.stream.into_socket(), timer).await,
         Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => reset::reset(client.stream.into_socket(), timer).await,
         Ending::HalfClose => half_close::half_close(client.stream.into_socket()).await,
-        Ending::Hold => hold::hold(client.stream.into_socket()).await,
         Ending::Raw(answer) => Box::pin(raw::write(*answer, client, timer)).await,
     }
 }

@@ -57,7 +57,7 @@ pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) 
     Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
 }
 
-fn circumstances(
+pub(super) fn circumstances(
     proxy: &Proxy,
     identity: &Identity,
     row: RowIx,
@@ -79,7 +79,7 @@ fn circumstances(
 }
 
 /// An origin server with a clock sends a Date (RFC 9110 §6.6.1).
-fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
+pub(super) fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
     let since = Duration::from_micros(u64::try_from(now_unix_us).unwrap_or(0));
     if !answer.headers.contains_key(DATE)
         && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + since))
@@ -91,7 +91,7 @@ fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
 
 /// Holds our own answer to the contract, strictly (X05), as the client will see it: without a body to HEAD. What is
 /// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
-fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
+pub(super) fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
     let request = RequestFacts { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &[] };
     let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };
@@ -111,7 +111,7 @@ fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head
 }
 
 /// The answer as it is sent. Framing is the connection's business: a length that lies is what `cut` is for.
-fn response(status: u16, mut headers: HeaderMap, body: Bytes) -> Option<Response<AnswerBody>> {
+pub(super) fn response(status: u16, mut headers: HeaderMap, body: Bytes) -> Option<Response<AnswerBody>> {
     let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())?;
     for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         headers.remove(name);

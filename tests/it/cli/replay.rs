@@ -276,3 +276,25 @@ fn a_target_with_nothing_wrong_is_asked_nothing_more() {
     let (_, report) = ran(&Draft::at(&upstream).contract().steady("300ms", "10/s"));
     assert_eq!((report.findings.len(), upstream.requests().len() as u64), (0, report.accounting.attempts));
 }
+
+#[test]
+fn the_terminal_says_of_each_finding_whether_it_came_again_alone() {
+    let upstream = teapot();
+    let folder = Folder::with_plan(&Draft::at(&upstream).contract().steady("300ms", "10/s").text());
+    let ended = folder.run().ended();
+    let lines: Vec<&str> = ended.stdout.lines().skip_while(|line| !line.starts_with("  worst ")).take(2).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.ends_with(" · sent alone: reproduced")), "{ended}");
+}
+
+#[test]
+fn what_only_a_whole_run_shows_says_that_nothing_was_sent_again() {
+    let draft = Draft::of("embedded = { preset = \"request-id-duplicate\", limits = \"off\" }")
+        .target("headers = { Authorization = \"Bearer user-token\" }")
+        .step("request = \"POST /v1/responses\"\njson = { model = \"fail-generation\", input = \"x\" }\nexpect = { status = [500] }")
+        .steady("500ms", "20/s")
+        .contract();
+    let (folder, report) = ran(&draft);
+    let duplicate = report.findings.iter().find(|finding| finding.check == "I03").expect("ids that were used before");
+    assert_eq!(outcome(duplicate), Some(Outcome::NotApplicable), "{duplicate:#?}");
+    replay(&folder, &duplicate.id).ended().exits(5).prints("NOT APPLICABLE").prints("whole run");
+}

@@ -8,7 +8,7 @@ use brownout::contract::{Contract, Profile};
 use crate::support::contract::read;
 use crate::support::raw::{Section, sections};
 
-const ANSWERS: &str = include_str!("answers/answers.http");
+const ANSWERS: &str = include_str!("../../../src/contract/catalogue/answers.http");
 
 fn shop() -> Contract {
     read("shop.toml", include_str!("answers/shop.toml")).unwrap_or_else(|problems| panic!("{problems}"))

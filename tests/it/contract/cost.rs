@@ -71,7 +71,7 @@ fn an_answer_in_order_takes_no_allocation() {
 fn spoiled<'c>(trial: &Trial<'c>, n: u64) -> Trial<'c> {
     let id = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let trial = Trial::new(trial.contract, &trial.path, trial.answer.clone()).member("request_id", Some(json!(format!("req_{id:016x}"))));
-    match n % 8 {
+    match n % 10 {
         0 => trial.member("code", Some(json!(format!("MADE_UP_{n}")))),
         1 => trial.member("message", Some(json!(format!("at a.b.C{n}.d(C.java:{n})\n at e.F.g(F.java:{n})\n at h.I.j(I.java:1)")))),
         2 => trial.member("message", Some(json!(format!("cannot open /srv/app/tenants/{n}/settings-{id:x}.json")))),
@@ -79,6 +79,8 @@ fn spoiled<'c>(trial: &Trial<'c>, n: u64) -> Trial<'c> {
         4 => trial.member("error", Some(json!(format!("Failure {n}")))),
         5 => trial.member("message", None),
         6 => trial.header("x-ratelimit-reset", Some(&n.to_string())),
+        7 => trial.member("code", Some(json!(format!("{id:016X}")))),
+        8 => trial.member("code", Some(json!(format!("{id:08x}-{:04x}-4{:03x}-9abc-{id:012x}", n % 65_536, n % 4_096)))),
         _ => trial.member("details", Some(json!({ format!("key{n}"): "%s" }))),
     }
 }

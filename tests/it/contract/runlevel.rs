@@ -81,6 +81,7 @@ fn coverage_says_by_what_an_error_was_seen_and_what_is_out_of_scope() {
         (row(&contract, "TOOL_DISABLED"), row(&contract, "STORAGE_FULL"), row(&contract, "SERVICE_UNAVAILABLE"));
     contract.rows[excluded].excluded = Some("not offered yet".to_owned());
     contract.rows[default].statuses = Statuses::Default;
+    contract.reindex();
     contract.rows[fault].provoke = Some(Provoke::Fault(Some("outage".to_owned())));
     let mut book = Book::new(&contract);
     let trial = |name: &str| Trial::of(&contract, name, &now());

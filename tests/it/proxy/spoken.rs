@@ -19,17 +19,17 @@ use crate::support::program::{Scrap, curl, python};
 use crate::support::upstream::{Act, Upstream, answer};
 use brownout::client::HttpVersion;
 use brownout::clock::Clock;
-use brownout::fault::{Effect, Fault};
+use brownout::fault::{After, Effect, Fault};
 use brownout::proxy::{Authority, HttpVersions, ServerTls};
 use brownout::units::Size;
 
-fn authority() -> Arc<Authority> {
+pub fn authority() -> Arc<Authority> {
     let clock = Clock::new();
     Arc::new(Authority::generate(clock.unix_us(clock.now())).expect("an authority"))
 }
 
 /// A client that speaks HTTP/2 by prior knowledge, and what drives it.
-fn http2(addr: SocketAddr) -> (tokio::runtime::Runtime, SendRequest<Full<Bytes>>) {
+pub fn http2(addr: SocketAddr) -> (tokio::runtime::Runtime, SendRequest<Full<Bytes>>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let sender = runtime.block_on(async {
         let socket = tokio::net::TcpStream::connect(addr).await.expect("a listener");
@@ -45,7 +45,7 @@ fn request(addr: SocketAddr, path: &str) -> http::request::Builder {
 }
 
 /// The same as an attempt of the run.
-fn attempt(addr: SocketAddr, path: &str, arrival: u64) -> Request<Full<Bytes>> {
+pub fn attempt(addr: SocketAddr, path: &str, arrival: u64) -> Request<Full<Bytes>> {
     let mut request = request(addr, path);
     for line in identity(arrival, 1).lines() {
         let (name, value) = line.split_once(": ").expect("a header");
@@ -55,7 +55,7 @@ fn attempt(addr: SocketAddr, path: &str, arrival: u64) -> Request<Full<Bytes>> {
 }
 
 /// The code of the reset that an error tells of.
-fn reset(error: &hyper::Error) -> Option<h2::Reason> {
+pub fn reset(error: &hyper::Error) -> Option<h2::Reason> {
     let mut error = error as &(dyn Error + 'static);
     loop {
         if let Some(reset) = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset()) {
@@ -142,9 +142,9 @@ fn a_fault_ends_its_stream_and_no_other() {
         rule
     };
     let rules = vec![
-        on("/reset", Fault::Reset { after: Size(0) }),
-        on("/reset-late", Fault::Reset { after: Size(100_000) }),
-        on("/cut-late", Fault::Cut { after: Size(200_000) }),
+        on("/reset", Fault::Reset { after: After::Nothing }),
+        on("/reset-late", Fault::Reset { after: After::Bytes(Size(100_000)) }),
+        on("/cut-late", Fault::Cut { after: After::Bytes(Size(200_000)) }),
     ];
     let rig = Rig::new(upstream.address(), rules);
     let (runtime, mut sender) = http2(rig.addr);
@@ -163,7 +163,7 @@ fn a_fault_ends_its_stream_and_no_other() {
     assert_eq!(fired, [1, 1, 1]);
 }
 
-async fn until_broken(answer: Response<Incoming>) -> (usize, Option<h2::Reason>) {
+pub async fn until_broken(answer: Response<Incoming>) -> (usize, Option<h2::Reason>) {
     let (mut body, mut received) = (answer.into_body(), 0);
     loop {
         match body.frame().await {
@@ -328,6 +328,43 @@ for _ in range(3):
 }
 
 #[test]
+fn a_handshake_or_a_frame_that_stops_coming_is_given_up() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let waits = |tls: bool| {
+        Rig::with(upstream.address(), vec![], |settings| {
+            settings.head_timeout = brownout::units::Micros::from_millis(300);
+            settings.downstream.tls = tls.then(|| ServerTls::vouched(authority(), "127.0.0.1"));
+        })
+    };
+    for (tls, bytes, why) in [
+        (true, &[22, 3, 1, 0, 100, 1][..], "a part of a handshake"),
+        (false, b"PR", "a part of a preface, or of a method"),
+        (false, b"PRI * HTTP/2.0\r\n\r\nSM", "a part of a preface"),
+        (false, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x20\x01\x04\0\0\0\x01\x82", "a part of a head"),
+    ] {
+        let rig = waits(tls);
+        let mut client = rig.connect();
+        client.socket.write_all(bytes).expect("a socket");
+        let mut said = Vec::new();
+        // Until it is closed: what a server says first may come before.
+        let read = client.socket.read_to_end(&mut said);
+        assert!(!matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{why}: {read:?}");
+        assert_eq!(upstream.requests().len(), 0, "{why}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_given_up_says_so_and_nothing_after_it() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let rig = Rig::new(upstream.address(), vec![rule("away", Effect::Fault(Fault::GoAway))]);
+    let (runtime, mut sender) = http2(rig.addr);
+    let error = runtime.block_on(sender.send_request(attempt(rig.addr, "/", 1))).expect_err("the connection is given up");
+    assert_eq!(reset(&error), None, "not the stream alone: {error:?}");
+    assert_eq!(upstream.requests().len(), 0);
+    assert_eq!(rig.stop().rules[0].fired, 1);
+}
+
+#[test]
 fn a_given_certificate_is_shown_as_it_is() {
     let maker = certificates::Authority::new("given");
     let identity = maker.client();
@@ -346,8 +383,8 @@ fn a_given_certificate_is_shown_as_it_is() {
 #[test]
 fn a_connection_under_tls_ends_below_tls() {
     for (fault, kind, why) in [
-        (Fault::Reset { after: Size(0) }, std::io::ErrorKind::ConnectionReset, "a reset"),
-        (Fault::Cut { after: Size(1) }, std::io::ErrorKind::UnexpectedEof, "an end without close_notify"),
+        (Fault::Reset { after: After::Nothing }, std::io::ErrorKind::ConnectionReset, "a reset"),
+        (Fault::Cut { after: After::Bytes(Size(1)) }, std::io::ErrorKind::UnexpectedEof, "an end without close_notify"),
     ] {
         let authority = authority();
         let upstream = Upstream::always(answer("200 OK", "hello"));

@@ -1,4 +1,4 @@
-//! Answers as they stand in `tests/it/contract/answers/`: raw HTTP, a few abbreviations, and what is to be found in them.
+//! Answers as they stand in `tests/it/contract/answers/` and `src/contract/catalogue/answers.http`: raw HTTP, a few abbreviations, and what is to be found in them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,6 @@
 //! What a rule does: one effect, or a sequence of them.
 
+use super::limiter::limiter;
 use super::respond::respond;
 use super::{Surroundings, stream};
 use crate::fault::{After, Effect, Element, Fault, Pace, Window};
@@ -77,15 +78,16 @@ pub(super) fn of_windows(table: &Table<'_>, effect: Option<&Effect>, windows: Op
 }
 
 pub(super) fn effect(table: &Table<'_>, delayed: bool, around: &Surroundings<'_>) -> Option<Effect> {
-    let given: Vec<Value<'_>> = KEYS.iter().chain(&["sequence"]).filter_map(|key| table.take(key)).collect();
+    let given: Vec<Value<'_>> = KEYS.iter().chain(&["limiter", "sequence"]).filter_map(|key| table.take(key)).collect();
     match &given[..] {
-        [] if delayed || table.has("limiter") => Some(Effect::DelayOnly),
+        [] if delayed => Some(Effect::DelayOnly),
         [] => {
             let problem = Problem::at(table.place(), "this fault does nothing");
             table.problems().add(problem.help(format!("give it `delay`, `sequence` or one of {}", KEYS.join(", "))));
             None
         }
         [value] if value.key() == "sequence" => sequence(value, around).map(Effect::Sequence),
+        [value] if value.key() == "limiter" => limiter(value, around).map(|limiter| Effect::Limiter(Box::new(limiter))),
         [value] => fault(value, around).map(Effect::Fault),
         [a, b, ..] => {
             let problem = Problem::at(b.key_place(), format!("a fault has one effect, and this one has `{}` and `{}`", a.key(), b.key()));

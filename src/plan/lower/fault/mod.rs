@@ -1,6 +1,7 @@
 //! `[[fault]]`: which requests are disturbed, when, and how.
 
 mod effect;
+mod limiter;
 mod matcher;
 mod ramp;
 mod respond;
@@ -58,11 +59,13 @@ fn rule(table: &Table<'_>, name: &str, mut around: Surroundings<'_>) -> Option<F
     let effect = effect::effect(table, delay.is_some() || delay_ramp.is_some(), &around);
     effect::of_windows(table, effect.as_ref(), windows.as_deref());
     let trigger = trigger::trigger(table);
+    if let Some(Effect::Limiter(_)) = effect {
+        limiter::alone(table, trigger, delay.is_some() || delay_ramp.is_some());
+    }
     let sequence = matches!(effect, Some(Effect::Sequence(_)));
     let per = trigger.and_then(|trigger| trigger::per(table, trigger, sequence));
     let rest = trigger::rest(table, sequence);
     let max_active = trigger::max_active(table);
-    table.not_yet("limiter");
     let delay = delay.map_or(Some(None), |delay| delay.map(Some))?;
     let delay_ramp = delay_ramp.map_or(Some(None), |ramp| ramp.map(Some))?;
     let (matcher, windows, trigger, per, effect) = (matcher?, windows?, trigger?, per?, effect?);

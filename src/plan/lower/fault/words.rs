@@ -3,9 +3,12 @@
 use http::Method;
 
 use super::Surroundings;
-use crate::fault::{After, Effect, Element, EventData, Fault, FaultRule, Matcher, Per, Respond, Rest, StreamFault, Trigger};
+use crate::fault::{
+    After, Effect, Element, EventData, Fault, FaultRule, KeyPart, Limiter, Matcher, Per, Respond, Rest, StreamFault, Trigger,
+};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::lower::spread;
+use crate::throttle::{Algorithm, Allowance};
 use crate::units::Size;
 use crate::wire::PathPattern;
 
@@ -13,6 +16,7 @@ use crate::wire::PathPattern;
 pub(super) fn done_in_words(rule: &FaultRule, around: &Surroundings<'_>) -> Vec<String> {
     match &rule.effect {
         Effect::DelayOnly => vec![delay_in_words(rule).unwrap_or_default()],
+        Effect::Limiter(limiter) => vec![limiter_in_words(limiter, around)],
         Effect::Fault(fault) => vec![fault_in_words(fault, around)],
         Effect::Sequence(elements) => {
             let words = elements.iter().map(|element| match element {
@@ -38,7 +42,7 @@ pub(super) fn in_words(rule: &FaultRule, around: &Surroundings<'_>) -> String {
     let mut what: Vec<String> = delay_in_words(rule).into_iter().collect();
     match rule.effect {
         Effect::DelayOnly => {}
-        Effect::Fault(_) => what.extend(rule.words.iter().cloned()),
+        Effect::Fault(_) | Effect::Limiter(_) => what.extend(rule.words.iter().cloned()),
         Effect::Sequence(_) => what.push(sequence_in_words(rule)),
     }
     let share = match rule.trigger {
@@ -76,6 +80,25 @@ fn looked_at_in_words(matcher: &Matcher, around: &Surroundings<'_>) -> String {
     of.push(scenarios);
     of.retain(|part| !part.is_empty());
     if of.is_empty() { "requests".to_owned() } else { of.join(" ") }
+}
+
+/// `token bucket of 20 in 1s by authorization, else 429 RATE_LIMIT_EXCEEDED`
+fn limiter_in_words(limiter: &Limiter, around: &Surroundings<'_>) -> String {
+    let kept = match limiter.algorithm {
+        Algorithm::TokenBucket => "token bucket",
+        Algorithm::Gcra => "GCRA",
+        Algorithm::FixedWindow => "fixed window",
+        Algorithm::SlidingWindow => "sliding window",
+    };
+    let parts = limiter.key.iter().map(|part| match part {
+        KeyPart::Header(name) => name.as_str(),
+        KeyPart::Address => "address",
+        KeyPart::Route => "route",
+    });
+    let parts: Vec<&str> = parts.collect();
+    let by = if parts.is_empty() { String::new() } else { format!(" by {}", parts.join(" and ")) };
+    let Allowance { limit, window } = limiter.allowance;
+    format!("{kept} of {limit} in {window}{by}, else {}", respond_in_words(&limiter.refusal, around))
 }
 
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {

@@ -1,0 +1,71 @@
+//! A limit in front of the target: who has spent it is refused, and every answer says what is left.
+
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, Response, request};
+
+use super::respond;
+use crate::contract::{Answer, Circumstances};
+use crate::fault::{Effect, Limiter, Respond, Told};
+use crate::id::RuleIx;
+use crate::proxy::attempt::Proxy;
+use crate::proxy::identity::Identity;
+use crate::proxy::relay::AnswerBody;
+use crate::throttle::{Standing, dialect};
+
+/// The answer to a request that the limit has no room for; `None` where it cannot be made, for want of a contract.
+///
+/// The Retry-After of a documented error names the same instant as its reset; it is up to a second longer than the wait
+/// that would do, never shorter. Its form is the plan's.
+pub(in crate::proxy) fn refusal(
+    proxy: &Proxy,
+    identity: &Identity,
+    rule: RuleIx,
+    limiter: &Limiter,
+    standing: &Standing,
+    head: &request::Parts,
+) -> Option<Response<AnswerBody>> {
+    let now = now(proxy);
+    let wait_s = dialect::retry_after_s(standing, now);
+    let tell = |headers: &mut HeaderMap| {
+        let Some(dialect) = limiter.dialect else { return };
+        dialect.write(limiter.allowance, standing, now, headers);
+    };
+    match &limiter.refusal {
+        Respond::Error { row, retry_after_form, .. } => {
+            let (contract, terms) = proxy.settings.contract.as_ref()?;
+            let circumstances = Circumstances {
+                limit: Some(u64::from(standing.limit)),
+                remaining: Some(0),
+                retry_after_s: Some(wait_s),
+                ..respond::circumstances(proxy, identity, *row, now, None, *retry_after_form)
+            };
+            let Answer { status, mut headers, body } = respond::dated(contract.compose(*row, &circumstances), now);
+            let composed = headers.get(RETRY_AFTER).cloned();
+            tell(&mut headers);
+            if let Some(composed) = composed {
+                headers.insert(RETRY_AFTER, composed);
+            }
+            let answer = Answer { status, headers, body };
+            respond::inspect(proxy, contract, terms, rule, head, &answer, now);
+            respond::response(answer.status, answer.headers, answer.body.into())
+        }
+        Respond::Literal { status, headers, body } => {
+            let mut headers = headers.clone();
+            headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(wait_s));
+            tell(&mut headers);
+            respond::response(*status, headers, body.clone().into())
+        }
+    }
+}
+
+/// Says on the answer to a request that was let pass what it left of the limit.
+pub(in crate::proxy) fn tell(proxy: &Proxy, told: &Told, headers: &mut HeaderMap) {
+    let Some(Effect::Limiter(limiter)) = proxy.settings.faults.rules.get(told.rule.at()).map(|rule| &rule.effect) else { return };
+    if let Some(dialect) = limiter.dialect {
+        dialect.write(limiter.allowance, &told.standing, now(proxy), headers);
+    }
+}
+
+fn now(proxy: &Proxy) -> i64 {
+    proxy.settings.clock.unix_us(proxy.settings.clock.now())
+}
