@@ -56,6 +56,17 @@ struct OfRule {
     limits: Option<Keyed>,
 }
 
+impl OfRule {
+    fn new(rule: &FaultRule) -> OfRule {
+        let counts = rule.windows.iter().any(|window| window.requests.is_some());
+        let limits = match &rule.effect {
+            Effect::Limiter(limiter) => Some(Keyed::new(limiter.algorithm, limiter.allowance)),
+            _ => None,
+        };
+        OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], limits, ..OfRule::default() }
+    }
+}
+
 /// What became of one rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCount {
@@ -71,17 +82,9 @@ pub struct RuleCount {
 
 impl Ledger {
     pub(super) fn new(faults: &FaultRules) -> Ledger {
-        let of = |rule: &FaultRule| {
-            let counts = rule.windows.iter().any(|window| window.requests.is_some());
-            let limits = match &rule.effect {
-                Effect::Limiter(limiter) => Some(Keyed::new(limiter.algorithm, limiter.allowance)),
-                _ => None,
-            };
-            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], limits, ..OfRule::default() }
-        };
         let entries = faults.script.as_ref().map_or(0, |script| script.len());
         Ledger {
-            rules: faults.rules.iter().map(of).collect(),
+            rules: faults.rules.iter().map(OfRule::new).collect(),
             followed: Followed { unmet: entries as u64, ..Followed::default() },
             met: vec![0; entries.div_ceil(64)],
             ..Ledger::default()
@@ -139,6 +142,11 @@ impl Ledger {
     /// The script does not know this attempt.
     pub(super) fn unknown(&mut self, of_mine: bool) {
         self.followed.unknown += u64::from(of_mine);
+    }
+
+    /// There is one rule more, after all others.
+    pub fn added(&mut self, rule: &FaultRule) {
+        self.rules.push(OfRule::new(rule));
     }
 
     /// What became of a rule, so far.

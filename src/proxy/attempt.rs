@@ -12,8 +12,10 @@ use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
+use super::effect::corrupt::{Asked, Corrupted};
 use super::effect::course::{Course, Whole};
 use super::effect::raw::{self, RawAnswer, RawBody, Relayed};
+use super::effect::respond::Made;
 use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
@@ -27,7 +29,7 @@ use super::upload::Upload;
 use super::upstream::Lease;
 use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
+use crate::fault::{Action, After, Decision, Fault, FaultRule, FaultRules, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::{ProxyNote, Unfired};
 use crate::units::{Micros, Offset};
@@ -41,6 +43,8 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
+    /// The plan's rules, as they have been changed since.
+    pub(super) rules: RefCell<Rc<FaultRules>>,
     /// With whom it is, where strangers are clients.
     pub(super) session: Option<Session>,
     pub(super) routes: Routes,
@@ -64,14 +68,16 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
                 },
                 false => (None, Upload::of(body)),
             };
-            let decision = decide(&proxy, &control, &identity, None, &head, beginning.as_deref());
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
             let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return passage::without_body(&control) };
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
             let identity = met.identity;
-            let decision = decide(&proxy, &control, &identity, ordered, &head, Some(&beginning));
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
             let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
         }
@@ -117,22 +123,12 @@ async fn carry_out(
     }
     let ending = match decision.action {
         Action::Fault(Fault::Respond(respond)) => {
-            if let Some(response) = effect::respond::answer(proxy, &identity, mark.rule, respond, &head) {
-                effect::respond::take_in(body).await;
-                mark.fire();
-                control.answered();
-                return Ok(proxy.signed(response, &identity, mark.rule));
-            }
-            None
+            let made = effect::respond::answer(proxy, &identity, mark.rule, respond, &head);
+            return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Refuse(limiter, standing) => {
-            if let Some(response) = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head) {
-                effect::respond::take_in(body).await;
-                mark.fire();
-                control.answered();
-                return Ok(proxy.signed(response, &identity, mark.rule));
-            }
-            None
+            let made = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head);
+            return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Fault(Fault::BlackHole) => return effect::black_hole::swallow(body, head.headers.contains_key(EXPECT), mark).await,
         Action::Fault(fault) => at_once(fault, control.is_http2()),
@@ -145,8 +141,35 @@ async fn carry_out(
             Err(control.end(ending))
         }
         None => {
-            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after };
+            let asked = matches!(decision.action, Action::Fault(Fault::Corrupt(_))).then(|| Asked::of(&head));
+            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after, asked };
             pass(proxy, control, Some(identity), Some(touch), head, body).await
+        }
+    }
+}
+
+/// Sends an answer of ours; where there is none the request is passed on.
+async fn answer_ourselves(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    mut mark: Mark,
+    made: Result<Made, Unfired>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    match made {
+        Ok(mut made) => {
+            effect::respond::take_in(body).await;
+            mark.fire();
+            proxy.sign(&mut made.head.headers, &identity, mark.rule);
+            made.send(control).await
+        }
+        Err(why) => {
+            mark.unfired(why);
+            let delayed = mark.done().is_some();
+            let touch = delayed.then_some(Touch { mark, action: Action::Forward, delay_after: None, asked: None });
+            pass(proxy, control, Some(identity), touch, head, body).await
         }
     }
 }
@@ -172,6 +195,8 @@ struct Touch<'r> {
     mark: Mark,
     action: Action<'r>,
     delay_after: Option<Micros>,
+    /// What was asked, where the answer is to be made wrong.
+    asked: Option<Asked>,
 }
 
 /// The attempt as rules see it.
@@ -198,19 +223,19 @@ fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a
 
 /// Whether what happens to the attempt depends on its body, so that it must be read first.
 fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.settings.faults.wants_body(&sighting(proxy, control, identity, head, None))
+    proxy.rules().wants_body(&sighting(proxy, control, identity, head, None))
 }
 
-fn decide<'p>(
-    proxy: &'p Proxy,
+fn decide<'r>(
+    proxy: &Proxy,
+    faults: &'r FaultRules,
     control: &Control,
     identity: &Identity,
     ordered: Option<RuleIx>,
     head: &request::Parts,
     body: Option<&[u8]>,
-) -> Option<Decision<'p>> {
+) -> Option<Decision<'r>> {
     let seen = sighting(proxy, control, identity, head, body);
-    let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = match ordered {
@@ -288,12 +313,16 @@ async fn disturb(
     body: Incoming,
     lease: Lease,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let Touch { mut mark, action, delay_after } = touch;
+    let Touch { mut mark, action, delay_after, asked } = touch;
     let status = head.status.as_u16();
     proxy.note(&identity, Some(mark.rule), true, Some(status));
     if let Some(delay) = delay_after {
         effect::delay::wait(&proxy.timer, delay).await;
         mark.fire();
+    }
+    if let (Action::Fault(Fault::Corrupt(mutation)), Some(asked)) = (action, asked) {
+        let corrupted = effect::corrupt::corrupt(proxy, mutation, &asked, head, body, lease).await;
+        return spoiled(proxy, control, identity, mark, status, corrupted).await;
     }
     let turn = match action {
         Action::Forward | Action::Refuse(..) => Ok(Turn::Course(Course::Whole(Whole::default()))),
@@ -337,6 +366,47 @@ async fn disturb(
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
+/// Sends what became of an answer that was to be made wrong.
+async fn spoiled(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    mut mark: Mark,
+    status: u16,
+    corrupted: Corrupted,
+) -> Result<Response<AnswerBody>, Ended> {
+    match &corrupted {
+        Corrupted::Wrong(_) => mark.fire(),
+        Corrupted::AsItWas(_, why) => mark.unfired(*why),
+        Corrupted::Passing(..) => mark.unfired(Unfired::TooLong),
+        Corrupted::Broken(_) => {}
+    }
+    let rule = mark.done();
+    proxy.note(&identity, rule, true, Some(status));
+    match corrupted {
+        Corrupted::Wrong(mut made) | Corrupted::AsItWas(mut made, _) => {
+            if let Some(rule) = rule {
+                proxy.sign(&mut made.head.headers, &identity, rule);
+            }
+            made.send(control).await
+        }
+        Corrupted::Passing(read, mut head, body, lease) => {
+            if let Some(rule) = rule {
+                proxy.sign(&mut head.headers, &identity, rule);
+            }
+            let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control));
+            let relay = relay.of(identity, rule.map(|_| mark), Course::Whole(Whole::default()));
+            let body = if read.is_empty() { AnswerBody::Relayed(relay) } else { AnswerBody::Begun(read, relay) };
+            Ok(Response::from_parts(head, body))
+        }
+        Corrupted::Broken(failure) => {
+            mark.upstream_failed(identity, failure);
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
+    }
+}
+
 /// What becomes of a request that has no answer of the target's.
 async fn stray(
     proxy: &Proxy,
@@ -366,11 +436,21 @@ async fn stray(
 }
 
 impl Proxy {
+    /// The rules as they are now.
+    pub(super) fn rules(&self) -> Rc<FaultRules> {
+        Rc::clone(&self.rules.borrow())
+    }
+
+    /// Changes the rules; attempts under way keep those they were decided by.
+    pub(super) fn change_rules(&self, change: impl FnOnce(&mut Vec<FaultRule>)) {
+        change(&mut Rc::make_mut(&mut self.rules.borrow_mut()).rules);
+    }
+
     /// The rule that a request asks for by name, where that is allowed.
     fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
         self.session.as_ref().filter(|session| session.takes_orders())?;
         let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
-        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+        self.rules().rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
     }
 
     /// The moment of the run that a moment of the clock is.
@@ -393,17 +473,13 @@ impl Proxy {
         }
     }
 
-    /// The answer, telling the client what was done to it unless that is to be a secret.
-    fn signed(&self, mut response: Response<AnswerBody>, identity: &Identity, rule: RuleIx) -> Response<AnswerBody> {
-        self.sign(response.headers_mut(), identity, rule);
-        response
-    }
-
+    /// Tells the client what was done to its request, unless that is to be a secret.
     fn sign(&self, headers: &mut http::HeaderMap, identity: &Identity, rule: RuleIx) {
         if self.settings.stealth {
             return;
         }
-        let name = &self.settings.faults.rules[rule.at()].name;
+        let rules = self.rules();
+        let name = &rules.rules[rule.at()].name;
         let shown: String = name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '_' }).collect();
         let value = HeaderValue::try_from(format!("{shown};attempt={}", identity.attempt.0)).expect("printable ASCII is a header value");
         headers.insert(HeaderName::from_static(INJECTED_HEADER), value);

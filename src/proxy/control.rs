@@ -89,8 +89,6 @@ pub(super) enum Told {
     Reset,
     /// By bytes that are no sound answer.
     Raw,
-    /// When the client has enough of waiting.
-    Hold,
 }
 
 impl Told {
@@ -99,7 +97,6 @@ impl Told {
             Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::GoAway(_) => Told::Closed,
             Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => Told::Reset,
             Ending::Raw(_) => Told::Raw,
-            Ending::Hold => Told::Hold,
         }
     }
 }

@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 
 use super::journal::Journal;
 use crate::contract::Violation;
-use crate::fault::{self, FaultRules, Ledger, RuleCount};
+use crate::fault::{self, FaultRule, FaultRules, Ledger, RuleCount};
 use crate::id::RuleIx;
 use crate::record::{Followed, Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
@@ -94,6 +94,18 @@ impl Counters {
     /// A connection's task panicked; the others go on.
     pub(super) fn panicked(&mut self) {
         self.tally.panics += 1;
+    }
+
+    /// There is one rule more.
+    pub(super) fn added(&mut self, rule: &FaultRule) {
+        self.tally.rules.push(RuleTally::default());
+        self.ledger.added(rule);
+    }
+
+    /// What was counted of a rule so far: eligible, planned, fired.
+    pub(super) fn of(&self, ix: RuleIx, rule: &FaultRule) -> [u64; 3] {
+        let RuleCount { eligible, planned, .. } = self.ledger.count(ix, rule);
+        [eligible, planned, self.tally.rules.get(ix.at()).map_or(0, |of| of.fired)]
     }
 
     pub(super) fn finish(&mut self, faults: &FaultRules, cpu: Micros) -> ProxyTally {

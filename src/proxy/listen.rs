@@ -12,7 +12,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::ProxySettings;
 use super::attempt::Proxy;
 use super::control::{Control, Order};
 use super::converse::converse;
@@ -22,6 +21,7 @@ use super::journal::Journal;
 use super::routes::Routes;
 use super::session::Session;
 use super::upstream::Upstream;
+use super::{ProxySettings, api};
 use crate::clock::{Timer, thread_cpu};
 use crate::id::RuleIx;
 use crate::record::ProxyTally;
@@ -65,8 +65,10 @@ pub(super) async fn run(
     let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
     let counters = RefCell::new(Counters::new(&settings.faults).logged(journal));
     let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
-    let session = settings.session.clone().map(Session::new);
-    let proxy = Rc::new(Proxy { session, settings, timer: timer.clone(), counters, routes, tls });
+    let mut settings = settings;
+    let (session, api) = settings.session.take().map(Session::new).unzip();
+    let rules = RefCell::new(Rc::new(settings.faults.clone()));
+    let proxy = Rc::new(Proxy { session, rules, settings, timer: timer.clone(), counters, routes, tls });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -74,13 +76,14 @@ pub(super) async fn run(
         _ = stopped => {}
         () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
+        () = api::serve(&proxy, api.flatten()) => {}
     }
     if let Some(session) = &proxy.session {
         session.ending();
     }
     wind_down(&timer, &open).await;
     let session = proxy.session.as_ref().map(Session::finish);
-    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default()) }
+    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.rules(), thread_cpu().unwrap_or_default()) }
 }
 
 /// Accepts connections, but for the windows in which they are refused.

@@ -21,6 +21,7 @@
 //! One thread, one runtime: nothing is locked or sent from one thread to another per attempt. Requests without
 //! our identity headers, or with another run's, are strangers: they are forwarded and counted, nothing more.
 
+mod api;
 mod attempt;
 mod authority;
 mod control;
@@ -56,6 +57,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+pub use self::api::{ApiSettings, NewRules, TOKEN_HEADER};
 pub use self::authority::Authority;
 pub use self::descriptors::raise_descriptor_limit;
 pub use self::session::{PLACES, SessionSettings, SharedRecorder};

@@ -9,6 +9,7 @@ mod defects;
 mod explain;
 mod folders;
 mod limiters;
+mod proxy;
 mod quiet;
 mod rendering;
 mod repeat;

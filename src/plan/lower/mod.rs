@@ -76,6 +76,48 @@ impl Plan {
         }
     }
 
+    /// Reads one `[[fault]]` table that is no part of the plan's file, as TOML or as JSON, with what the plan knows.
+    ///
+    /// # Errors
+    /// All problems of it at once.
+    pub fn read_fault(&self, text: &str) -> Result<FaultRule, Problems> {
+        let problems = Problems::new();
+        let json = text.trim_start().starts_with('{');
+        let text = match (json, text.contains("[[fault]]")) {
+            (true, _) => fault::from_json(text),
+            (false, true) => Ok(text.to_owned()),
+            (false, false) => Ok(format!("[[fault]]\n{text}")),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => {
+                problems.add(Problem::nowhere(format!("this is no rule in JSON: {why}")).help("write {\"name\": \"…\", \"reset\": true}"));
+                return Err(problems);
+            }
+        };
+        let source = SourceText::new("fault", &text);
+        let contract = self.contract.clone().map_or(contract::Lowered::Absent, contract::Lowered::Sound);
+        let names = Names {
+            scenarios: Vec::new(),
+            stages: self.load.stages.iter().map(|stage| (stage.name.clone(), stage.judged)).collect(),
+            stages_known: true,
+        };
+        let rules = Document::parse(&source, &problems).map(|document| {
+            let root = document.root(Reading::new(&problems));
+            let rules = fault::lower(few(root.tables("fault"), "fault"), &names, Some(&self.load), &contract);
+            root.finish();
+            rules
+        });
+        match rules.map(|mut rules| (rules.len(), rules.pop())) {
+            Some((1, Some((_, Some(rule))))) if problems.errors() == 0 => Ok(rule),
+            Some((count, _)) if count != 1 && problems.errors() == 0 => {
+                problems.add(Problem::nowhere(format!("this has {count} rules")).help("send one `[[fault]]` at a time"));
+                Err(problems)
+            }
+            _ => Err(problems),
+        }
+    }
+
     /// Reads a plan whose text is at hand; files it names are relative to `folder`.
     ///
     /// # Errors

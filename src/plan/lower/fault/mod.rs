@@ -26,6 +26,13 @@ struct Surroundings<'s> {
     service: Option<ServiceIx>,
 }
 
+/// A rule written in JSON, as TOML.
+pub fn from_json(text: &str) -> Result<String, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let value = if value.get("fault").is_some() { value } else { serde_json::json!({ "fault": [value] }) };
+    toml::to_string(&value).map_err(|error| error.to_string())
+}
+
 /// Reads all rules in file order; `None` for those with problems, whose names count all the same.
 pub fn lower(tables: Vec<Table<'_>>, names: &Names, load: Option<&Load>, contract: &ContractLowered) -> Vec<(String, Option<FaultRule>)> {
     let mut seen = Vec::new();
