@@ -808,6 +808,10 @@ fn every_shipped_plan_is_sound_and_can_decide_its_gates() {
     let env = |name: &str| (name == "API_TOKEN").then(|| "a-token-of-staging".to_owned());
     for path in shipped_plans() {
         let plan = Plan::load(&path, &LoadOptions { env: &env, ..LoadOptions::default() }).unwrap_or_else(|problems| panic!("{problems}"));
+        // How many requests a client of somebody's sends is not to be foretold.
+        if !plan.has_load() {
+            continue;
+        }
         let forecast = plan.forecast();
         for gate in &forecast.gates {
             // What a battery covers depends on the target, and one answer decides it.
