@@ -24,6 +24,14 @@ impl Seed {
     }
 }
 
+/// A number that nobody can guess, for what must not be known beforehand; no decision of a run depends on it.
+pub fn unguessable() -> u128 {
+    use std::hash::{BuildHasher, RandomState};
+    // Every such state has keys of its own from the system.
+    let half = || u128::from(RandomState::new().hash_one(0u8) ^ RandomState::new().hash_one(1u8));
+    half() << 64 | half()
+}
+
 /// A draw being keyed: add the parts that name the event, then take one number from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draw(u64);

@@ -3,11 +3,10 @@
 use super::mutations::Shown;
 use super::readings::{Surroundings, recovery_after};
 use super::timeline::Recovery;
-use super::{FaultFacts, UnfiredFacts, UpstreamFacts, WindowFacts};
+use super::{DecisionFacts, FaultFacts, FollowedFacts, LogLines, UnfiredFacts, UpstreamFacts, WindowFacts};
 use crate::fault::{Effect, Element, FaultRule, Trigger};
 use crate::gate::count_words;
-use crate::plan::Plan;
-use crate::record::{Exchange, RuleTally, Unfired};
+use crate::record::{Exchange, Followed, LogFacts, RuleTally, Unfired};
 
 use super::scope::touched_by;
 
@@ -16,8 +15,6 @@ use super::scope::touched_by;
 pub struct Touched {
     attempts: u64,
     exchanges: u64,
-    /// Elements of a sequence for which no attempt came.
-    unreached: u64,
     pub shown: Shown,
 }
 
@@ -25,13 +22,12 @@ impl Touched {
     pub fn merge(&mut self, other: Touched) {
         self.attempts += other.attempts;
         self.exchanges += other.exchanges;
-        self.unreached += other.unreached;
         self.shown.merge(other.shown);
     }
 }
 
 /// Counts one exchange for the rules that touched it.
-pub fn exchange(touched: &mut [Touched], plan: &Plan, exchange: &Exchange<'_>) {
+pub fn exchange(touched: &mut [Touched], exchange: &Exchange<'_>) {
     for (index, attempt) in exchange.attempts.iter().enumerate() {
         let Some(rule) = touched_by(attempt) else { continue };
         let Some(one) = touched.get_mut(rule.at()) else { continue };
@@ -41,9 +37,6 @@ pub fn exchange(touched: &mut [Touched], plan: &Plan, exchange: &Exchange<'_>) {
             continue;
         }
         one.exchanges += 1;
-        if let Some(Effect::Sequence(elements)) = plan.faults.rules.get(rule.at()).map(|rule| &rule.effect) {
-            one.unreached += elements.len().saturating_sub(exchange.attempts.len()) as u64;
-        }
     }
 }
 
@@ -71,7 +64,9 @@ pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> 
                 fired: tally.fired,
                 unfired: unfired(&tally),
                 upstream: loses_answers(rule).then_some(UpstreamFacts { answered: tally.lost, succeeded: tally.lost_successes }),
-                unreached: touched.unreached,
+                unreached: tally.unreached,
+                held_back: tally.held_back,
+                level: around.plan.level_of(rule).0.word().to_owned(),
                 attempts_touched: touched.attempts,
                 exchanges_touched: touched.exchanges,
                 recovery_ms: last.and_then(|end| match recovery_after(around, end)? {
@@ -85,12 +80,54 @@ pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> 
         .collect()
 }
 
+/// How far the decisions repeat, and where they stand.
+pub fn decisions(around: &Surroundings<'_>) -> Option<DecisionFacts> {
+    let plan = around.plan;
+    if plan.faults.rules.is_empty() {
+        return None;
+    }
+    let (level, because) = plan.level();
+    let log = around.proxy.and_then(|proxy| proxy.log.clone());
+    let followed = around.proxy.and_then(|proxy| proxy.followed);
+    Some(DecisionFacts {
+        level: level.word().to_owned(),
+        reason: because.map(|(rule, why)| format!("the fault `{rule}` {why}")),
+        log: log.map(|LogFacts { lines, missing, error }| LogLines { lines, missing, error }),
+        followed: followed.map(|Followed { known, unknown, unmet }| FollowedFacts { known, unknown, unmet }),
+    })
+}
+
+/// What is to be said about the log, and about the one that the run followed.
+pub fn log_warnings(around: &Surroundings<'_>) -> Vec<String> {
+    let Some(DecisionFacts { log, followed, .. }) = decisions(around) else { return Vec::new() };
+    let mut warnings = Vec::new();
+    if let Some(error) = log.as_ref().and_then(|log| log.error.as_ref()) {
+        warnings.push(format!("the log of fault decisions could not be written: {error}"));
+    } else if let Some(log) = log.filter(|log| log.missing > 0) {
+        let (missing, lines) = (count_words(log.missing), count_words(log.lines));
+        warnings.push(format!("the log of fault decisions was cut: {missing} attempts have no line beside {lines} that have"));
+    }
+    let followed = followed.unwrap_or_default();
+    if followed.unknown > 0 {
+        warnings
+            .push(format!("{} attempts passed about which the decisions that the run followed say nothing", count_words(followed.unknown)));
+    }
+    if followed.unmet > 0 {
+        warnings.push(format!("for {} of the decisions that the run followed no attempt came", count_words(followed.unmet)));
+    }
+    warnings
+}
+
 /// Rules that should have fired, and did not: at least five hits were to be expected of what they saw.
 pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
-    let Some(_) = around.proxy else { return Vec::new() };
+    let Some(proxy) = around.proxy else { return Vec::new() };
+    let followed = proxy.followed.is_some();
     let silent = around.plan.faults.rules.iter().enumerate().filter_map(|(ix, rule)| {
         let tally = tally(around, ix);
-        let expected = (tally.eligible as f64 * rate(rule)).max(tally.planned as f64);
+        // A run that follows a log fires what the log says; a sequence that begins with `pass` waits for retries.
+        let drawn = !followed && !matches!(&rule.effect, Effect::Sequence(elements) if matches!(elements.first(), Some(Element::Pass)));
+        let of_eligible = if drawn { tally.eligible as f64 * rate(rule) } else { 0.0 };
+        let expected = of_eligible.max((tally.planned - tally.held_back.min(tally.planned)) as f64);
         (tally.fired == 0 && expected >= 5.0).then(|| {
             format!("the fault `{}` never fired, though about {} hits were to be expected", rule.name, count_words(expected as u64))
         })

@@ -115,6 +115,7 @@ impl Tally {
             verdict: decide(&evidence, readings),
             stages: self.stage_facts(),
             faults: faults::facts(&self.touched, &around),
+            decisions: faults::decisions(&around),
             metrics: self.metrics(run, contract, &judged, seconds),
             histograms: self.histograms(&judged),
             timeseries: timeline::columns(&self.timeline),
@@ -300,6 +301,7 @@ impl Tally {
 
     fn warnings(&self, run: &RunFacts, around: &Surroundings<'_>, accounting: &Accounting) -> Vec<String> {
         let mut warnings = faults::unmet(around);
+        warnings.extend(faults::log_warnings(around));
         warnings.extend(faults::not_found(&self.touched, around));
         if let Some(proxy) = around.proxy {
             if proxy.strangers > 0 {

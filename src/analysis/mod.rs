@@ -44,6 +44,8 @@ pub struct Analysis {
     pub accounting: Accounting,
     pub stages: Vec<StageFacts>,
     pub faults: Vec<FaultFacts>,
+    /// `None` where the plan has no faults.
+    pub decisions: Option<DecisionFacts>,
     pub metrics: Metrics,
     pub histograms: Vec<HistogramFacts>,
     pub timeseries: Timeseries,
@@ -158,6 +160,12 @@ pub struct FaultFacts {
     pub unreached: u64,
     pub attempts_touched: u64,
     pub exchanges_touched: u64,
+    /// Planned, and passed since one more would have been too many at once.
+    #[serde(default)]
+    pub held_back: u64,
+    /// How far its decisions are the same in every run: `exact`, `ordinal`, `realtime`.
+    #[serde(default)]
+    pub level: String,
     /// From the end of its last window until the run was back in its earlier band (M38).
     pub recovery_ms: Option<u64>,
     /// Injected answers that violate the contract (X05).
@@ -177,6 +185,40 @@ pub struct MutationFacts {
     pub seen: u64,
     /// Other checks that found more than a remark in answers of the same rule, with the number of answers.
     pub others: BTreeMap<String, u64>,
+}
+
+/// The decisions about all faults: how far they repeat, and where they stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionFacts {
+    /// That of the loosest rule.
+    pub level: String,
+    /// Why no stricter; `null` where it is `exact`.
+    pub reason: Option<String>,
+    /// `null` where nothing was logged.
+    pub log: Option<LogLines>,
+    /// How the run and the log fit together that it followed; `null` where it decided by itself.
+    pub followed: Option<FollowedFacts>,
+}
+
+/// The decision log, `faults.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLines {
+    pub lines: u64,
+    /// Attempts without a line.
+    pub missing: u64,
+    /// Why the file is not there.
+    pub error: Option<String>,
+}
+
+/// A run that followed the decisions of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FollowedFacts {
+    /// Attempts about which the log says something.
+    pub known: u64,
+    /// Attempts about which it says nothing, though a rule was open for them and matches: they passed.
+    pub unknown: u64,
+    /// Lines for which no attempt came.
+    pub unmet: u64,
 }
 
 /// Why a fault that was decided was not done.

@@ -20,6 +20,7 @@ use super::timeline::{self, Interval};
 use super::waterfalls::Gallery;
 use crate::contract::findings::Finding;
 use crate::contract::limiter::Trail;
+use crate::fault::FaultRule;
 use crate::id::{ExchangeId, RowIx, StageIx};
 use crate::plan::{Place, Plan};
 use crate::record::{Answered, Attempt, Exchange, Glance, Outcome, Probed, Recorder};
@@ -122,6 +123,17 @@ impl Tally {
     /// Goes on with another plan of the same stages, rules and gates: one that knows what its operations are called.
     pub fn replan(&mut self, plan: &Arc<Plan>) {
         self.plan = Arc::clone(plan);
+    }
+
+    /// Goes on with one fault rule more, after all others.
+    pub fn add_rule(&mut self, rule: FaultRule) {
+        Arc::make_mut(&mut self.plan).faults.rules.push(rule);
+        self.touched.push(Touched::default());
+    }
+
+    /// The plan it is made for.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 
     /// Whether any attempt was answered: a run with arrivals and without an answer has met no target.
@@ -279,7 +291,7 @@ impl Recorder for Tally {
         if exchange.attempts.len() > 1 {
             self.conformance.exchange(exchange, self.unix_us_at_zero);
         }
-        faults::exchange(&mut self.touched, &self.plan, exchange);
+        faults::exchange(&mut self.touched, exchange);
         let judged = self.judged(exchange.stage);
         if let Some(stage) = self.stages.get_mut(exchange.stage.at()) {
             stage.counts.exchange(exchange);

@@ -78,6 +78,9 @@ pub struct RunArgs {
     /// An earlier report.json, instead of the plan's contract.baseline: its findings are known, others are new
     #[arg(long, value_name = "REPORT")]
     pub baseline: Option<PathBuf>,
+    /// A faults.jsonl of an earlier run: decide every attempt as it did; what it does not know passes
+    #[arg(long, value_name = "LOG")]
+    pub faults: Option<PathBuf>,
     /// Show no progress, and of the verdict one line
     #[arg(long, short)]
     pub quiet: bool,
@@ -119,7 +122,7 @@ impl RunArgs {
     /// What is asked for where nothing but the plan is named.
     pub fn of(plan: &Path) -> RunArgs {
         let change = PlanArgs { set: Vec::new(), seed: None, target: None };
-        RunArgs { plan: plan.to_owned(), change, out: None, force: false, baseline: None, quiet: false, label: Vec::new() }
+        RunArgs { plan: plan.to_owned(), change, out: None, force: false, baseline: None, quiet: false, label: Vec::new(), faults: None }
     }
 }
 
@@ -134,6 +137,12 @@ pub struct CheckArgs {
     /// Show the plan with variables replaced and secrets masked
     #[arg(long)]
     pub print: bool,
+    /// Show what would be done to the first requests, attempt by attempt
+    #[arg(long, conflicts_with = "print")]
+    pub explain: bool,
+    /// With --explain: how many arrivals
+    #[arg(short = 'n', default_value_t = 20, value_name = "ARRIVALS", requires = "explain")]
+    pub arrivals: u32,
 }
 
 /// `brownout serve`

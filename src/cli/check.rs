@@ -14,7 +14,7 @@ use crate::report::escape;
 use crate::units::Offset;
 
 use super::args::CheckArgs;
-use super::{Exit, load, terminal};
+use super::{Exit, decisions, load, terminal};
 
 /// Checks every plan named; all are looked at, whatever is wrong with the first.
 pub fn check(args: &CheckArgs) -> Exit {
@@ -37,7 +37,11 @@ pub fn check(args: &CheckArgs) -> Exit {
                 if let Some(used) = &plan.contract {
                     warn(&used.contract);
                 }
-                let text = if args.print { plan.normalised } else { format!("{}{}", plan.forecast(), probes(plan)) };
+                let text = match (args.print, args.explain) {
+                    (true, _) => plan.normalised,
+                    (_, true) => decisions::explain(&Arc::new(plan), usize::try_from(args.arrivals).unwrap_or(usize::MAX)),
+                    _ => format!("{}{}", plan.forecast(), probes(plan)),
+                };
                 // Names in a plan are anybody's text.
                 terminal::print(&escape::lines(&text, usize::MAX));
             }

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod child;
+mod decisions;
 mod exit;
 mod explain;
 mod folder;

@@ -93,7 +93,7 @@ pub struct Told {
 pub async fn idle(plan: &Arc<Plan>, id: &str, quiet: bool, signals: &mut Signals) -> Result<Idle, RigError> {
     // The battery goes to the target itself.
     let bare = Arc::new(Plan { proxy: None, ..Plan::clone(plan) });
-    let mut rig = Rig::raise(&bare, id).await?;
+    let mut rig = Rig::raise(&bare, id, None).await?;
     let settings = settings_of(plan);
     let battery = battery(plan, &settings);
     if !quiet {

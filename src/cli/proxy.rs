@@ -9,7 +9,7 @@ use crate::analysis::{RunFacts, Tally};
 use crate::clock::Clock;
 use crate::lineage::Confidence;
 use crate::plan::Plan;
-use crate::proxy::SharedRecorder;
+use crate::proxy::{NewRules, SharedRecorder, TOKEN_HEADER};
 use crate::record::{Observed, ProxyTally, Recorder, SessionTally};
 use crate::report::{self, EndedBy, escape};
 use crate::units::{Micros, Offset};
@@ -132,9 +132,10 @@ impl Job<'_> {
         };
         let started_unix_us = Clock::new().unix_us(Offset::START);
         let tally = Arc::new(Mutex::new(Tally::new(self.plan, started_unix_us)));
+        let rules: Arc<dyn NewRules> = Arc::new(session::Rules { plan: Arc::clone(self.plan), tally: Arc::clone(&tally) });
         let recorder: SharedRecorder = Arc::clone(&tally) as SharedRecorder;
         let raised = tokio::select! {
-            raised = Rig::stand_alone(self.plan, self.id, recorder) => raised,
+            raised = Rig::stand_alone(self.plan, self.id, recorder, rules) => raised,
             signal = signals.next() => {
                 return nothing(never_began(self.plan, signal, "interrupted before the proxy listened"), "never-started");
             }
@@ -167,7 +168,7 @@ impl Job<'_> {
         let ended_by =
             if panics::first().is_some() || proxy.as_ref().is_some_and(|proxy| proxy.panics > 0) { EndedBy::Internal } else { ended_by };
         let sessions = proxy.as_ref().and_then(|proxy| proxy.session.clone()).unwrap_or_default();
-        let named = Arc::new(session::with_routes(self.plan, &sessions));
+        let named = Arc::new(session::with_routes(tally.plan(), &sessions));
         tally.replan(&named);
         let any_answer = tally.any_answer();
         let decisions_digest = proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest);
@@ -184,7 +185,7 @@ impl Job<'_> {
         let mut analysis = tally.finish(&named, &run);
         analysis.data_quality.warnings.extend(warnings);
         let any_request = analysis.accounting.started > 0;
-        let attempts = attempts(&sessions, self.plan);
+        let attempts = attempts(&sessions, &named);
         let mut path = rig.path.clone();
         if let Some(first) = path.first_mut() {
             "client".clone_into(first);
@@ -236,6 +237,9 @@ impl Job<'_> {
         terminal::say(&format!("  {rules}, seed {}, repeatable by {level}", self.plan.seed.0));
         for (name, value) in variables.iter().filter(|(name, _)| name.chars().all(|c| !c.is_ascii_lowercase())) {
             terminal::say(&format!("  {name}={value}"));
+        }
+        if let Some((address, token)) = &gate.control {
+            terminal::say(&format!("  control API on http://{address}, with the header {TOKEN_HEADER}: {token}"));
         }
         match (self.command, self.bound) {
             ([], None) => terminal::say("  until Ctrl-C"),

@@ -208,7 +208,7 @@ fn literal(template: &Template) -> Option<Vec<u8>> {
 async fn send(plan: &Plan, used: &ContractUse, wanted: &Wanted<'_>, sent: &Sent) -> Result<(Seen, String), Refusal> {
     // Straight to the target: what a fault proxy does to a request is no fault of the target's.
     let plan = Arc::new(Plan { proxy: None, ..plan.clone() });
-    let mut rig = Rig::raise(&plan, "replay").await.map_err(Refusal::Rig)?;
+    let mut rig = Rig::raise(&plan, "replay", None).await.map_err(Refusal::Rig)?;
     let replayer = Replayer::new(&rig.direct, Clock::new(), plan.target.timeouts);
     let seen = replayer.look(used, wanted, sent).await;
     rig.lower_target();

@@ -1,6 +1,7 @@
 //! What stands between the generator and the target: the embedded server, the fault proxy, the connections.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use url::Url;
@@ -9,7 +10,10 @@ use crate::client::{ClientSettings, Connector, Destination, Direct, HttpVersion,
 use crate::clock::Clock;
 use crate::engine::{Setup, Transports};
 use crate::plan::{self, Place, Plan, ProxyTls, TransportKind};
-use crate::proxy::{self, Authority, BadTls, ForwardProxy, HttpVersions, PLACES, RunningProxy, ServerTls, SessionSettings, SharedRecorder};
+use crate::proxy::{
+    self, ApiSettings, Authority, BadTls, ForwardProxy, HttpVersions, NewRules, PLACES, RunningProxy, ServerTls, SessionSettings,
+    SharedRecorder,
+};
 use crate::record::{Board, ProxyTally};
 use crate::target::{self, RunningTarget, TargetSettings};
 use crate::units::Micros;
@@ -47,6 +51,8 @@ pub struct Gate {
     pub forward: bool,
     /// PEM certificate of the authority that vouches for it.
     pub ca: Option<String>,
+    /// Where the control API is, and its token.
+    pub control: Option<(SocketAddr, String)>,
 }
 
 /// Why a run cannot begin.
@@ -89,14 +95,15 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> RigError {
 }
 
 impl Rig {
-    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent.
+    /// Looks whether the target can be reached, then starts what the plan asks for. No request is sent. Decisions about
+    /// faults are logged into the folder, where there is one.
     ///
     /// # Errors
     /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
-    pub async fn raise(plan: &Arc<Plan>, run_id: &str) -> Result<Rig, RigError> {
+    pub async fn raise(plan: &Arc<Plan>, run_id: &str, folder: Option<&Path>) -> Result<Rig, RigError> {
         let (mut rig, connector) = Rig::before_the_target(plan).await?;
         if let Some(settings) = &plan.proxy {
-            rig.stand_between(plan, run_id, settings, connector).await?;
+            rig.stand_between(plan, run_id, settings, connector, folder).await?;
         }
         rig.path.push(rig.last_stop());
         Ok(rig)
@@ -106,20 +113,27 @@ impl Rig {
     ///
     /// # Errors
     /// As [`Rig::raise`], and where the proxy cannot listen there, or its certificate cannot be used.
-    pub async fn stand_alone(plan: &Arc<Plan>, run_id: &str, recorder: SharedRecorder) -> Result<(Rig, Gate), RigError> {
+    pub async fn stand_alone(
+        plan: &Arc<Plan>,
+        run_id: &str,
+        recorder: SharedRecorder,
+        rules: Arc<dyn NewRules>,
+    ) -> Result<(Rig, Gate), RigError> {
         let usual = plan::ProxySettings::default();
         let asked = plan.proxy.as_ref().unwrap_or(&usual);
         let wanted = asked.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
         let (mut rig, connector) = Rig::before_the_target(plan).await?;
         let board = Arc::new(Board::new(PLACES));
+        let (api, control) = api(asked.control, rules)?.unzip();
         let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,
             recorder,
-            stages: plan.load.stages.iter().map(|stage| stage.start).collect(),
+            stages: plan.load.stages.iter().map(|stage| (stage.name.clone(), stage.start)).collect(),
             select_by_header: asked.select_by_header,
+            api,
         });
         let ca = downstream(plan, asked, wanted, rig.clock, &mut settings)?;
         let running = proxy::start(listener, settings).map_err(system("the fault proxy could not start"))?;
@@ -132,7 +146,7 @@ impl Rig {
         rig.proxy = Some(running);
         rig.path.push("fault proxy".to_owned());
         rig.path.push(rig.last_stop());
-        Ok((rig, Gate { url: format!("{origin}{prefix}"), origin, forward: asked.forward, ca }))
+        Ok((rig, Gate { url: format!("{origin}{prefix}"), origin, forward: asked.forward, ca, control }))
     }
 
     /// What the path ends in.
@@ -184,9 +198,11 @@ impl Rig {
         run_id: &str,
         settings: &plan::ProxySettings,
         upstream: Connector,
+        folder: Option<&Path>,
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
-        let settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
+        let mut settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
+        settings.log = folder.map(|folder| fault_log(plan, folder));
         let running = proxy::start(loopback()?, settings).map_err(system("the fault proxy could not start"))?;
         let url = Url::parse(&format!("http://{}", running.addr)).expect("an address is a URL's host");
         let hop = Connector::resolve(&Destination::of(&url, None)?, &TlsSettings::default(), HttpVersion::Http1, self.clock).await?;
@@ -234,6 +250,7 @@ fn proxy_settings(
         downstream: proxy::Downstream::default(),
         forward: None,
         session: None,
+        log: None,
     }
 }
 
@@ -265,6 +282,25 @@ fn downstream(
         settings.forward = Some(ForwardProxy { allow: Arc::new(allow), authority: Arc::clone(authority), ca: plan.target.tls.ca.clone() });
     }
     Ok(authority.map(|authority| authority.pem()))
+}
+
+/// The file in the report's folder that holds every decision about a fault.
+pub const FAULT_LOG: &str = "faults.jsonl";
+
+/// Attempts that have a line in the log: some 400 MB of text.
+const MOST_LINES: u64 = 2_000_000;
+
+fn fault_log(plan: &Plan, folder: &Path) -> proxy::LogSettings {
+    proxy::LogSettings { path: folder.join(FAULT_LOG), head: plan.log_head(), names: plan.log_names(), most: MOST_LINES }
+}
+
+/// The control API, where the plan wants one, and what a user must know of it.
+fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(ApiSettings, (SocketAddr, String))>, RigError> {
+    let Some(wanted) = wanted else { return Ok(None) };
+    let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
+    let address = listener.local_addr().map_err(system("the control API's address"))?;
+    let token = format!("{:032x}", crate::seed::unguessable());
+    Ok(Some((ApiSettings { listener, token: token.clone(), rules }, (address, token))))
 }
 
 fn loopback() -> Result<TcpListener, RigError> {

@@ -1,6 +1,8 @@
 //! `brownout run`: the main job. Its functions, read in order, are the table of contents of the program.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +11,10 @@ use crate::clock::Clock;
 use crate::contract::replay::{Replayed, without_sending};
 use crate::engine::replay::{self, Replayer};
 use crate::engine::{self, Ran, Setup};
+use crate::fault::Script;
 use crate::plan::{self, Place, Plan};
 use crate::record::ProxyTally;
-use crate::report::{self, EndedBy, Format, PlanFacts, ProbeFacts, Report, Run, Setting, TargetFacts, Tool};
+use crate::report::{self, Artifact, EndedBy, Format, PlanFacts, ProbeFacts, Report, Run, Setting, TargetFacts, Tool};
 use crate::seed::Seed;
 use crate::units::{Micros, Offset};
 
@@ -19,7 +22,7 @@ use super::args::RunArgs;
 use super::folder::{Folder, FolderError};
 use super::probe::{self, Idle, Told};
 use super::progress::Progress;
-use super::rig::{Rig, RigError};
+use super::rig::{FAULT_LOG, Rig, RigError};
 use super::watch::{Signals, watch};
 use super::{Exit, load, panics, surroundings, terminal};
 
@@ -56,6 +59,13 @@ pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
         terminal::say(&format!("error: {why}"));
         return Exit::Usage;
     }
+    if let Some(path) = &args.faults
+        && let Err(why) = take_script(Arc::make_mut(&mut plan), path)
+    {
+        terminal::error(&why);
+        terminal::help("a log of decisions is the faults.jsonl of a run of the same plan");
+        return Exit::Usage;
+    }
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
     let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
@@ -64,7 +74,7 @@ pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
     };
     let outcome = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
-            let outcome = runtime.block_on(carry_out(&plan, &id, args, job));
+            let outcome = runtime.block_on(carry_out(&plan, &id, args, &folder, job));
             // A name that is still being resolved when a signal comes must not keep the report waiting.
             runtime.shutdown_background();
             outcome
@@ -74,8 +84,19 @@ pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
             return Exit::Setup;
         }
     };
-    let report = report_of(&plan, &id, args, clock, outcome);
+    let mut report = report_of(&plan, &id, args, clock, outcome);
+    report.artifacts.extend(fault_log(&report, &folder));
     finish(&report, &plan, &folder, args)
+}
+
+/// Takes the decisions of an earlier run.
+fn take_script(plan: &mut Plan, path: &Path) -> Result<(), String> {
+    let shown = path.display();
+    let file = File::open(path).map_err(|error| format!("the log `{shown}`: {error}"))?;
+    let lines = BufReader::new(file).lines().map(|line| line.map_err(|error| error.to_string()));
+    let script = Script::read(lines, &plan.log_names()).map_err(|(line, why)| format!("the log `{shown}`, line {line}: {why}"))?;
+    plan.faults.script = Some(Arc::new(script));
+    Ok(())
 }
 
 /// Takes the findings of an earlier report for known ones.
@@ -116,7 +137,7 @@ pub(super) struct Outcome {
     pub decisions_digest: u64,
 }
 
-async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs, job: Job) -> Outcome {
+async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs, folder: &Folder, job: Job) -> Outcome {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return never_began(plan, EndedBy::TargetLost, &format!("cannot listen to signals: {error}")),
@@ -137,7 +158,7 @@ async fn carry_out(plan: &Arc<Plan>, id: &str, args: &RunArgs, job: Job) -> Outc
         other => other,
     };
     let rig = tokio::select! {
-        rig = Rig::raise(plan, id) => rig,
+        rig = Rig::raise(plan, id, Some(folder.path())) => rig,
         signal = signals.next() => return never_began(plan, signal, "interrupted before the first request"),
     };
     match rig {
@@ -366,6 +387,13 @@ fn finish(report: &Report, plan: &Plan, folder: &Folder, args: &RunArgs) -> Exit
         terminal::print(&format!("  report    {}\n", folder.path().join(first).display()));
     }
     exit
+}
+
+/// The decision log as a file of the report.
+fn fault_log(report: &Report, folder: &Folder) -> Option<Artifact> {
+    let log = report.decisions.as_ref()?.log.as_ref()?;
+    let file = File::open(folder.path().join(FAULT_LOG)).ok().filter(|_| log.error.is_none())?;
+    Artifact::of_file(FAULT_LOG, "application/jsonl", file).ok()
 }
 
 /// The verdict of a quiet run.

@@ -1,10 +1,15 @@
 //! A plan as `brownout proxy` carries it out: its faults and its contract, and routes in the place of scenarios.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use http::Method;
 
+use crate::analysis::Tally;
+use crate::fault::FaultRule;
 use crate::id::ScenarioIx;
 use crate::lineage::MOST_ROUTES;
 use crate::plan::{Plan, Scenario, Shape, StatusRange, Step, Template};
+use crate::proxy::NewRules;
 use crate::record::SessionTally;
 use crate::units::{Micros, Offset};
 
@@ -15,15 +20,11 @@ pub const ENDLESS: Micros = Micros(7 * 24 * Micros::HOUR.0);
 pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>) {
     let mut warnings = Vec::new();
     let end = plan.schedule_end() + plan.load.drain;
-    let last = Offset::START + ENDLESS + ENDLESS;
     for rule in &mut plan.faults.rules {
+        last_as_long(rule, end);
         if !rule.matcher.scenarios.is_empty() {
             warnings.push(format!("the fault `{}` is for a scenario of the plan's own generator, and never applies here", rule.name));
             rule.matcher.scenarios = vec![ScenarioIx(u16::MAX)];
-        }
-        // A rule for the whole run is one for the whole session.
-        for window in rule.windows.iter_mut().filter(|window| window.start == Offset::START && window.end >= end) {
-            window.end = last;
         }
     }
     plan.gates.retain(|gate| {
@@ -47,6 +48,31 @@ pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>
     plan.scenarios = (0..MOST_ROUTES).map(|_| route("")).collect();
     plan.proxy.get_or_insert_default();
     (plan, warnings)
+}
+
+/// A rule for the whole run, which ends there, is one for the whole session.
+fn last_as_long(rule: &mut FaultRule, end: Offset) {
+    for window in rule.windows.iter_mut().filter(|window| window.start == Offset::START && window.end >= end) {
+        window.end = Offset::START + ENDLESS + ENDLESS;
+    }
+}
+
+/// Rules for a session that goes on.
+pub struct Rules {
+    pub plan: Arc<Plan>,
+    pub tally: Arc<Mutex<Tally>>,
+}
+
+impl NewRules for Rules {
+    fn read(&self, text: &str) -> Result<FaultRule, String> {
+        let mut rule = self.plan.read_fault(text).map_err(|problems| problems.render(false))?;
+        last_as_long(&mut rule, self.plan.schedule_end() + self.plan.load.drain);
+        Ok(rule)
+    }
+
+    fn added(&self, rule: &FaultRule) {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add_rule(rule.clone());
+    }
 }
 
 /// The same with the routes that were seen.

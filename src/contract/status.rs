@@ -121,19 +121,20 @@ fn unregistered(case: &Case<'_, '_>, found: &mut Found) {
 
 /// S09, where errors usually name their status. A number that is no status is a number of another kind.
 fn number_in_body(case: &Case<'_, '_>, found: &mut Found) {
-    const TOP: [&str; 4] = ["status", "statusCode", "status_code", "httpStatus"];
-    const INSIDE_ERROR: [&str; 4] = ["status", "code", "statusCode", "status_code"];
     let Some(Json::Object(members)) = case.body else { return };
     for (name, value) in members.iter() {
-        if TOP.contains(&name) {
-            same_number(case, value, &|| format!("$.{name}"), found);
-        } else if let ("error", Json::Object(inner)) = (name, value) {
-            let named = inner.iter().filter(|(name, _)| INSIDE_ERROR.contains(name));
-            named.for_each(|(name, value)| same_number(case, value, &|| format!("$.error.{name}"), found));
-        } else if let ("errors", Json::Array(items)) = (name, value) {
-            // JSON:API: a status in digits for each error. Several errors may have several.
-            let only = items.iter().next().filter(|_| items.len() == 1).and_then(|item| item.get("status"));
-            only.into_iter().for_each(|value| same_number(case, value, &|| "$.errors[].status".to_owned(), found));
+        match (name, value) {
+            ("status" | "statusCode" | "status_code" | "httpStatus", _) => same_number(case, value, &|| format!("$.{name}"), found),
+            ("error", Json::Object(inner)) => {
+                let named = inner.iter().filter(|(name, _)| matches!(*name, "status" | "code" | "statusCode" | "status_code"));
+                named.for_each(|(name, value)| same_number(case, value, &|| format!("$.error.{name}"), found));
+            }
+            ("errors", Json::Array(items)) => {
+                // JSON:API: a status in digits for each error. Several errors may have several.
+                let only = items.iter().next().filter(|_| items.len() == 1).and_then(|item| item.get("status"));
+                only.into_iter().for_each(|value| same_number(case, value, &|| "$.errors[].status".to_owned(), found));
+            }
+            _ => {}
         }
     }
 }

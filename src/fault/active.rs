@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 
-use super::{Effect, FaultRule, Limiter, Per, Sighting, Told};
+use super::log::{Entry, Verdict};
+use super::{Effect, FaultRule, FaultRules, Limiter, Per, Sighting, Told};
 use crate::id::RuleIx;
 use crate::throttle::Standing;
 use crate::throttle::keyed::Keyed;
-use crate::units::Offset;
+use crate::units::{Micros, Offset};
 
 /// Sequences by key or route that are counted apart; those beyond share one count, so that memory is bounded.
 const MOST_SEQUENCES: usize = 65_536;
@@ -22,6 +23,22 @@ pub struct Ledger {
     hit: HashMap<(RuleIx, u64), u64>,
     /// What the first limiter said that let the last attempt pass.
     told: Option<Told>,
+    /// What was decided about the attempt at hand.
+    entry: Option<Entry>,
+    followed: Followed,
+    /// The entries of the script for which an attempt came, a bit each.
+    met: Vec<u64>,
+}
+
+/// How a run and the script it follows fit together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Attempts that the script knows.
+    pub known: u64,
+    /// Attempts that it does not know though a rule of the plan is open for them and matches: they passed.
+    pub unknown: u64,
+    /// Its entries for which no attempt came.
+    pub unmet: u64,
 }
 
 /// What is counted and remembered of one rule.
@@ -39,6 +56,17 @@ struct OfRule {
     limits: Option<Keyed>,
 }
 
+impl OfRule {
+    fn new(rule: &FaultRule) -> OfRule {
+        let counts = rule.windows.iter().any(|window| window.requests.is_some());
+        let limits = match &rule.effect {
+            Effect::Limiter(limiter) => Some(Keyed::new(limiter.algorithm, limiter.allowance)),
+            _ => None,
+        };
+        OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], limits, ..OfRule::default() }
+    }
+}
+
 /// What became of one rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCount {
@@ -53,16 +81,72 @@ pub struct RuleCount {
 }
 
 impl Ledger {
-    pub(super) fn new(rules: &[FaultRule]) -> Ledger {
-        let of = |rule: &FaultRule| {
-            let counts = rule.windows.iter().any(|window| window.requests.is_some());
-            let limits = match &rule.effect {
-                Effect::Limiter(limiter) => Some(Keyed::new(limiter.algorithm, limiter.allowance)),
-                _ => None,
-            };
-            OfRule { seen: vec![0; if counts { rule.windows.len() } else { 0 }], limits, ..OfRule::default() }
-        };
-        Ledger { rules: rules.iter().map(of).collect(), hit: HashMap::new(), told: None }
+    pub(super) fn new(faults: &FaultRules) -> Ledger {
+        let entries = faults.script.as_ref().map_or(0, |script| script.len());
+        Ledger {
+            rules: faults.rules.iter().map(OfRule::new).collect(),
+            followed: Followed { unmet: entries as u64, ..Followed::default() },
+            met: vec![0; entries.div_ceil(64)],
+            ..Ledger::default()
+        }
+    }
+
+    /// What was decided about the latest attempt, for the log; `None` where no rule was eligible for it.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.entry.as_ref().filter(|entry| entry.eligible != 0)
+    }
+
+    /// How the run and its script fit together, so far; all zero where there is no script.
+    pub fn followed(&self) -> Followed {
+        self.followed
+    }
+
+    /// Another attempt is looked at.
+    pub(super) fn open(&mut self, seen: &Sighting<'_>) {
+        self.entry = Some(Entry {
+            arrival: seen.arrival,
+            scenario: seen.scenario,
+            step: seen.step,
+            attempt: seen.attempt,
+            eligible: 0,
+            verdict: Verdict::Spared,
+            rule: RuleIx(0),
+            element: 0,
+            delay: None,
+            delay_after: None,
+        });
+    }
+
+    fn decided(&mut self, verdict: Verdict, rule: RuleIx, element: usize) {
+        if let Some(entry) = &mut self.entry {
+            (entry.verdict, entry.rule, entry.element) = (verdict, rule, u16::try_from(element).unwrap_or(u16::MAX));
+        }
+    }
+
+    /// The script knows this attempt.
+    pub(super) fn follow(&mut self, place: usize, entry: &Entry, rules: usize, limited: bool) {
+        let (word, bit) = (&mut self.met[place / 64], 1 << (place % 64));
+        if *word & bit == 0 {
+            *word |= bit;
+            self.followed.unmet = self.followed.unmet.saturating_sub(1);
+        }
+        self.followed.known += 1;
+        entry.admitted(rules).for_each(|ix| self.rules[ix.at()].eligible += 1);
+        let of = &mut self.rules[entry.rule.at()];
+        of.planned += u64::from(matches!(entry.verdict, Verdict::Disturbed | Verdict::HeldBack));
+        of.held_back += u64::from(entry.verdict == Verdict::HeldBack);
+        of.active += u32::from(limited && entry.verdict == Verdict::Disturbed);
+        self.entry = Some(*entry);
+    }
+
+    /// The script does not know this attempt.
+    pub(super) fn unknown(&mut self, of_mine: bool) {
+        self.followed.unknown += u64::from(of_mine);
+    }
+
+    /// There is one rule more, after all others.
+    pub fn added(&mut self, rule: &FaultRule) {
+        self.rules.push(OfRule::new(rule));
     }
 
     /// What became of a rule, so far.
@@ -92,8 +176,9 @@ impl Ledger {
 
     /// A rule is about to strike connections: there is no request yet that it could look at.
     pub fn strikes(&mut self, rule: RuleIx) {
-        self.eligible(rule);
-        self.planned(rule);
+        let of = &mut self.rules[rule.at()];
+        of.eligible += 1;
+        of.planned += 1;
     }
 
     /// An attempt that a rule disturbed is over.
@@ -117,10 +202,31 @@ impl Ledger {
 
     pub(super) fn eligible(&mut self, ix: RuleIx) {
         self.rules[ix.at()].eligible += 1;
+        if let Some(entry) = &mut self.entry {
+            entry.admit(ix);
+        }
     }
 
-    pub(super) fn planned(&mut self, ix: RuleIx) {
-        self.rules[ix.at()].planned += 1;
+    /// The rule's sequence says that the attempt passes.
+    pub(super) fn passed(&mut self, ix: RuleIx, element: usize) {
+        self.decided(Verdict::Passed, ix, element);
+    }
+
+    /// The rule disturbs the attempt, unless that would be one too many at once; then it is false.
+    pub(super) fn planned(&mut self, ix: RuleIx, element: usize, most: Option<u32>) -> bool {
+        let of = &mut self.rules[ix.at()];
+        of.planned += 1;
+        let free = most.is_none_or(|most| of.active < most);
+        of.active += u32::from(free && most.is_some());
+        of.held_back += u64::from(!free);
+        self.decided(if free { Verdict::Disturbed } else { Verdict::HeldBack }, ix, element);
+        free
+    }
+
+    pub(super) fn delayed(&mut self, delay: Option<Micros>, delay_after: Option<Micros>) {
+        if let Some(entry) = &mut self.entry {
+            (entry.delay, entry.delay_after) = (delay, delay_after);
+        }
     }
 
     /// The place in the rule's sequence that this attempt takes, from 0.
@@ -146,15 +252,5 @@ impl Ledger {
         let hits = self.hit.entry((ix, if known { unit } else { u64::MAX })).or_default();
         *hits += 1;
         *hits - 1
-    }
-
-    /// Counts the attempt as one that is being disturbed; false where it would be one too many.
-    pub(super) fn begin(&mut self, ix: RuleIx, most: Option<u32>) -> bool {
-        let of = &mut self.rules[ix.at()];
-        let Some(most) = most else { return true };
-        let free = of.active < most;
-        of.active += u32::from(free);
-        of.held_back += u64::from(!free);
-        free
     }
 }

@@ -25,15 +25,26 @@ impl FaultRule {
         all
     }
 
-    /// The action on the request at this place of the sequence, from 0, and the delay before it; `None` where it is
-    /// to pass. A delay that is an element takes the place of the rule's own; a `pass` has none.
-    pub(super) fn done_to(&self, place: u64) -> Option<(Action<'_>, Option<&Distribution>)> {
+    /// The element of the sequence that the request at this place takes, both from 0; one that does not exist where the
+    /// sequence is over and what comes after it passes. 0 where there is no sequence.
+    pub(super) fn element_at(&self, place: u64) -> usize {
+        let Effect::Sequence(elements) = &self.effect else { return 0 };
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        match self.rest {
+            Rest::RepeatLast => place.min(elements.len().saturating_sub(1)),
+            Rest::Pass => place.min(elements.len()),
+        }
+    }
+
+    /// The action of this element and the delay before it; `None` where the request is to pass. A delay that is an
+    /// element takes the place of the rule's own; a `pass` has none.
+    pub(super) fn done_by(&self, element: usize) -> Option<(Action<'_>, Option<&Distribution>)> {
         let delay = self.delay.as_ref();
         Some(match &self.effect {
             // A limiter is decided by what was spent, elsewhere; where nothing was, it passes.
             Effect::DelayOnly | Effect::Limiter(_) => (Action::Forward, delay),
             Effect::Fault(fault) => (Action::Fault(fault), delay),
-            Effect::Sequence(elements) => match nth(elements, self.rest, place)? {
+            Effect::Sequence(elements) => match elements.get(element)? {
                 Element::Pass => return None,
                 Element::Fault(fault) => (Action::Fault(fault), delay),
                 Element::Delay(own) => (Action::Forward, Some(own)),
@@ -42,15 +53,9 @@ impl FaultRule {
     }
 }
 
-/// The element at this place; `None` where the sequence is over or empty, and what comes after it passes.
-fn nth(elements: &[Element], rest: Rest, place: u64) -> Option<&Element> {
-    let element = usize::try_from(place).ok().and_then(|place| elements.get(place));
-    element.or(if rest == Rest::RepeatLast { elements.last() } else { None })
-}
-
 impl Effect {
     /// Whether it strikes connections before there is HTTP on them.
-    pub(super) fn is_of_handshake(&self) -> bool {
+    pub fn is_of_handshake(&self) -> bool {
         matches!(self, Effect::Fault(Fault::TlsFailure))
     }
 }

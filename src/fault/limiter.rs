@@ -9,6 +9,7 @@ use super::{Respond, Sighting};
 use crate::id::RuleIx;
 use crate::throttle::dialect::Dialect;
 use crate::throttle::{Algorithm, Allowance, Standing};
+use crate::units::Micros;
 
 /// `limiter = { … }` of a rule.
 #[derive(Clone, Debug)]
@@ -44,6 +45,13 @@ pub struct Told {
 }
 
 impl Limiter {
+    /// How a request fares that comes just when everything has been spent.
+    pub(super) fn empty(&self) -> Standing {
+        let Allowance { limit, window } = self.allowance;
+        let wait = Micros((window.0 * u64::from(self.cost)).div_ceil(u64::from(limit)));
+        Standing { admitted: false, limit, remaining: 0, wait, whole_in: window }
+    }
+
     /// Whose count the request spends from. What it is made of, credentials perhaps, cannot be had back from it.
     pub fn key_of(&self, seen: &Sighting<'_>) -> u64 {
         let mut hasher = DefaultHasher::new();

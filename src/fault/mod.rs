@@ -11,17 +11,23 @@
 mod active;
 mod effect;
 mod kind;
+mod level;
 mod limiter;
+pub mod log;
 mod matcher;
 pub mod mutation;
 mod trigger;
 mod window;
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 
-pub use self::active::{Ledger, RuleCount};
+pub use self::active::{Followed, Ledger, RuleCount};
 pub use self::kind::{After, EventData, Fault, Pace, Respond, RetryAfterForm, StreamFault};
+pub use self::level::{Course, Level};
 pub use self::limiter::{KeyPart, Limiter, Told};
+pub use self::log::Script;
 pub use self::matcher::{BODY_LIMIT, BodyMatcher, key_of};
 pub use self::window::{Requests, Window};
 
@@ -36,6 +42,8 @@ use crate::wire::PathPattern;
 pub struct FaultRules {
     pub seed: Seed,
     pub rules: Vec<FaultRule>,
+    /// Decisions of an earlier run, which are taken instead of those that windows and draws would make.
+    pub script: Option<Arc<Script>>,
 }
 
 /// One `[[fault]]` of the plan.
@@ -184,6 +192,11 @@ pub enum Action<'r> {
 }
 
 impl FaultRules {
+    /// Rules that decide by themselves.
+    pub const fn new(seed: Seed, rules: Vec<FaultRule>) -> FaultRules {
+        FaultRules { seed, rules, script: None }
+    }
+
     /// The first rule in file order that fires for this attempt.
     ///
     /// `None` where the attempt is left alone: no rule fired, or a sequence came to its `pass`, or one more would
@@ -191,6 +204,10 @@ impl FaultRules {
     /// looked at, and not counted. Where a rule limits how many are active at once, the attempt counts as such until
     /// [`Ledger::ended`].
     pub fn decide(&self, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        ledger.open(seen);
+        if let Some(script) = &self.script {
+            return self.follow(script, seen, ledger);
+        }
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.effect.is_of_handshake() || !rule.open_at(seen.at) || !rule.matches(seen) {
                 continue;
@@ -203,7 +220,7 @@ impl FaultRules {
             }
             if let Effect::Limiter(limiter) = &rule.effect {
                 let Some(standing) = ledger.refuses(ix, limiter, seen) else { continue };
-                ledger.planned(ix);
+                ledger.planned(ix, 0, None);
                 return Some(Decision { rule: ix, delay: None, delay_after: None, action: Action::Refuse(limiter, standing) });
             }
             return self.done(ix, rule, seen, progress, ledger);
@@ -214,6 +231,7 @@ impl FaultRules {
     /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
     pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
         let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
+        ledger.open(seen);
         ledger.eligible(ix);
         self.done(ix, rule, seen, 0.0, ledger)
     }
@@ -226,10 +244,12 @@ impl FaultRules {
         progress: f64,
         ledger: &mut Ledger,
     ) -> Option<Decision<'r>> {
-        let place = ledger.place(ix, rule, seen);
-        let (action, delay) = rule.done_to(place)?;
-        ledger.planned(ix);
-        if !ledger.begin(ix, rule.max_active) {
+        let element = rule.element_at(ledger.place(ix, rule, seen));
+        let Some((action, delay)) = rule.done_by(element) else {
+            ledger.passed(ix, element);
+            return None;
+        };
+        if !ledger.planned(ix, element, rule.max_active) {
             return None;
         }
         let delay = match (delay, rule.delay_ramp) {
@@ -238,18 +258,36 @@ impl FaultRules {
             (None, None) => None,
         };
         let delay_after = action.delay_after().map(|spread| spread.sample(rule.delay_after_draw(self.seed, seen)));
+        ledger.delayed(delay, delay_after);
         Some(Decision { rule: ix, delay, delay_after, action })
+    }
+
+    /// What the script says about this attempt; one that it does not know passes.
+    fn follow(&self, script: &Script, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
+        let about = (seen.arrival, seen.scenario.0, seen.step.0, seen.attempt.0);
+        let Some((place, entry)) = script.about(about) else {
+            let of_mine = |rule: &FaultRule| !rule.effect.is_of_handshake() && rule.open_at(seen.at) && rule.matches(seen);
+            ledger.unknown(self.rules.iter().any(of_mine));
+            return None;
+        };
+        let rule = self.rules.get(entry.rule.at())?;
+        ledger.follow(place, entry, self.rules.len(), rule.max_active.is_some());
+        if let (Effect::Limiter(limiter), log::Verdict::Disturbed) = (&rule.effect, entry.verdict) {
+            return Some(Decision { rule: entry.rule, delay: None, delay_after: None, action: Action::Refuse(limiter, limiter.empty()) });
+        }
+        let (action, _) = rule.done_by(usize::from(entry.element)).filter(|_| entry.verdict == log::Verdict::Disturbed)?;
+        Some(Decision { rule: entry.rule, delay: entry.delay, delay_after: entry.delay_after, action })
     }
 
     /// An empty ledger for these rules.
     pub fn ledger(&self) -> Ledger {
-        Ledger::new(&self.rules)
+        Ledger::new(self)
     }
 
     /// Whether a rule that may fire for this request asks what is in its body, so that it must be read first.
     pub fn wants_body(&self, seen: &Sighting<'_>) -> bool {
         let wants = |rule: &FaultRule| rule.matcher.body.is_some() && rule.open_at(seen.at) && rule.matcher.matches_head(seen);
-        self.rules.iter().any(wants)
+        self.script.is_none() && self.rules.iter().any(wants)
     }
 
     /// The first rule in file order that refuses connections at this moment.

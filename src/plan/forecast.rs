@@ -9,7 +9,7 @@ mod words;
 use crate::arrival::Segment;
 use crate::contract::Contract;
 use crate::contract::server::Server;
-use crate::fault::{Effect, Element, Fault, FaultRule, Respond, StreamFault, Trigger};
+use crate::fault::{Effect, Element, Fault, FaultRule, Level, Respond, StreamFault, Trigger};
 use crate::gate::{FaultScope, Gate, Latency, Metric, Op};
 use crate::id::{RowIx, ScenarioIx, StageIx, StepIx};
 use crate::plan::{Fill, Piece, Place, Plan, Scenario, Shape, Stage, Step};
@@ -34,6 +34,8 @@ pub struct Forecast {
     pub exchanges: f64,
     pub stages: Vec<StageForecast>,
     pub faults: Vec<FaultForecast>,
+    /// How far the faults repeat, and the rule for which they do no further, with the reason; `None` without faults.
+    pub repeats: Option<(Level, String)>,
     pub gates: Vec<GateForecast>,
 }
 
@@ -103,8 +105,14 @@ impl Plan {
             exchanges: cells.all().map(|cell| cells.exchanges(cell)).sum(),
             stages: self.load.stages.iter().map(|stage| cells.stage(stage)).collect(),
             faults: self.faults.rules.iter().map(|rule| cells.fault(rule)).collect(),
+            repeats: (!self.faults.rules.is_empty()).then(|| self.repeats()),
             gates: self.gates.iter().map(|gate| cells.gate(gate)).collect(),
         }
+    }
+
+    fn repeats(&self) -> (Level, String) {
+        let (level, because) = self.level();
+        (level, because.map(|(rule, why)| format!("the fault `{rule}` {why}")).unwrap_or_default())
     }
 
     /// The server that is built in, if the plan asks for it.
@@ -309,8 +317,8 @@ fn between(segment: &Segment, start: Offset, end: Offset) -> f64 {
     if to > from { (rate(from) + rate(to)) / 2.0 * (to - from) } else { 0.0 }
 }
 
-/// Whether a rule looks at the requests of a step; headers are taken to match.
-fn looks_at(rule: &FaultRule, scenario: ScenarioIx, step: &Step) -> bool {
+/// Whether a rule looks at the requests of a step; headers, query and body are taken to match.
+pub(super) fn looks_at(rule: &FaultRule, scenario: ScenarioIx, step: &Step) -> bool {
     let matcher = &rule.matcher;
     let path = matcher.path.as_ref().is_none_or(|pattern| pattern.matches(&sample_path(step)));
     path && (matcher.methods.is_empty() || matcher.methods.contains(&step.method))

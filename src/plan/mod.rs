@@ -7,6 +7,7 @@
 pub mod contract_file;
 pub mod file;
 pub mod forecast;
+mod level;
 mod lower;
 mod nearest;
 pub mod probe;

@@ -20,7 +20,7 @@ use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
 use super::mark::Mark;
-use super::passage::{Astray, Passage};
+use super::passage::{self, Astray, Passage};
 use super::peek::peek;
 use super::relay::{AnswerBody, Relay, ending_of};
 use super::routes::Routes;
@@ -29,7 +29,7 @@ use super::upload::Upload;
 use super::upstream::Lease;
 use super::watched::watch;
 use crate::clock::Timer;
-use crate::fault::{Action, After, Decision, Fault, Sighting, key_of};
+use crate::fault::{Action, After, Decision, Fault, FaultRule, FaultRules, Sighting, key_of};
 use crate::id::{AttemptNumber, RuleIx, StepIx};
 use crate::record::{ProxyNote, Unfired};
 use crate::units::{Micros, Offset};
@@ -43,6 +43,8 @@ pub(super) struct Proxy {
     pub(super) settings: ProxySettings,
     pub(super) timer: Timer,
     pub(super) counters: RefCell<Counters>,
+    /// The plan's rules, as they have been changed since.
+    pub(super) rules: RefCell<Rc<FaultRules>>,
     /// With whom it is, where strangers are clients.
     pub(super) session: Option<Session>,
     pub(super) routes: Routes,
@@ -62,18 +64,20 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
                 true => match peek(body, None).await {
                     Ok((beginning, body)) => (Some(beginning), body),
-                    Err(_) => return Err(control.end(Ending::Cut)),
+                    Err(_) => return passage::without_body(&control),
                 },
                 false => (None, Upload::of(body)),
             };
-            let decision = decide(&proxy, &control, &identity, None, &head, beginning.as_deref());
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
-            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return Err(control.end(Ending::Cut)) };
+            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return passage::without_body(&control) };
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
             let identity = met.identity;
-            let decision = decide(&proxy, &control, &identity, ordered, &head, Some(&beginning));
+            let rules = proxy.rules();
+            let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
             let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
         }
@@ -219,25 +223,26 @@ fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a
 
 /// Whether what happens to the attempt depends on its body, so that it must be read first.
 fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.settings.faults.wants_body(&sighting(proxy, control, identity, head, None))
+    proxy.rules().wants_body(&sighting(proxy, control, identity, head, None))
 }
 
-fn decide<'p>(
-    proxy: &'p Proxy,
+fn decide<'r>(
+    proxy: &Proxy,
+    faults: &'r FaultRules,
     control: &Control,
     identity: &Identity,
     ordered: Option<RuleIx>,
     head: &request::Parts,
     body: Option<&[u8]>,
-) -> Option<Decision<'p>> {
+) -> Option<Decision<'r>> {
     let seen = sighting(proxy, control, identity, head, body);
-    let faults = &proxy.settings.faults;
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = match ordered {
         Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
         None => faults.decide(&seen, &mut counters.ledger),
     };
+    counters.write_down();
     // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
     // refuses is decided by the clock.
     let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
@@ -416,7 +421,7 @@ async fn stray(
                 touch.mark.unfired(Unfired::NoAnswer);
             }
             control.answered();
-            Ok(response)
+            Ok(*response)
         }
         Astray::Ended(ended) => Err(ended),
         Astray::Failed(failure) => {
@@ -431,11 +436,21 @@ async fn stray(
 }
 
 impl Proxy {
+    /// The rules as they are now.
+    pub(super) fn rules(&self) -> Rc<FaultRules> {
+        Rc::clone(&self.rules.borrow())
+    }
+
+    /// Changes the rules; attempts under way keep those they were decided by.
+    pub(super) fn change_rules(&self, change: impl FnOnce(&mut Vec<FaultRule>)) {
+        change(&mut Rc::make_mut(&mut self.rules.borrow_mut()).rules);
+    }
+
     /// The rule that a request asks for by name, where that is allowed.
     fn ordered(&self, headers: &HeaderMap) -> Option<RuleIx> {
         self.session.as_ref().filter(|session| session.takes_orders())?;
         let name = headers.get(FAULT_HEADER)?.to_str().ok()?.trim();
-        self.settings.faults.rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
+        self.rules().rules.iter().position(|rule| rule.name == name).map(RuleIx::from)
     }
 
     /// The moment of the run that a moment of the clock is.
@@ -463,7 +478,8 @@ impl Proxy {
         if self.settings.stealth {
             return;
         }
-        let name = &self.settings.faults.rules[rule.at()].name;
+        let rules = self.rules();
+        let name = &rules.rules[rule.at()].name;
         let shown: String = name.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '_' }).collect();
         let value = HeaderValue::try_from(format!("{shown};attempt={}", identity.attempt.0)).expect("printable ASCII is a header value");
         headers.insert(HeaderName::from_static(INJECTED_HEADER), value);

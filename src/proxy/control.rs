@@ -39,8 +39,6 @@ pub(super) enum Ending {
     Reset,
     /// Our side is closed, the client's is read until it closes too.
     HalfClose,
-    /// Nothing is said any more until the client goes away.
-    Hold,
     /// Bytes that hyper would not write, in place of an answer.
     Raw(Box<RawAnswer>),
     /// HTTP/2: this request was not looked at, and may be sent again (RFC 9113 §8.7); elsewhere as [`Ending::Reset`].
@@ -58,7 +56,7 @@ impl Ending {
             Ending::RefuseStream => Reason::REFUSED_STREAM,
             Ending::ResetStream(code) | Ending::GoAway(code) => Reason::from(*code),
             Ending::Reset => Reason::CANCEL,
-            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::Hold | Ending::Raw(_) => Reason::INTERNAL_ERROR,
+            Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::Raw(_) => Reason::INTERNAL_ERROR,
         }
     }
 }
@@ -91,8 +89,6 @@ pub(super) enum Told {
     Reset,
     /// By bytes that are no sound answer.
     Raw,
-    /// When the client has enough of waiting.
-    Hold,
 }
 
 impl Told {
@@ -101,7 +97,6 @@ impl Told {
             Ending::Plain | Ending::Cut | Ending::HalfClose | Ending::GoAway(_) => Told::Closed,
             Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => Told::Reset,
             Ending::Raw(_) => Told::Raw,
-            Ending::Hold => Told::Hold,
         }
     }
 }

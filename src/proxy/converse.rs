@@ -50,7 +50,7 @@ enum Over {
 pub(super) async fn converse(proxy: Rc<Proxy>, control: Rc<Control>, socket: TcpStream) {
     let begun = match &proxy.tls {
         None => Some(ClientStream::Plain(socket)),
-        Some(tls) => match unless(&control, Order::Abort, effect::tls_failure::unless_failing(&proxy, socket)).await.flatten() {
+        Some(tls) => match unless(&control, Order::Abort, Box::pin(effect::tls_failure::unless_failing(&proxy, socket))).await.flatten() {
             Some(socket) => Box::pin(greet(&proxy, &control, tls, Rewound { first: Bytes::new(), socket })).await,
             None => None,
         },
@@ -201,11 +201,16 @@ async fn speak_http2(proxy: &Rc<Proxy>, control: &Rc<Control>, stream: ClientStr
             }
             Order::WindDown | Order::GoOn => {}
         }
-        let over = Pin::new(&mut connection).poll(cx).is_ready();
+        // Between two frames another can follow. Where it can at once, the stream that the fault struck is not even
+        // reset: the connection's end says enough.
+        if let Some(code) = control.giving_up().filter(|_| control.is_settled()) {
+            return Poll::Ready(Some(code));
+        }
+        if Pin::new(&mut connection).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
         match control.giving_up() {
-            // Between two frames, so that another can follow.
-            Some(code) if !over && control.is_settled() => Poll::Ready(Some(code)),
-            _ if over => Poll::Ready(None),
+            Some(code) if control.is_settled() => Poll::Ready(Some(code)),
             _ => Poll::Pending,
         }
     });
@@ -230,7 +235,7 @@ fn go_away(last_stream: u32, code: u32) -> Vec<u8> {
 async fn end(proxy: &Proxy, control: &Control, client: LetGo) {
     let ending = control.take_ending();
     // What waits for the client alone is not waited for.
-    let limit = if matches!(ending, Ending::Hold | Ending::HalfClose) { Order::WindDown } else { Order::Abort };
+    let limit = if matches!(ending, Ending::HalfClose) { Order::WindDown } else { Order::Abort };
     unless(control, limit, effect::carry_out(ending, client, &proxy.timer)).await.unwrap_or_default();
 }
 

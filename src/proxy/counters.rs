@@ -2,10 +2,11 @@
 
 use hdrhistogram::Histogram;
 
+use super::journal::Journal;
 use crate::contract::Violation;
-use crate::fault::{FaultRules, Ledger, RuleCount};
+use crate::fault::{self, FaultRule, FaultRules, Ledger, RuleCount};
 use crate::id::RuleIx;
-use crate::record::{Infidelity, ProxyTally, RuleTally, Unfired};
+use crate::record::{Followed, Infidelity, ProxyTally, RuleTally, Unfired};
 use crate::units::Micros;
 
 /// The tally while it grows.
@@ -13,12 +14,25 @@ pub(super) struct Counters {
     tally: ProxyTally,
     /// What was decided so far.
     pub(super) ledger: Ledger,
+    journal: Option<Journal>,
 }
 
 impl Counters {
     pub(super) fn new(faults: &FaultRules) -> Counters {
         let tally = ProxyTally { rules: vec![RuleTally::default(); faults.rules.len()], ..ProxyTally::default() };
-        Counters { tally, ledger: faults.ledger() }
+        Counters { tally, ledger: faults.ledger(), journal: None }
+    }
+
+    /// The same, with a log of what is decided.
+    pub(super) fn logged(self, journal: Option<Journal>) -> Counters {
+        Counters { journal, ..self }
+    }
+
+    /// Writes down what the ledger says was decided about an attempt.
+    pub(super) fn write_down(&mut self) {
+        if let (Some(journal), Some(entry)) = (&mut self.journal, self.ledger.entry()) {
+            journal.note(entry);
+        }
     }
 
     pub(super) fn stranger(&mut self) {
@@ -82,12 +96,29 @@ impl Counters {
         self.tally.panics += 1;
     }
 
+    /// There is one rule more.
+    pub(super) fn added(&mut self, rule: &FaultRule) {
+        self.tally.rules.push(RuleTally::default());
+        self.ledger.added(rule);
+    }
+
+    /// What was counted of a rule so far: eligible, planned, fired.
+    pub(super) fn of(&self, ix: RuleIx, rule: &FaultRule) -> [u64; 3] {
+        let RuleCount { eligible, planned, .. } = self.ledger.count(ix, rule);
+        [eligible, planned, self.tally.rules.get(ix.at()).map_or(0, |of| of.fired)]
+    }
+
     pub(super) fn finish(&mut self, faults: &FaultRules, cpu: Micros) -> ProxyTally {
         self.tally.cpu = cpu;
         for ((index, rule), of) in faults.rules.iter().enumerate().zip(&mut self.tally.rules) {
             let RuleCount { eligible, planned, held_back, unreached } = self.ledger.count(RuleIx::from(index), rule);
             *of = RuleTally { eligible, planned, held_back, unreached, ..*of };
         }
+        self.tally.log = self.journal.take().map(Journal::finish);
+        self.tally.followed = faults.script.as_ref().map(|_| {
+            let fault::Followed { known, unknown, unmet } = self.ledger.followed();
+            Followed { known, unknown, unmet }
+        });
         std::mem::take(&mut self.tally)
     }
 }

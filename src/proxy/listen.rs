@@ -12,15 +12,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::ProxySettings;
 use super::attempt::Proxy;
 use super::control::{Control, Order};
 use super::converse::converse;
 use super::counters::Counters;
 use super::effect;
+use super::journal::Journal;
 use super::routes::Routes;
 use super::session::Session;
 use super::upstream::Upstream;
+use super::{ProxySettings, api};
 use crate::clock::{Timer, thread_cpu};
 use crate::id::RuleIx;
 use crate::record::ProxyTally;
@@ -48,8 +49,11 @@ pub(super) async fn run(
     stopped: oneshot::Receiver<()>,
     ready: mpsc::SyncSender<std::io::Result<()>>,
 ) -> ProxyTally {
-    let started = TcpListener::from_std(listener).and_then(|listener| Ok((listener, Timer::start(settings.clock)?)));
-    let (listener, timer) = match started {
+    let started = TcpListener::from_std(listener).and_then(|listener| {
+        let journal = settings.log.clone().map(Journal::start).transpose()?;
+        Ok((listener, Timer::start(settings.clock)?, journal))
+    });
+    let (listener, timer, journal) = match started {
         Ok(started) => started,
         Err(error) => {
             let _ = ready.send(Err(error));
@@ -59,10 +63,12 @@ pub(super) async fn run(
     let upstream =
         Upstream::new(settings.connector.clone(), timer.clone(), settings.connect_timeout, settings.keep_alive, settings.idle_timeout);
     let routes = Routes::new(Rc::new(upstream), settings.forward.clone(), addr, settings.connect_timeout);
-    let counters = RefCell::new(Counters::new(&settings.faults));
+    let counters = RefCell::new(Counters::new(&settings.faults).logged(journal));
     let tls = settings.downstream.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config(settings.downstream.http)));
-    let session = settings.session.clone().map(Session::new);
-    let proxy = Rc::new(Proxy { session, settings, timer: timer.clone(), counters, routes, tls });
+    let mut settings = settings;
+    let (session, api) = settings.session.take().map(Session::new).unzip();
+    let rules = RefCell::new(Rc::new(settings.faults.clone()));
+    let proxy = Rc::new(Proxy { session, rules, settings, timer: timer.clone(), counters, routes, tls });
     let open = Rc::new(RefCell::new(Open::default()));
     let _ = ready.send(Ok(()));
     tokio::select! {
@@ -70,13 +76,14 @@ pub(super) async fn run(
         _ = stopped => {}
         () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
+        () = api::serve(&proxy, api.flatten()) => {}
     }
     if let Some(session) = &proxy.session {
         session.ending();
     }
     wind_down(&timer, &open).await;
     let session = proxy.session.as_ref().map(Session::finish);
-    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.settings.faults, thread_cpu().unwrap_or_default()) }
+    ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.rules(), thread_cpu().unwrap_or_default()) }
 }
 
 /// Accepts connections, but for the windows in which they are refused.

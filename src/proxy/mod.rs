@@ -21,6 +21,7 @@
 //! One thread, one runtime: nothing is locked or sent from one thread to another per attempt. Requests without
 //! our identity headers, or with another run's, are strangers: they are forwarded and counted, nothing more.
 
+mod api;
 mod attempt;
 mod authority;
 mod control;
@@ -29,8 +30,10 @@ mod counters;
 mod descriptors;
 mod effect;
 mod forward;
+mod frames;
 mod guard;
 mod identity;
+mod journal;
 mod listen;
 mod mark;
 mod passage;
@@ -45,6 +48,8 @@ mod upload;
 mod upstream;
 mod watched;
 
+pub use self::journal::LogSettings;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -52,6 +57,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+pub use self::api::{ApiSettings, NewRules, TOKEN_HEADER};
 pub use self::authority::Authority;
 pub use self::descriptors::raise_descriptor_limit;
 pub use self::session::{PLACES, SessionSettings, SharedRecorder};
@@ -68,6 +74,8 @@ pub struct ProxySettings {
     /// Makes the connections to the target.
     pub connector: Connector,
     pub faults: FaultRules,
+    /// Where every decision is written down; nowhere without it.
+    pub log: Option<LogSettings>,
     /// What injected errors are made from, and held to: strictly, whatever profile the terms name. Without it a
     /// rule that answers with a documented error never fires.
     pub contract: Option<(Arc<Contract>, Terms)>,

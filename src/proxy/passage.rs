@@ -25,11 +25,17 @@ pub(super) struct Passage {
 /// Why a request is not passed on, or has no answer.
 pub(super) enum Astray {
     /// The client is told so by the proxy itself.
-    Answered(Response<AnswerBody>),
+    Answered(Box<Response<AnswerBody>>),
     /// There is nothing to be said: the connection ends.
     Ended(Ended),
     /// It failed between the proxy and the target.
     Failed(Failure),
+}
+
+impl Astray {
+    fn answered(response: Response<AnswerBody>) -> Astray {
+        Astray::Answered(Box::new(response))
+    }
 }
 
 impl Passage {
@@ -39,7 +45,7 @@ impl Passage {
             return Err(connect(proxy, control, head));
         }
         let upstream = proxy.routes.of(head, control.origin()).await.map_err(|reason| match reason {
-            NoRoute::Forbidden => Astray::Answered(said(StatusCode::FORBIDDEN, "this host is not among those that the plan allows\n")),
+            NoRoute::Forbidden => Astray::answered(said(StatusCode::FORBIDDEN, "this host is not among those that the plan allows\n")),
             NoRoute::Failed(failure) => Astray::Failed(failure),
         })?;
         Ok(Passage { upstream, upgrade: forward::onward(head) })
@@ -53,7 +59,7 @@ impl Passage {
             }
             Ok(reply) => Ok(reply),
             // The body that the target waited for was none.
-            Err(_) if control.has_refused() => Err(Astray::Answered(closing(said(StatusCode::BAD_REQUEST, "")))),
+            Err(_) if control.has_refused() => Err(Astray::answered(closing(said(StatusCode::BAD_REQUEST, "")))),
             Err(failure) => Err(Astray::Failed(failure)),
         }
     }
@@ -74,6 +80,15 @@ impl Passage {
     }
 }
 
+/// What becomes of a request whose body came to no end: it is refused where it is no body, and else its client is gone.
+pub(super) fn without_body(control: &Control) -> Result<Response<AnswerBody>, Ended> {
+    if control.has_refused() {
+        control.answered();
+        return Ok(closing(said(StatusCode::BAD_REQUEST, "")));
+    }
+    Err(control.end(Ending::Cut))
+}
+
 /// A tunnel is made to hosts that may be named, and ends in the proxy, so that rules apply inside it.
 fn connect(proxy: &Proxy, control: &Control, head: &request::Parts) -> Astray {
     // A reverse proxy has no answer to that, and an HTTP/2 stream cannot become a connection.
@@ -81,13 +96,13 @@ fn connect(proxy: &Proxy, control: &Control, head: &request::Parts) -> Astray {
         return Astray::Ended(control.end(Ending::Cut));
     };
     if authority.port_u16().is_none() {
-        return Astray::Answered(closing(said(StatusCode::BAD_REQUEST, "a tunnel is made to a host and a port\n")));
+        return Astray::answered(closing(said(StatusCode::BAD_REQUEST, "a tunnel is made to a host and a port\n")));
     }
     if ![true, false].map(|tls| Origin::new(tls, authority)).iter().any(|origin| proxy.routes.permits(origin)) {
-        return Astray::Answered(closing(said(StatusCode::FORBIDDEN, "this host is not among those that the plan allows\n")));
+        return Astray::answered(closing(said(StatusCode::FORBIDDEN, "this host is not among those that the plan allows\n")));
     }
     control.follow(Next::Origin(authority.clone()));
-    Astray::Answered(Response::new(AnswerBody::Made(Bytes::new())))
+    Astray::answered(Response::new(AnswerBody::Made(Bytes::new())))
 }
 
 fn said(status: StatusCode, why: &'static str) -> Response<AnswerBody> {

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
+use serde_json::{Value, json};
 
+use super::api::ApiSettings;
 use super::attempt::Proxy;
 use super::control::{Control, Told};
 use super::identity::Identity;
@@ -33,16 +35,17 @@ const KEPT_BODY: usize = 1024 * 1024;
 pub type SharedRecorder = Arc<Mutex<dyn Recorder + Send>>;
 
 /// What the proxy needs to know to treat strangers as clients.
-#[derive(Clone)]
 pub struct SessionSettings {
     pub identify: Identify,
     /// What their draws depend on.
     pub repeatable: Repeatable,
     pub recorder: SharedRecorder,
     /// When each stage begins, the first at the start.
-    pub stages: Vec<Offset>,
+    pub stages: Vec<(String, Offset)>,
     /// Whether a request may name the rule that is to hit it.
     pub select_by_header: bool,
+    /// The control API, where there is to be one.
+    pub api: Option<ApiSettings>,
 }
 
 /// A session at work.
@@ -50,7 +53,7 @@ pub(super) struct Session {
     settings: SessionSettings,
     inner: RefCell<Inner>,
     /// How far the session is ahead of the clock: it may be told to jump.
-    ahead: Cell<Micros>,
+    ahead: Cell<i64>,
     /// No more attempts: what is under way now is cut off by us.
     over: Cell<bool>,
 }
@@ -77,7 +80,9 @@ struct Kept {
 }
 
 impl Session {
-    pub(super) fn new(settings: SessionSettings) -> Session {
+    /// The session, and the control API that it is to have.
+    pub(super) fn new(mut settings: SessionSettings) -> (Session, Option<ApiSettings>) {
+        let api = settings.api.take();
         let inner = Inner {
             lineage: Lineage::new(settings.identify.clone()),
             kept: (0..MOST_OPEN).map(|_| None).collect(),
@@ -86,12 +91,60 @@ impl Session {
             next: 0,
             recognised: Default::default(),
         };
-        Session { settings, inner: RefCell::new(inner), ahead: Cell::new(Micros::ZERO), over: Cell::new(false) }
+        (Session { settings, inner: RefCell::new(inner), ahead: Cell::new(0), over: Cell::new(false) }, api)
     }
 
     /// The moment of the session that a moment of the clock is.
     pub(super) fn moment(&self, at: Offset) -> Offset {
-        at + self.ahead.get()
+        Offset::micros(at.0.0.saturating_add_signed(self.ahead.get()))
+    }
+
+    /// Goes on at the beginning of a stage; false where there is none of this name.
+    pub(super) fn jump(&self, stage: &str, now: Offset) -> bool {
+        let Some((_, start)) = self.settings.stages.iter().find(|(name, _)| name == stage) else { return false };
+        self.ahead.set(start.0.0 as i64 - now.0.0 as i64);
+        true
+    }
+
+    /// What the session is doing, for the control API.
+    pub(super) fn state(&self, now: Offset) -> Value {
+        let inner = self.inner.borrow();
+        let stage = self.settings.stages.get(self.stage_at(now).at()).map(|(name, _)| name);
+        let glance = self.recorder().glance();
+        let routes = inner.lineage.routes().iter();
+        json!({
+            "stage": stage,
+            "moment_ms": self.moment(now).as_millis(),
+            "connections": inner.tally.connections,
+            "exchanges": glance.started,
+            "attempts_of_closed_exchanges": glance.attempts,
+            "open_exchanges": inner.lineage.open(),
+            "client_left": inner.tally.client_left,
+            "routes": routes.map(|route| json!({ "route": route.name, "exchanges": route.exchanges })).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The attempts of an exchange that are kept, for the control API; `None` where none is.
+    pub(super) fn exchange(&self, number: u64) -> Option<Value> {
+        let inner = self.inner.borrow();
+        let mut attempts: Vec<&Observed> = inner.tally.attempts.iter().filter(|seen| seen.exchange == number).collect();
+        attempts.sort_by_key(|seen| seen.attempt);
+        let first = attempts.first()?;
+        let route = inner.lineage.routes().get(usize::from(first.route)).map(|route| &route.name);
+        let shown = attempts.iter().map(|seen| {
+            json!({
+                "attempt": seen.attempt.0,
+                "basis": seen.basis.word(),
+                "confidence": seen.confidence.word(),
+                "head_ms": seen.head_at.as_millis(),
+                "ended_ms": seen.ended_at.as_millis(),
+                "status": seen.ending.status(),
+                "forwarded": seen.forwarded,
+                "rule": seen.rule.map(|rule| rule.0),
+                "client_left": seen.client_left,
+            })
+        });
+        Some(json!({ "exchange": number, "route": route, "attempts": shown.collect::<Vec<_>>() }))
     }
 
     /// Whether requests may name the rule that is to hit them.
@@ -130,7 +183,7 @@ impl Session {
     }
 
     fn stage_at(&self, at: Offset) -> StageIx {
-        let later = self.settings.stages.partition_point(|start| *start <= self.moment(at));
+        let later = self.settings.stages.partition_point(|(_, start)| *start <= self.moment(at));
         StageIx::from(later.saturating_sub(1))
     }
 
@@ -495,7 +548,6 @@ impl Met {
         let received = self.answer.as_ref().map_or(0, |answer| answer.passed);
         let inside = self.answer.is_some();
         self.ending = match told {
-            Told::Hold => return,
             Told::Reset if inside => Some(Ending::Failed(Failure::BodyCutShort { received, reset: true })),
             Told::Reset => Some(Ending::Failed(Failure::Reset)),
             Told::Raw if inside => Some(Ending::Failed(Failure::BodyCutShort { received, reset: false })),

@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::control::Control;
-use super::guard::Guard;
+use super::frames::Frames;
+use super::guard::{Guard, Pending};
 
 /// The bytes of a client's connection.
 #[derive(Debug)]
@@ -53,24 +54,31 @@ pub(super) struct Rewound {
     pub(super) socket: TcpStream,
 }
 
+/// Who looks at what comes before the HTTP library reads it.
+enum Watch {
+    /// On HTTP/1.1, where it may be refused.
+    Requests(Guard),
+    /// On HTTP/2, which has one reading only.
+    Frames(Frames),
+}
+
 /// A client's connection while HTTP is spoken on it.
 pub(super) struct Socket {
     /// Gone only when dropped.
     stream: Option<ClientStream>,
-    /// HTTP/1.1: what comes is looked at before the HTTP library reads it.
-    guard: Option<Guard>,
+    watch: Watch,
     control: Rc<Control>,
 }
 
 impl Socket {
     /// A connection that speaks HTTP/1.1.
     pub(super) fn guarded(stream: ClientStream, control: Rc<Control>) -> Socket {
-        Socket { stream: Some(stream), guard: Some(Guard::default()), control }
+        Socket { stream: Some(stream), watch: Watch::Requests(Guard::default()), control }
     }
 
-    /// A connection that speaks HTTP/2, which has one reading only. When dropped it is released to its control.
+    /// A connection that speaks HTTP/2. When dropped it is released to its control.
     pub(super) fn multiplexed(stream: ClientStream, control: Rc<Control>) -> Socket {
-        Socket { stream: Some(stream), guard: None, control }
+        Socket { stream: Some(stream), watch: Watch::Frames(Frames::new()), control }
     }
 
     pub(super) fn into_stream(mut self) -> ClientStream {
@@ -84,7 +92,7 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.guard.is_none()
+        if matches!(self.watch, Watch::Frames(_))
             && let Some(stream) = self.stream.take()
         {
             self.control.release(stream);
@@ -95,24 +103,41 @@ impl Drop for Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let socket = &mut *self;
-        if socket.guard.as_ref().is_some_and(Guard::has_refused) {
+        if socket.control.has_refused() {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
         let read = socket.stream().poll_read(cx, buf);
-        match &mut socket.guard {
-            _ if read.is_pending() => socket.control.starved(),
-            Some(guard) if buf.filled().len() > before && !socket.control.is_changing() => {
-                let passed = guard.inspect(&mut buf.filled_mut()[before..]);
-                buf.set_filled(before + passed);
-                socket.control.received(guard.pending());
-                if guard.has_refused() {
-                    socket.control.refuse();
-                }
-            }
-            _ => {}
+        if read.is_pending() {
+            socket.control.starved();
+        } else if buf.filled().len() > before && !socket.control.is_changing() {
+            let passed = socket.watch.inspect(&mut buf.filled_mut()[before..], &socket.control);
+            buf.set_filled(before + passed);
         }
         read
+    }
+}
+
+impl Watch {
+    /// Looks at bytes; returns how many of them may go on to the HTTP library.
+    fn inspect(&mut self, bytes: &mut [u8], control: &Control) -> usize {
+        match self {
+            Watch::Requests(guard) => {
+                let passed = guard.inspect(bytes);
+                control.received(guard.pending());
+                if guard.has_refused() {
+                    control.refuse();
+                }
+                passed
+            }
+            Watch::Frames(frames) => {
+                if frames.inspect(bytes) {
+                    control.received(Pending::Nothing);
+                }
+                control.received(frames.pending());
+                bytes.len()
+            }
+        }
     }
 }
 

@@ -351,6 +351,32 @@ pub struct ProxyTally {
     pub cpu: Micros,
     /// What a session with an external client came to.
     pub session: Option<SessionTally>,
+    /// What became of the decision log, where there is one.
+    pub log: Option<LogFacts>,
+    /// How the run and the decisions of an earlier one fit together, where it followed them.
+    pub followed: Option<Followed>,
+}
+
+/// What became of the decision log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogFacts {
+    /// Attempts that have a line.
+    pub lines: u64,
+    /// Attempts that have none: the log was long enough, its writer was behind, or the disk took no more.
+    pub missing: u64,
+    /// What the system said, where the file could not be written.
+    pub error: Option<String>,
+}
+
+/// How a run and the decisions that it follows fit together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Attempts about which a decision is known.
+    pub known: u64,
+    /// Attempts about which none is, though a rule of the plan is open for them and matches: they passed.
+    pub unknown: u64,
+    /// Decisions for which no attempt came.
+    pub unmet: u64,
 }
 
 /// The counters of one fault rule.

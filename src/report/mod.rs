@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::analysis::{
-    Accounting, Analysis, ContractFacts, DataQuality, FaultFacts, FindingFacts, HistogramFacts, Metrics, Retries, StageFacts, Timeseries,
-    Verdict, WaiverFacts,
+    Accounting, Analysis, ContractFacts, DataQuality, DecisionFacts, FaultFacts, FindingFacts, HistogramFacts, Metrics, Retries,
+    StageFacts, Timeseries, Verdict, WaiverFacts,
 };
 
 /// The version of the report's structure; additions bump the minor number.
@@ -48,6 +48,9 @@ pub struct Report {
     pub accounting: Accounting,
     pub stages: Vec<StageFacts>,
     pub faults: Vec<FaultFacts>,
+    /// How far the faults repeat, and where each decision stands; `null` where the plan has none.
+    #[serde(default)]
+    pub decisions: Option<DecisionFacts>,
     pub metrics: Metrics,
     pub histograms: Vec<HistogramFacts>,
     pub timeseries: Timeseries,
@@ -215,6 +218,7 @@ impl Report {
             accounting: analysis.accounting,
             stages: analysis.stages,
             faults: analysis.faults,
+            decisions: analysis.decisions,
             metrics: analysis.metrics,
             histograms: analysis.histograms,
             timeseries: analysis.timeseries,
@@ -232,6 +236,25 @@ impl Report {
 }
 
 impl Artifact {
+    /// The entry of a file that may be too large to be read at once.
+    ///
+    /// # Errors
+    /// What the system says while it is read.
+    pub fn of_file(path: &str, media_type: &str, mut file: impl std::io::Read) -> std::io::Result<Artifact> {
+        let (mut hash, mut bytes, mut piece) = (Sha256::new(), 0, vec![0; 64 * 1024]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => break,
+                read => {
+                    hash.update(&piece[..read]);
+                    bytes += read as u64;
+                }
+            }
+        }
+        let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Artifact { path: path.to_owned(), media_type: media_type.to_owned(), bytes, sha256 })
+    }
+
     /// The entry of a file that is written beside report.json.
     pub fn of(path: &str, media_type: &str, bytes: &[u8]) -> Artifact {
         Artifact { path: path.to_owned(), media_type: media_type.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes) }

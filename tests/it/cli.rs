@@ -8,6 +8,7 @@ mod defects;
 mod explain;
 mod folders;
 mod limiters;
+mod proxy;
 mod quiet;
 mod rendering;
 mod repeat;

@@ -67,7 +67,7 @@ fn rule(name: &str, trigger: Trigger) -> FaultRule {
 }
 
 fn of(rules: Vec<FaultRule>) -> FaultRules {
-    FaultRules { seed: Seed(42), rules }
+    FaultRules::new(Seed(42), rules)
 }
 
 fn share(text: &str) -> Ratio {
@@ -196,7 +196,7 @@ fn a_rule_added_before_another_or_moved_changes_no_draw_of_it() {
 #[test]
 fn rules_of_another_name_or_seed_draw_for_themselves() {
     let hits = |name: &str, seed| {
-        let rules = FaultRules { seed: Seed(seed), rules: vec![rule(name, Trigger::Chance(share("50%")))] };
+        let rules = FaultRules::new(Seed(seed), vec![rule(name, Trigger::Chance(share("50%")))]);
         (0..256).map(|k| fires(&rules, arrival(k))).collect::<Vec<_>>()
     };
     assert_eq!(hits("a", 1), hits("a", 1));

@@ -35,6 +35,11 @@ impl fmt::Display for Forecast {
                 vec![fault.name.clone(), count(fault.hits), count(fault.eligible), count(fault.worst_retries), rare]
             }),
         )?;
+        match &self.repeats {
+            Some((level, why)) if why.is_empty() => writeln!(f, "  the faults repeat: {} (the same attempts meet the same)", level.word())?,
+            Some((level, why)) => writeln!(f, "  the faults repeat: {}; {why}", level.word())?,
+            None => {}
+        }
         table(
             f,
             "gates",

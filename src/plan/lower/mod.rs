@@ -31,7 +31,7 @@ use super::file::{Document, Reading, Table};
 use super::problem::{Place, Problem, Problems};
 use super::source::SourceText;
 use super::{Pick, Piece, Plan, ProxySettings, Shape};
-use crate::fault::{FaultRule, FaultRules};
+use crate::fault::{FaultRule, FaultRules, Level};
 use crate::secret::Secrets;
 use crate::seed::Seed;
 
@@ -76,6 +76,48 @@ impl Plan {
         }
     }
 
+    /// Reads one `[[fault]]` table that is no part of the plan's file, as TOML or as JSON, with what the plan knows.
+    ///
+    /// # Errors
+    /// All problems of it at once.
+    pub fn read_fault(&self, text: &str) -> Result<FaultRule, Problems> {
+        let problems = Problems::new();
+        let json = text.trim_start().starts_with('{');
+        let text = match (json, text.contains("[[fault]]")) {
+            (true, _) => fault::from_json(text),
+            (false, true) => Ok(text.to_owned()),
+            (false, false) => Ok(format!("[[fault]]\n{text}")),
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(why) => {
+                problems.add(Problem::nowhere(format!("this is no rule in JSON: {why}")).help("write {\"name\": \"…\", \"reset\": true}"));
+                return Err(problems);
+            }
+        };
+        let source = SourceText::new("fault", &text);
+        let contract = self.contract.clone().map_or(contract::Lowered::Absent, contract::Lowered::Sound);
+        let names = Names {
+            scenarios: Vec::new(),
+            stages: self.load.stages.iter().map(|stage| (stage.name.clone(), stage.judged)).collect(),
+            stages_known: true,
+        };
+        let rules = Document::parse(&source, &problems).map(|document| {
+            let root = document.root(Reading::new(&problems));
+            let rules = fault::lower(few(root.tables("fault"), "fault"), &names, Some(&self.load), &contract);
+            root.finish();
+            rules
+        });
+        match rules.map(|mut rules| (rules.len(), rules.pop())) {
+            Some((1, Some((_, Some(rule))))) if problems.errors() == 0 => Ok(rule),
+            Some((count, _)) if count != 1 && problems.errors() == 0 => {
+                problems.add(Problem::nowhere(format!("this has {count} rules")).help("send one `[[fault]]` at a time"));
+                Err(problems)
+            }
+            _ => Err(problems),
+        }
+    }
+
     /// Reads a plan whose text is at hand; files it names are relative to `folder`.
     ///
     /// # Errors
@@ -113,6 +155,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
     let target = target::lower(root.table("target"), &scope, folder, options, &root);
     let policies = retry::lower(root.table("retry"));
     let policy_names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
+    let promised = root.table("proxy").and_then(|proxy| proxy.take("repeatable"));
     let stranger = proxy::lower(root.table("proxy"), root.table("client"), folder);
     // Without scenarios the requests come from a client that is not ours, if the plan speaks of one.
     let passive = stranger.settings.is_some() && !root.has("scenario");
@@ -161,7 +204,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         data,
         load: load?,
         contract: contract.sound(),
-        faults: FaultRules { seed, rules },
+        faults: FaultRules::new(seed, rules),
         proxy,
         client: stranger.client,
         probe,
@@ -174,7 +217,15 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         secrets,
     };
     hide_credentials(&mut plan);
+    if let Some((declared, value)) = promised.and_then(|value| Some((level_word(&value)?, value))) {
+        fault::promise(&plan, declared, &value);
+    }
     Some(plan)
+}
+
+/// The level that `[proxy] repeatable` names; another word has been refused already.
+fn level_word(value: &super::file::Value<'_>) -> Option<Level> {
+    [Level::Exact, Level::Ordinal, Level::Realtime].into_iter().find(|level| value.raw() == Some(level.word()))
 }
 
 /// Masks credentials that the plan itself spells out in headers: nobody has declared them, and a report travels further than a plan.

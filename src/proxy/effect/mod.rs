@@ -32,7 +32,6 @@ pub(super) async fn carry_out(ending: Ending, client: LetGo, timer: &Timer) {
         Ending::Cut | Ending::GoAway(_) => cut::close(client.stream.into_socket(), timer).await,
         Ending::Reset | Ending::RefuseStream | Ending::ResetStream(_) => reset::reset(client.stream.into_socket(), timer).await,
         Ending::HalfClose => half_close::half_close(client.stream.into_socket()).await,
-        Ending::Hold => hold::hold(client.stream.into_socket()).await,
         Ending::Raw(answer) => Box::pin(raw::write(*answer, client, timer)).await,
     }
 }

@@ -56,7 +56,7 @@ mod tests {
             ..FaultRule::new("x", Effect::Fault(fault))
         };
         let rules = vec![rule(Fault::Refuse, &[(9, 12), (1, 2)]), rule(Fault::BlackHole, &[(0, 99)]), rule(Fault::Refuse, &[(4, 5)])];
-        let faults = FaultRules { seed: Seed(1), rules };
+        let faults = FaultRules::new(Seed(1), rules);
         let starts = [0, 1, 2, 5, 11, 12].map(|now| next(&faults, at(now)).map(|(rule, window)| (rule.0, window.start.as_millis() / 1000)));
         assert_eq!(starts, [Some((0, 1)), Some((0, 1)), Some((2, 4)), Some((0, 9)), Some((0, 9)), None]);
     }

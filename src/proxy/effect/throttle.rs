@@ -73,7 +73,8 @@ pub(in crate::proxy) fn refusal(
 
 /// Says on the answer to a request that was let pass what it left of the limit.
 pub(in crate::proxy) fn tell(proxy: &Proxy, told: &Told, headers: &mut HeaderMap) {
-    let Some(Effect::Limiter(limiter)) = proxy.settings.faults.rules.get(told.rule.at()).map(|rule| &rule.effect) else { return };
+    let rules = proxy.rules();
+    let Some(Effect::Limiter(limiter)) = rules.rules.get(told.rule.at()).map(|rule| &rule.effect) else { return };
     if let Some(dialect) = limiter.dialect {
         dialect.write(limiter.allowance, &told.standing, now(proxy), headers);
     }

@@ -1,7 +1,7 @@
 //! The faults: what was to be done, what was done, whom it touched, and how long it was felt.
 
 use super::table::{cell, count, more, numbers, row, table, words};
-use crate::analysis::{FaultFacts, MutationFacts};
+use crate::analysis::{DecisionFacts, FaultFacts, FollowedFacts, LogLines, MutationFacts};
 use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::markup::Html;
@@ -21,10 +21,12 @@ pub fn render(html: &mut Html, report: &Report) {
     let heads = [
         words("fault"),
         words("open"),
+        words("repeats"),
         numbers("eligible"),
         numbers("planned"),
         numbers("fired"),
         numbers("unreached"),
+        numbers("held back"),
         numbers("attempts touched"),
         numbers("exchanges touched"),
         numbers("recovered after"),
@@ -36,6 +38,37 @@ pub fn render(html: &mut Html, report: &Report) {
         }
     });
     more(html, report.faults.len(), ROWS, "faults");
+    if let Some(decisions) = &report.decisions {
+        html.tag("p").text(&decided(decisions));
+    }
+}
+
+/// How far the decisions repeat, and where they stand, in sentences.
+fn decided(decisions: &DecisionFacts) -> String {
+    let mut text = match &decisions.reason {
+        None => format!("Level {}: the same plan and seed disturb the same attempts.", line(&decisions.level, 24)),
+        Some(why) => format!("Level {}: {}.", line(&decisions.level, 24), line(why, 300)),
+    };
+    match &decisions.log {
+        Some(LogLines { error: Some(error), .. }) => {
+            text.push_str(&format!(" The log of decisions could not be written: {}.", line(error, 200)))
+        }
+        Some(LogLines { lines, missing: 0, .. }) => {
+            text.push_str(&format!(" All decisions are in faults.jsonl, in {} lines.", number::count(*lines)))
+        }
+        Some(LogLines { lines, missing, .. }) => {
+            let (lines, missing) = (number::count(*lines), number::count(*missing));
+            text.push_str(&format!(" faults.jsonl was cut: {lines} attempts have a line, {missing} have none."));
+        }
+        None => {}
+    }
+    if let Some(FollowedFacts { known, unknown, unmet }) = decisions.followed {
+        let [known, unknown, unmet] = [known, unknown, unmet].map(number::count);
+        text.push_str(&format!(
+            " The run followed a log: it knew {known} attempts, {unknown} it did not know, and {unmet} of its lines found no attempt."
+        ));
+    }
+    text
 }
 
 fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
@@ -55,11 +88,13 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
         }
     });
     cell(html, "", &windows(fault));
+    cell(html, "", &line(&fault.level, 24));
     let counts = [
         ("eligible", fault.eligible),
         ("planned", fault.planned),
         ("fired", fault.fired),
         ("unreached", fault.unreached),
+        ("held_back", fault.held_back),
         ("attempts_touched", fault.attempts_touched),
         ("exchanges_touched", fault.exchanges_touched),
     ];

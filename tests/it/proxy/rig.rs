@@ -36,8 +36,10 @@ impl Rig {
         let clock = Clock::new();
         let board = Arc::new(Board::new(1_000));
         let mut settings = ProxySettings {
+            session: None,
             connector: connector(target, HttpVersion::Http1, clock),
-            faults: FaultRules { seed: Seed(7), rules },
+            faults: FaultRules::new(Seed(7), rules),
+            log: None,
             contract: None,
             stealth: false,
             session: None,

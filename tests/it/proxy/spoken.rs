@@ -328,6 +328,43 @@ for _ in range(3):
 }
 
 #[test]
+fn a_handshake_or_a_frame_that_stops_coming_is_given_up() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let waits = |tls: bool| {
+        Rig::with(upstream.address(), vec![], |settings| {
+            settings.head_timeout = brownout::units::Micros::from_millis(300);
+            settings.downstream.tls = tls.then(|| ServerTls::vouched(authority(), "127.0.0.1"));
+        })
+    };
+    for (tls, bytes, why) in [
+        (true, &[22, 3, 1, 0, 100, 1][..], "a part of a handshake"),
+        (false, b"PR", "a part of a preface, or of a method"),
+        (false, b"PRI * HTTP/2.0\r\n\r\nSM", "a part of a preface"),
+        (false, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x20\x01\x04\0\0\0\x01\x82", "a part of a head"),
+    ] {
+        let rig = waits(tls);
+        let mut client = rig.connect();
+        client.socket.write_all(bytes).expect("a socket");
+        let mut said = Vec::new();
+        // Until it is closed: what a server says first may come before.
+        let read = client.socket.read_to_end(&mut said);
+        assert!(!matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{why}: {read:?}");
+        assert_eq!(upstream.requests().len(), 0, "{why}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_given_up_says_so_and_nothing_after_it() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let rig = Rig::new(upstream.address(), vec![rule("away", Effect::Fault(Fault::GoAway))]);
+    let (runtime, mut sender) = http2(rig.addr);
+    let error = runtime.block_on(sender.send_request(attempt(rig.addr, "/", 1))).expect_err("the connection is given up");
+    assert_eq!(reset(&error), None, "not the stream alone: {error:?}");
+    assert_eq!(upstream.requests().len(), 0);
+    assert_eq!(rig.stop().rules[0].fired, 1);
+}
+
+#[test]
 fn a_given_certificate_is_shown_as_it_is() {
     let maker = certificates::Authority::new("given");
     let identity = maker.client();

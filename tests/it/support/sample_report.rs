@@ -367,6 +367,17 @@ fn waterfall(exchange: &Exchange, why: &str) -> Waterfall {
     }
 }
 
+fn decisions() -> DecisionFacts {
+    DecisionFacts {
+        level: "realtime".to_owned(),
+        reason: Some(
+            "the fault `brownout` compares its window with the clock for retries and other requests that no schedule holds".to_owned(),
+        ),
+        log: Some(LogLines { lines: 1_234, missing: 0, error: None }),
+        followed: None,
+    }
+}
+
 fn faults(all: &[Exchange]) -> Vec<FaultFacts> {
     let specs = ["30 % of POST /v1/conversations** answer RATE_LIMIT_EXCEEDED, retry_after 1s", "35 % of all answer SERVICE_UNAVAILABLE"];
     FAULTS
@@ -388,6 +399,8 @@ fn faults(all: &[Exchange]) -> Vec<FaultFacts> {
                 unfired: Vec::new(),
                 upstream: None,
                 unreached: 0,
+                held_back: 0,
+                level: "realtime".to_owned(),
                 attempts_touched: fired,
                 exchanges_touched: touched,
                 recovery_ms: Some(if nth == 0 { 1_000 } else { 0 }),
@@ -820,6 +833,7 @@ pub fn realistic() -> Report {
     }
     let lag = metrics.overall.lag_us.ok.clone();
     let analysis = Analysis {
+        decisions: Some(decisions()),
         suppressions: vec![],
         verdict: Verdict {
             status: Status::Fail,
@@ -875,6 +889,7 @@ pub fn realistic() -> Report {
 /// A run in which nothing was due: no contract, no faults, no gates.
 pub fn empty() -> Report {
     let analysis = Analysis {
+        decisions: None,
         suppressions: vec![],
         verdict: Verdict {
             status: Status::Inconclusive,

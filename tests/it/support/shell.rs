@@ -195,6 +195,11 @@ impl Started {
         self.wait_until(text, |started| started.stderr.so_far().contains(text));
     }
 
+    /// What it has said on standard error so far.
+    pub fn said(&self) -> String {
+        self.stderr.so_far()
+    }
+
     /// Waits until standard output holds this text; what it holds then.
     pub fn wait_for_output(&mut self, text: &str) -> String {
         self.wait_until(text, |started| started.stdout.so_far().contains(text));

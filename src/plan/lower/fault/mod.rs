@@ -12,10 +12,10 @@ mod words;
 
 use super::contract::Lowered as ContractLowered;
 use super::{Names, distinct, spread};
-use crate::fault::{Effect, FaultRule, Matcher};
+use crate::fault::{Effect, FaultRule, Level, Matcher};
 use crate::id::ServiceIx;
-use crate::plan::Load;
 use crate::plan::file::{Table, Value, View};
+use crate::plan::{Load, Plan};
 
 /// What a fault may refer to.
 struct Surroundings<'s> {
@@ -24,6 +24,13 @@ struct Surroundings<'s> {
     contract: &'s ContractLowered,
     /// The service that the rule's path belongs to, for codes that several services have.
     service: Option<ServiceIx>,
+}
+
+/// A rule written in JSON, as TOML.
+pub fn from_json(text: &str) -> Result<String, String> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let value = if value.get("fault").is_some() { value } else { serde_json::json!({ "fault": [value] }) };
+    toml::to_string(&value).map_err(|error| error.to_string())
 }
 
 /// Reads all rules in file order; `None` for those with problems, whose names count all the same.
@@ -85,4 +92,12 @@ pub fn one_or_many<'t>(table: &Table<'t>, key: &'static str) -> Vec<Value<'t>> {
         },
         None => Vec::new(),
     }
+}
+
+/// Holds the plan to the level that it promises: a rule that cannot keep it is named.
+pub fn promise(plan: &Plan, promised: Level, value: &Value<'_>) {
+    let (kept, because) = plan.level();
+    let Some((rule, why)) = because.filter(|_| kept > promised) else { return };
+    let problem = value.problem(format!("faults that repeat `{}` are promised, and the fault `{rule}` {why}", promised.word()));
+    value.problems().add(problem.help(format!("write `repeatable = \"{}\"`, or change the fault", kept.word())));
 }
