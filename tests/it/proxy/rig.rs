@@ -36,7 +36,6 @@ impl Rig {
         let clock = Clock::new();
         let board = Arc::new(Board::new(1_000));
         let mut settings = ProxySettings {
-            session: None,
             connector: connector(target, HttpVersion::Http1, clock),
             faults: FaultRules::new(Seed(7), rules),
             log: None,
