@@ -1,5 +1,6 @@
 //! What became of every fault rule: what it touched, and whether it fired as often as it should have.
 
+use super::mutations::Shown;
 use super::readings::{Surroundings, recovery_after};
 use super::timeline::Recovery;
 use super::{DecisionFacts, FaultFacts, FollowedFacts, LogLines, UnfiredFacts, UpstreamFacts, WindowFacts};
@@ -10,16 +11,18 @@ use crate::record::{Exchange, Followed, LogFacts, RuleTally, Unfired};
 use super::scope::touched_by;
 
 /// What one rule touched, as the generator saw it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Touched {
     attempts: u64,
     exchanges: u64,
+    pub shown: Shown,
 }
 
 impl Touched {
     pub fn merge(&mut self, other: Touched) {
         self.attempts += other.attempts;
         self.exchanges += other.exchanges;
+        self.shown.merge(other.shown);
     }
 }
 
@@ -43,7 +46,7 @@ pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> 
     rules
         .map(|(ix, rule)| {
             let tally = tally(around, ix);
-            let touched = touched.get(ix).copied().unwrap_or_default();
+            let touched = touched.get(ix).cloned().unwrap_or_default();
             let infidelities = around.proxy.map_or(&[][..], |proxy| &proxy.infidelities);
             let last = rule.windows.iter().map(|window| window.end).max();
             FaultFacts {
@@ -71,6 +74,7 @@ pub fn facts(touched: &[Touched], around: &Surroundings<'_>) -> Vec<FaultFacts> 
                     Recovery::NotWithin(_) => None,
                 }),
                 fidelity_findings: infidelities.iter().filter(|one| one.rule.at() == ix).map(|one| one.count).sum(),
+                mutations: touched.shown.facts(rule),
             }
         })
         .collect()
@@ -131,6 +135,18 @@ pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
         })
     });
     silent.collect()
+}
+
+/// Answers that were made wrong, and in which no check found what it should have, for a warning.
+pub fn not_found(touched: &[Touched], around: &Surroundings<'_>) -> Vec<String> {
+    let (Some(_), Some(_)) = (around.proxy, &around.plan.contract) else { return Vec::new() };
+    let rules = around.plan.faults.rules.iter().enumerate().zip(touched).filter(|((ix, _), _)| tally(around, *ix).fired > 0);
+    let missed = rules.flat_map(|((_, rule), touched)| touched.shown.missed(rule).into_iter().map(move |mutation| (rule, mutation)));
+    let words = missed.map(|(rule, mutation)| {
+        let stream = if mutation.in_stream { ": only a step that reads a `stream` can" } else { "" };
+        format!("`{}` of the fault `{}` was not found by {}{stream}", mutation.name, rule.name, mutation.expects.join(" and "))
+    });
+    words.collect()
 }
 
 /// Rules that saw no request at all, for a warning.

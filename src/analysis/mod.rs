@@ -12,6 +12,7 @@ mod finish;
 mod latencies;
 mod limiters;
 mod measures;
+mod mutations;
 mod readings;
 mod retries;
 mod scope;
@@ -169,6 +170,21 @@ pub struct FaultFacts {
     pub recovery_ms: Option<u64>,
     /// Injected answers that violate the contract (X05).
     pub fidelity_findings: u64,
+    /// Ways in which the rule makes answers wrong, and whether that was found; absent in reports of older versions.
+    #[serde(default)]
+    pub mutations: Vec<MutationFacts>,
+}
+
+/// One way in which a rule makes answers wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MutationFacts {
+    pub name: String,
+    /// The checks that have to find it.
+    pub expects: Vec<String>,
+    /// Answers in which each of them found something.
+    pub seen: u64,
+    /// Other checks that found more than a remark in answers of the same rule, with the number of answers.
+    pub others: BTreeMap<String, u64>,
 }
 
 /// The decisions about all faults: how far they repeat, and where they stand.

@@ -251,6 +251,11 @@ impl Recorder for Tally {
             self.answers.answered(answered, &self.plan.secrets);
         }
         let pending = &mut self.pending;
+        if let Some((ix, rule)) = answered.injected.and_then(|ix| Some((ix, self.plan.faults.rules.get(ix.at())?)))
+            && let Some(touched) = self.touched.get_mut(ix.at())
+        {
+            touched.shown.answered(rule, answered);
+        }
         self.conformance.answered(&self.plan, answered, |violation| {
             let (id, violations) = pending.entry(answered.exchange.slot).or_insert_with(|| (*answered.exchange, Vec::new()));
             if id != answered.exchange {

@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::contract::check::{Blame, Case, Found, quoted, shown};
+use crate::contract::coding::{self, NotGzip};
 use crate::contract::head::{Head, Known};
 use crate::contract::json::{Document, Encoding, Json, NotJson};
 use crate::contract::rows::Asked;
@@ -15,6 +16,8 @@ use crate::wire::ResponseFacts;
 const ITEMS: usize = 100;
 /// Bytes of an error, at most.
 const LARGEST: u64 = 16 * 1024;
+/// Bytes that a body in gzip is unpacked to, at most.
+const UNPACKED: usize = 1024 * 1024;
 /// Media types of pages.
 const MARKUP: [&str; 4] = ["text/html", "application/xhtml+xml", "application/xml", "text/xml"];
 
@@ -64,8 +67,7 @@ pub(super) fn read<'a>(
     too_large(response, found);
     let encoding = head.text(Known::ContentEncoding).filter(|coding| !coding.eq_ignore_ascii_case("identity"));
     if let Some(coding) = encoding {
-        found
-            .add_as("B02", Severity::Info, Level::Must, || blame("a body without a content coding", quoted(coding), "encoded: not judged"));
+        coded(coding, response, found);
         return false;
     }
     let declared = head.text(Known::ContentType).map(essence);
@@ -78,6 +80,24 @@ pub(super) fn read<'a>(
         Err(why) => found.add("B02", Level::Must, || unreadable(why, response)),
     }
     json.is_ok()
+}
+
+/// B02 of a body in a content coding: it is not judged, but for gzip that is none.
+fn coded(coding: &str, response: &ResponseFacts<'_>, found: &mut Found) {
+    let is_gzip = ["gzip", "x-gzip"].iter().any(|name| coding.eq_ignore_ascii_case(name));
+    let cause = match coding::gunzip(response.body, UNPACKED) {
+        Err(NotGzip::Other) => "no gzip",
+        Err(NotGzip::Truncated) => "gzip that ends too soon",
+        Err(NotGzip::Spoiled) => "gzip that is spoiled",
+        Ok(_) | Err(NotGzip::TooLong) => "",
+    };
+    if is_gzip && response.body_complete && !cause.is_empty() {
+        let actual = || format!("{cause} ({} bytes)", response.body_bytes);
+        found.add("B02", Level::Must, || blame("gzip, as Content-Encoding says", actual(), cause));
+    } else {
+        let blame = || blame("a body without a content coding", quoted(coding), "encoded: not judged");
+        found.add_as("B02", Severity::Info, Level::Must, blame);
+    }
 }
 
 /// Whether the document leaves the body open: any type, or none (`content_type = "*/*"`), or the type is another than JSON

@@ -14,6 +14,11 @@ pub fn phrases(status: u16) -> &'static [&'static str] {
     }
 }
 
+/// The phrase that RFC 9110 gives a status, or its registration.
+pub fn phrase_of(status: u16) -> Option<&'static str> {
+    phrases(status).first().copied()
+}
+
 /// Whether the text is a reason phrase of the status.
 pub fn names(status: u16, text: &str) -> bool {
     phrases(status).contains(&text)

@@ -1,9 +1,30 @@
 //! What a rule that fires does to one attempt of the exchange it hit.
 
+use super::mutation::Mutation;
 use super::{Action, Effect, Element, Fault, FaultRule, Rest};
 use crate::seed::Distribution;
 
 impl FaultRule {
+    /// Every mutation that the rule makes, once.
+    pub fn mutations(&self) -> Vec<&'static Mutation> {
+        let faults: Vec<&Fault> = match &self.effect {
+            Effect::Limiter(limiter) => return limiter.refusal.mutation().into_iter().collect(),
+            Effect::DelayOnly => Vec::new(),
+            Effect::Fault(fault) => vec![fault],
+            Effect::Sequence(elements) => {
+                let fault = |element| if let &Element::Fault(ref fault) = element { Some(fault) } else { None };
+                elements.iter().filter_map(fault).collect()
+            }
+        };
+        let mut all: Vec<&'static Mutation> = Vec::new();
+        for mutation in faults.into_iter().filter_map(Fault::mutation) {
+            if !all.contains(&mutation) {
+                all.push(mutation);
+            }
+        }
+        all
+    }
+
     /// The element of the sequence that the request at this place takes, both from 0; one that does not exist where the
     /// sequence is over and what comes after it passes. 0 where there is no sequence.
     pub(super) fn element_at(&self, place: u64) -> usize {

@@ -9,6 +9,7 @@
 
 use http::HeaderMap;
 
+use super::mutation::Mutation;
 use crate::id::RowIx;
 use crate::seed::Distribution;
 use crate::units::{Micros, Size};
@@ -18,6 +19,8 @@ use crate::units::{Micros, Size};
 pub enum Fault {
     /// Answered by the proxy; the target never sees it.
     Respond(Respond),
+    /// The target's own answer, taken in whole and made wrong.
+    Corrupt(&'static Mutation),
     /// The connection is reset.
     Reset { after: After },
     /// The connection is closed in order.
@@ -63,6 +66,8 @@ pub enum Respond {
     Error { row: RowIx, retry_after: Option<Micros>, retry_after_form: RetryAfterForm },
     /// As written in the plan, wrong on purpose where the author wants it.
     Literal { status: u16, headers: HeaderMap, body: Vec<u8> },
+    /// One of the two above, made wrong by name.
+    Wrong { answer: Box<Respond>, mutation: &'static Mutation },
 }
 
 /// How an injected Retry-After is written.
@@ -71,6 +76,8 @@ pub enum RetryAfterForm {
     #[default]
     Seconds,
     Date,
+    /// `retry-after-ms` and `x-ms-retry-after-ms`, beside a Retry-After in whole seconds, rounded up.
+    Milliseconds,
 }
 
 /// How far an answer gets before its connection ends.
@@ -142,6 +149,7 @@ impl Fault {
     pub const fn kind(&self) -> &'static str {
         match self {
             Fault::Respond(_) => "respond",
+            Fault::Corrupt(_) => "corrupt",
             Fault::Reset { .. } => "reset",
             Fault::Cut { .. } => "cut",
             Fault::HalfClose { .. } => "half_close",
@@ -163,6 +171,15 @@ impl Fault {
         }
     }
 
+    /// The mutation that the answer shows.
+    pub const fn mutation(&self) -> Option<&'static Mutation> {
+        match self {
+            Fault::Respond(respond) => respond.mutation(),
+            Fault::Corrupt(mutation) => Some(mutation),
+            _ => None,
+        }
+    }
+
     /// Whether the target answers and the client never hears of it.
     pub const fn loses_the_answer(&self) -> bool {
         matches!(self, Fault::DropAfterUpstream | Fault::ResetAfterUpstream)
@@ -171,10 +188,8 @@ impl Fault {
     /// The fault as two numbers for the digest of decisions: its kind, and what distinguishes it from its like.
     pub(super) fn word(&self) -> (u64, u64) {
         match self {
-            Fault::Respond(Respond::Error { row, retry_after, .. }) => {
-                (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff))
-            }
-            Fault::Respond(Respond::Literal { status, .. }) => (3, u64::from(*status)),
+            Fault::Respond(respond) => respond.word(),
+            Fault::Corrupt(mutation) => (26, mutation.word()),
             Fault::Reset { after } => (4, after.word()),
             Fault::Cut { after } => (5, after.word()),
             Fault::HalfClose { after } => (6, after.word()),
@@ -200,6 +215,27 @@ impl Fault {
             Fault::GoAway => (22, 0),
             Fault::RefusedStream => (23, 0),
             Fault::ResetStream { after } => (24, after.word()),
+        }
+    }
+}
+
+impl Respond {
+    /// The mutation that is made of the answer.
+    pub const fn mutation(&self) -> Option<&'static Mutation> {
+        match self {
+            Respond::Wrong { mutation, .. } => Some(mutation),
+            Respond::Error { .. } | Respond::Literal { .. } => None,
+        }
+    }
+
+    fn word(&self) -> (u64, u64) {
+        match self {
+            Respond::Error { row, retry_after, .. } => (2, u64::from(row.0) << 40 | retry_after.map_or(0, |span| span.0 & 0xff_ffff_ffff)),
+            Respond::Literal { status, .. } => (3, u64::from(*status)),
+            Respond::Wrong { answer, mutation } => {
+                let (kind, detail) = answer.word();
+                (25, detail ^ kind << 56 ^ mutation.word())
+            }
         }
     }
 }

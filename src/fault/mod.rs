@@ -15,6 +15,7 @@ mod level;
 mod limiter;
 pub mod log;
 mod matcher;
+pub mod mutation;
 mod trigger;
 mod window;
 

@@ -376,7 +376,7 @@ fn worth_repeating(fault: &Fault, on: &Conditions, contract: Option<&Contract>) 
         Fault::TlsFailure => on.tls || on.connect,
         Fault::GoAway | Fault::RefusedStream | Fault::ResetStream { .. } => on.reset,
         // The answer comes, late or with its head in order.
-        Fault::DelayAfterUpstream(_) | Fault::SlowBody(_) | Fault::Stall { lasting: Some(_), .. } => false,
+        Fault::Corrupt(_) | Fault::DelayAfterUpstream(_) | Fault::SlowBody(_) | Fault::Stall { lasting: Some(_), .. } => false,
         Fault::Stream(StreamFault::ErrorEvent { .. }) => false,
     }
 }
@@ -386,16 +386,22 @@ fn on_status(respond: &Respond, on: &Conditions, contract: Option<&Contract>) ->
     let status = match respond {
         Respond::Error { row, .. } => of_row(*row),
         Respond::Literal { status, .. } => Some(*status),
+        // What is wrong with it may be its status; mostly it is not.
+        Respond::Wrong { answer, .. } => return on_status(answer, on, contract),
     };
     status.is_some_and(|status| on.statuses.contains(&status) || on.classes.contains(&((status / 100) as u8)))
 }
 
+fn answers_with_hint(respond: &Respond) -> bool {
+    match respond {
+        Respond::Error { retry_after, .. } => retry_after.is_some(),
+        Respond::Literal { headers, .. } => headers.contains_key(http::header::RETRY_AFTER),
+        Respond::Wrong { answer, .. } => answers_with_hint(answer),
+    }
+}
+
 fn gives_hint(effect: &Effect) -> bool {
-    let hint = |fault: &Fault| match fault {
-        Fault::Respond(Respond::Error { retry_after, .. }) => retry_after.is_some(),
-        Fault::Respond(Respond::Literal { headers, .. }) => headers.contains_key(http::header::RETRY_AFTER),
-        _ => false,
-    };
+    let hint = |fault: &Fault| matches!(fault, Fault::Respond(respond) if answers_with_hint(respond));
     match effect {
         Effect::DelayOnly => false,
         Effect::Limiter(_) => true,

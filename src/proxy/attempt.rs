@@ -12,8 +12,10 @@ use super::ProxySettings;
 use super::control::{Control, Ended, Ending};
 use super::counters::Counters;
 use super::effect;
+use super::effect::corrupt::{Asked, Corrupted};
 use super::effect::course::{Course, Whole};
 use super::effect::raw::{self, RawAnswer, RawBody, Relayed};
+use super::effect::respond::Made;
 use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
@@ -121,22 +123,12 @@ async fn carry_out(
     }
     let ending = match decision.action {
         Action::Fault(Fault::Respond(respond)) => {
-            if let Some(response) = effect::respond::answer(proxy, &identity, mark.rule, respond, &head) {
-                effect::respond::take_in(body).await;
-                mark.fire();
-                control.answered();
-                return Ok(proxy.signed(response, &identity, mark.rule));
-            }
-            None
+            let made = effect::respond::answer(proxy, &identity, mark.rule, respond, &head);
+            return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Refuse(limiter, standing) => {
-            if let Some(response) = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head) {
-                effect::respond::take_in(body).await;
-                mark.fire();
-                control.answered();
-                return Ok(proxy.signed(response, &identity, mark.rule));
-            }
-            None
+            let made = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head);
+            return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Fault(Fault::BlackHole) => return effect::black_hole::swallow(body, head.headers.contains_key(EXPECT), mark).await,
         Action::Fault(fault) => at_once(fault, control.is_http2()),
@@ -155,8 +147,35 @@ async fn carry_out(
             Err(ended)
         }
         None => {
-            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after };
+            let asked = matches!(decision.action, Action::Fault(Fault::Corrupt(_))).then(|| Asked::of(&head));
+            let touch = Touch { mark, action: decision.action, delay_after: decision.delay_after, asked };
             pass(proxy, control, Some(identity), Some(touch), head, body).await
+        }
+    }
+}
+
+/// Sends an answer of ours; where there is none the request is passed on.
+async fn answer_ourselves(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    mut mark: Mark,
+    made: Result<Made, Unfired>,
+    head: request::Parts,
+    body: Upload,
+) -> Result<Response<AnswerBody>, Ended> {
+    match made {
+        Ok(mut made) => {
+            effect::respond::take_in(body).await;
+            mark.fire();
+            proxy.sign(&mut made.head.headers, &identity, mark.rule);
+            made.send(control).await
+        }
+        Err(why) => {
+            mark.unfired(why);
+            let delayed = mark.done().is_some();
+            let touch = delayed.then_some(Touch { mark, action: Action::Forward, delay_after: None, asked: None });
+            pass(proxy, control, Some(identity), touch, head, body).await
         }
     }
 }
@@ -182,6 +201,8 @@ struct Touch<'r> {
     mark: Mark,
     action: Action<'r>,
     delay_after: Option<Micros>,
+    /// What was asked, where the answer is to be made wrong.
+    asked: Option<Asked>,
 }
 
 /// The attempt as rules see it.
@@ -299,12 +320,16 @@ async fn disturb(
     body: Incoming,
     lease: Lease,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let Touch { mut mark, action, delay_after } = touch;
+    let Touch { mut mark, action, delay_after, asked } = touch;
     let status = head.status.as_u16();
     proxy.note(&identity, Some(mark.rule), true, Some(status));
     if let Some(delay) = delay_after {
         effect::delay::wait(&proxy.timer, delay).await;
         mark.fire();
+    }
+    if let (Action::Fault(Fault::Corrupt(mutation)), Some(asked)) = (action, asked) {
+        let corrupted = effect::corrupt::corrupt(proxy, mutation, &asked, head, body, lease).await;
+        return spoiled(proxy, control, identity, mark, status, corrupted).await;
     }
     let turn = match action {
         Action::Forward | Action::Refuse(..) => Ok(Turn::Course(Course::Whole(Whole::default()))),
@@ -353,6 +378,47 @@ fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, w
     if let (Some(identity), Some(touch)) = (identity, touch) {
         touch.mark.unfired(why);
         proxy.note(&identity, touch.mark.done(), true, None);
+    }
+}
+
+/// Sends what became of an answer that was to be made wrong.
+async fn spoiled(
+    proxy: &Rc<Proxy>,
+    control: &Rc<Control>,
+    identity: Identity,
+    mut mark: Mark,
+    status: u16,
+    corrupted: Corrupted,
+) -> Result<Response<AnswerBody>, Ended> {
+    match &corrupted {
+        Corrupted::Wrong(_) => mark.fire(),
+        Corrupted::AsItWas(_, why) => mark.unfired(*why),
+        Corrupted::Passing(..) => mark.unfired(Unfired::TooLong),
+        Corrupted::Broken(_) => {}
+    }
+    let rule = mark.done();
+    proxy.note(&identity, rule, true, Some(status));
+    match corrupted {
+        Corrupted::Wrong(mut made) | Corrupted::AsItWas(mut made, _) => {
+            if let Some(rule) = rule {
+                proxy.sign(&mut made.head.headers, &identity, rule);
+            }
+            made.send(control).await
+        }
+        Corrupted::Passing(read, mut head, body, lease) => {
+            if let Some(rule) = rule {
+                proxy.sign(&mut head.headers, &identity, rule);
+            }
+            let relay = Relay::new(&head, body, lease, Rc::clone(proxy), Rc::clone(control));
+            let relay = relay.of(identity, rule.map(|_| mark), Course::Whole(Whole::default()));
+            let body = if read.is_empty() { AnswerBody::Relayed(relay) } else { AnswerBody::Begun(read, relay) };
+            Ok(Response::from_parts(head, body))
+        }
+        Corrupted::Broken(failure) => {
+            mark.upstream_failed(identity, failure);
+            control.flushed().await;
+            Err(control.end(ending_of(failure)))
+        }
     }
 }
 
@@ -420,12 +486,7 @@ impl Proxy {
         }
     }
 
-    /// The answer, telling the client what was done to it unless that is to be a secret.
-    fn signed(&self, mut response: Response<AnswerBody>, identity: &Identity, rule: RuleIx) -> Response<AnswerBody> {
-        self.sign(response.headers_mut(), identity, rule);
-        response
-    }
-
+    /// Tells the client what was done to its request, unless that is to be a secret.
     fn sign(&self, headers: &mut http::HeaderMap, identity: &Identity, rule: RuleIx) {
         if self.settings.stealth {
             return;

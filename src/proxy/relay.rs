@@ -1,5 +1,6 @@
 //! The body of an answer on its way to the client: as it comes, frame by frame, up to where a fault ends it.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -28,6 +29,8 @@ pub(super) enum AnswerBody {
     Made(Bytes),
     /// The target's.
     Relayed(Relay),
+    /// The target's, of which this was read before.
+    Begun(VecDeque<Bytes>, Relay),
     /// Either, on its way to a stranger.
     Watched(Box<Watched>),
 }
@@ -78,6 +81,14 @@ impl Relay {
         }
         (self.identity, self.mark, self.course) = (Some(identity), mark, course);
         self
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
+        let frame = if self.ending.is_none() { ready!(self.poll_passing(cx)) } else { None };
+        match self.ending {
+            None => Poll::Ready(frame.map(Ok)),
+            Some(_) => self.poll_ending(cx).map(|ended| Some(Err(ended))),
+        }
     }
 
     /// What is next for the client; `None` at the body's end, and where an ending has begun.
@@ -205,13 +216,11 @@ impl Body for AnswerBody {
                 Poll::Ready(all.has_remaining().then(|| Ok(Frame::data(all))))
             }
             AnswerBody::Watched(watched) => watched.poll_frame(cx),
-            AnswerBody::Relayed(relay) => {
-                let frame = if relay.ending.is_none() { ready!(relay.poll_passing(cx)) } else { None };
-                match relay.ending {
-                    None => Poll::Ready(frame.map(Ok)),
-                    Some(_) => relay.poll_ending(cx).map(|ended| Some(Err(ended))),
-                }
-            }
+            AnswerBody::Relayed(relay) => relay.poll_answer(cx),
+            AnswerBody::Begun(read, relay) => match read.pop_front() {
+                Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                None => relay.poll_answer(cx),
+            },
         }
     }
 
@@ -223,6 +232,8 @@ impl Body for AnswerBody {
                 let over = relay.complete || relay.body.as_ref().is_some_and(|(body, _)| body.is_end_stream());
                 over && relay.course.is_whole() && (relay.declared.is_none() || relay.passed > 0)
             }
+            // There is more to come than was read: that is why it was not taken in.
+            AnswerBody::Begun(..) => false,
         }
     }
 
@@ -231,6 +242,7 @@ impl Body for AnswerBody {
             AnswerBody::Watched(watched) => watched.size_hint(),
             AnswerBody::Made(bytes) => SizeHint::with_exact(bytes.len() as u64),
             AnswerBody::Relayed(relay) => relay.declared.map_or_else(SizeHint::new, SizeHint::with_exact),
+            AnswerBody::Begun(..) => SizeHint::new(),
         }
     }
 }

@@ -413,11 +413,23 @@ pub enum Unfired {
     NoContract,
     /// The target did not answer: its failure was passed on as it was.
     NoAnswer,
+    /// The answer had nothing that could be wrong in the way it should have been.
+    Unfit,
+    /// The answer was too long, or of no known end, to be taken in whole.
+    TooLong,
 }
 
 impl Unfired {
-    pub const ALL: [Unfired; 6] =
-        [Unfired::OverBefore, Unfired::OtherHttp, Unfired::NoLength, Unfired::NoEvents, Unfired::NoContract, Unfired::NoAnswer];
+    pub const ALL: [Unfired; 8] = [
+        Unfired::OverBefore,
+        Unfired::OtherHttp,
+        Unfired::NoLength,
+        Unfired::NoEvents,
+        Unfired::NoContract,
+        Unfired::NoAnswer,
+        Unfired::Unfit,
+        Unfired::TooLong,
+    ];
 
     /// The reason in words, for the report.
     pub const fn words(self) -> &'static str {
@@ -428,6 +440,8 @@ impl Unfired {
             Unfired::NoEvents => "the answer was no readable stream of events",
             Unfired::NoContract => "the contract gave no such answer",
             Unfired::NoAnswer => "the target did not answer",
+            Unfired::Unfit => "nothing of the answer could be wrong in that way",
+            Unfired::TooLong => "the answer was too long to be taken in whole",
         }
     }
 }

@@ -5,12 +5,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::answer::AnswerBody;
-use super::facts::{Facts, rfc3339};
+use super::facts::Facts;
 use super::framing::{FRAMING_HEADER, word};
-use crate::contract::server::{AnswerPart, Change, Edit, Encoding, Shape};
+use crate::contract::draft;
+use crate::contract::server::{AnswerPart, Change, Edit, Shape};
 
 /// Makes the changes that apply to this answer. `number` is the request's, from 0.
 pub fn spoil(changes: &[Change], path: &str, number: u64, facts: &Facts<'_>, response: &mut Response<AnswerBody>) {
@@ -41,77 +42,41 @@ pub fn spoil(changes: &[Change], path: &str, number: u64, facts: &Facts<'_>, res
     }
 }
 
+/// The edit with its value filled in; `None` where that is not known now.
+fn filled(edit: &Edit, set: &dyn Fn(&Shape) -> Option<Json>) -> Option<draft::Edit<Json>> {
+    Some(match edit {
+        Edit::Remove => draft::Edit::Remove,
+        Edit::Set(shape) => draft::Edit::Set(set(shape)?),
+        Edit::Repeat(shape) => draft::Edit::Repeat(set(shape)?),
+        Edit::Shift(by) => draft::Edit::Shift(*by),
+        Edit::Cut(_) | Edit::Encode(_) | Edit::Frame(_) => return None,
+    })
+}
+
 fn header(headers: &mut HeaderMap, name: &HeaderName, edit: &Edit, set: &dyn Fn(&Shape) -> Option<Json>) {
-    let shown = |value: Json| match value {
-        Json::String(text) => HeaderValue::from_str(&text).ok(),
-        value => HeaderValue::from_str(&value.to_string()).ok(),
+    let shown = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text;
+    let edit = match filled(edit, set) {
+        None => return,
+        Some(draft::Edit::Remove) => draft::Edit::Remove,
+        Some(draft::Edit::Shift(by)) => draft::Edit::Shift(by),
+        Some(draft::Edit::Set(value)) => {
+            text = shown(value);
+            draft::Edit::Set(text.as_str())
+        }
+        Some(draft::Edit::Repeat(value)) => {
+            text = shown(value);
+            draft::Edit::Repeat(text.as_str())
+        }
     };
-    match edit {
-        Edit::Shift(by) => {
-            let number = headers.get(name).and_then(|value| value.to_str().ok()?.parse::<i64>().ok());
-            if let Some(number) = number {
-                headers.insert(name, number.saturating_add(*by).into());
-            }
-        }
-        Edit::Remove => {
-            headers.remove(name);
-        }
-        Edit::Set(shape) => {
-            if let Some(value) = set(shape).and_then(shown) {
-                headers.insert(name, value);
-            }
-        }
-        Edit::Repeat(shape) => {
-            if let Some(value) = set(shape).and_then(shown) {
-                headers.append(name, value);
-            }
-        }
-        Edit::Cut(_) | Edit::Encode(_) | Edit::Frame(_) => {}
-    }
+    draft::header(headers, name, edit);
 }
 
 fn member(body: &mut AnswerBody, path: &[String], edit: &Edit, set: &dyn Fn(&Shape) -> Option<Json>) {
-    let AnswerBody::Whole(Some(bytes)) = body else { return };
-    let Ok(Json::Object(mut members)) = serde_json::from_slice::<Json>(bytes) else { return };
-    let Some((name, above)) = path.split_last() else { return };
-    let Some(within) = above.iter().try_fold(&mut members, |members, name| members.get_mut(name)?.as_object_mut()) else { return };
-    match edit {
-        Edit::Shift(by) => {
-            if let Some(value) = within.get_mut(name) {
-                shift(value, *by);
-            }
-        }
-        Edit::Remove => {
-            within.remove(name);
-        }
-        Edit::Set(shape) => {
-            let Some(value) = set(shape) else { return };
-            within.insert(name.clone(), value);
-        }
-        Edit::Repeat(shape) => {
-            let Some(value) = set(shape) else { return };
-            *body = AnswerBody::whole(twice(&members, name, &value));
-            return;
-        }
-        Edit::Cut(_) | Edit::Encode(_) | Edit::Frame(_) => return,
+    let AnswerBody::Whole(Some(bytes)) = &*body else { return };
+    if let Some(changed) = filled(edit, set).and_then(|edit| draft::member(bytes, path, edit)) {
+        *body = AnswerBody::whole(changed);
     }
-    *body = AnswerBody::whole(Json::Object(members).to_string().into_bytes());
-}
-
-/// A number by so much, a moment by so many seconds.
-fn shift(value: &mut Json, by: i64) {
-    if let Some(number) = value.as_i64() {
-        *value = Json::from(number.saturating_add(by));
-    } else if let Some(at) = value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
-        *value = Json::from(rfc3339(at.as_second().saturating_add(by)));
-    }
-}
-
-/// An object that begins with a member it has, or will have, once more. No JSON library writes that.
-fn twice(members: &Map<String, Json>, name: &str, value: &Json) -> Vec<u8> {
-    let rest = Json::Object(members.clone()).to_string();
-    let comma = if members.is_empty() { "" } else { "," };
-    format!("{{{}:{value}{comma}{}", Json::from(name), &rest[1..]).into_bytes()
 }
 
 fn body(response: &mut Response<AnswerBody>, edit: &Edit, set: &dyn Fn(&Shape) -> Option<Json>) {
@@ -130,18 +95,10 @@ fn body(response: &mut Response<AnswerBody>, edit: &Edit, set: &dyn Fn(&Shape) -
             Vec::new()
         }
         Edit::Cut(least) => bytes[..bytes.len().saturating_sub(*least)].to_vec(),
-        Edit::Encode(encoding) => encoded(&String::from_utf8_lossy(&bytes), *encoding),
+        Edit::Encode(encoding) => draft::encoded(&String::from_utf8_lossy(&bytes), *encoding),
         Edit::Shift(_) | Edit::Repeat(_) | Edit::Frame(_) => return,
     };
     *response.body_mut() = AnswerBody::whole(changed);
-}
-
-/// Characters that Latin-1 does not have become question marks.
-fn encoded(text: &str, encoding: Encoding) -> Vec<u8> {
-    match encoding {
-        Encoding::Latin1 => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
-        Encoding::Utf16 => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-    }
 }
 
 fn stream(body: &mut AnswerBody, edit: &Edit, set: &dyn Fn(&Shape) -> Option<Json>) {
@@ -211,11 +168,5 @@ mod tests {
             assert_eq!(changed(part, edit, &[429]), (status, reset.map(str::to_owned), body.to_owned()), "{what}");
         }
         assert_eq!(changed(header(), Edit::Remove, &[503]), (429, Some("100".to_owned()), same.to_owned()), "of other statuses only");
-    }
-
-    #[test]
-    fn characters_are_encoded_as_json_must_not_be() {
-        assert_eq!(encoded("é", Encoding::Latin1), [0xe9]);
-        assert_eq!(encoded("é{", Encoding::Utf16), [0, 0xe9, 0, b'{']);
     }
 }

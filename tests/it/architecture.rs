@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["units"]),
     ("arrival", &["id", "seed", "units"]),
     ("contract", &VOCABULARY),
-    ("fault", &["id", "secret", "seed", "severity", "units", "wire", "throttle"]),
+    ("fault", &["id", "secret", "seed", "severity", "units", "wire", "contract", "throttle"]),
     ("throttle", &["units", "seed"]),
     ("retry", &VOCABULARY),
     ("lineage", &VOCABULARY),

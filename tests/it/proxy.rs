@@ -9,6 +9,7 @@ mod forward;
 mod guarded;
 mod limiter;
 mod mirrored;
+mod mutations;
 mod rig;
 mod spoken;
 mod sturdy;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use brownout::contract::catalogue;
+use brownout::fault::mutation;
 use brownout::gate::metric_names;
 use brownout::plan::source::SourceText;
 use brownout::plan::{LoadOptions, Plan};
@@ -108,6 +109,22 @@ fn every_contract_of_the_readme_is_one_and_its_examples_conform_to_it() {
 fn the_checks_are_those_of_the_catalogue() {
     let shown = table(section("Checks"), "| id | name | severity | what it demands | source |");
     let known = catalogue::ALL.iter().map(|check| vec![check.id, check.name, check.severity.word(), check.rule, check.source]);
+    assert_eq!(shown, known.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_mutations_are_those_of_the_table() {
+    let shown = table(section("Plan reference"), "| mutation | what is wrong | found by | only |");
+    let known = mutation::ALL.iter().map(|mutation| {
+        let bytewise = mutation.bytewise.iter().map(|check| format!("({check})"));
+        let found: Vec<String> = mutation.expects.iter().map(|check| (*check).to_owned()).chain(bytewise).collect();
+        let only = match (mutation.http1_only, mutation.in_stream) {
+            (true, _) => "HTTP/1.1",
+            (_, true) => "streams",
+            _ => "",
+        };
+        vec![format!("`{}`", mutation.name), mutation.about.to_owned(), found.join(", "), only.to_owned()]
+    });
     assert_eq!(shown, known.collect::<Vec<_>>());
 }
 

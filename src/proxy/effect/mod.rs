@@ -1,12 +1,14 @@
 //! What the proxy can do to an attempt, one file each. None of them decides anything.
 
 pub(super) mod black_hole;
+pub(super) mod corrupt;
 pub(super) mod course;
 pub(super) mod cut;
 pub(super) mod delay;
 pub(super) mod half_close;
 pub(super) mod hold;
 pub(super) mod lost;
+pub(super) mod misframed;
 pub(super) mod raw;
 pub(super) mod refuse;
 pub(super) mod reset;

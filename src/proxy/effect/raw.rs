@@ -40,7 +40,6 @@ pub(in crate::proxy) struct RawAnswer {
 #[derive(Debug)]
 pub(in crate::proxy) enum RawBody {
     /// These bytes.
-    #[expect(dead_code, reason = "an answer of ours that is broken needs them")]
     Bytes(Vec<u8>),
     /// The target's body as it comes, wrongly framed.
     Relayed(Box<Relayed>),

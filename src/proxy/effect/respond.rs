@@ -4,39 +4,136 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request, response};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
+use super::misframed;
+use crate::contract::draft::{Draft, Framing};
 use crate::contract::{Answer, Circumstances, Contract, Profile, Terms};
+use crate::fault::mutation::Mutation;
 use crate::fault::{Respond, RetryAfterForm};
 use crate::id::{RowIx, RuleIx};
 use crate::proxy::attempt::Proxy;
+use crate::proxy::control::{Control, Ended, Ending};
 use crate::proxy::identity::Identity;
 use crate::proxy::relay::AnswerBody;
 use crate::proxy::upload::Upload;
+use crate::record::Unfired;
 use crate::severity::Severity;
 use crate::units::Micros;
 use crate::wire::{RequestFacts, ResponseFacts};
 
-/// The answer that a rule gives; `None` where it cannot be made, for want of a contract or of a status.
+/// An answer of ours before it is sent.
+pub(in crate::proxy) struct Made {
+    pub(in crate::proxy) head: response::Parts,
+    body: Bytes,
+    framing: Framing,
+}
+
+/// The answer that a rule gives.
+///
+/// # Errors
+/// Says why it cannot be made: for want of a contract or of a status, or since nothing in it can be wrong as it should.
 pub(in crate::proxy) fn answer(
     proxy: &Proxy,
     identity: &Identity,
     rule: RuleIx,
     respond: &Respond,
     head: &request::Parts,
-) -> Option<Response<AnswerBody>> {
+) -> Result<Made, Unfired> {
     match respond {
-        Respond::Literal { status, headers, body } => response(*status, headers.clone(), Bytes::copy_from_slice(body)),
+        Respond::Wrong { answer, mutation } => {
+            let right = right(proxy, identity, rule, answer, head)?;
+            let row = if let Respond::Error { row, .. } = **answer { Some(row) } else { None };
+            mutated(proxy, mutation, right, row, &head.method, head.version == Version::HTTP_2)
+        }
+        sound => Made::sound(right(proxy, identity, rule, sound, head)?),
+    }
+}
+
+/// An answer made wrong by name; the one that was asked for is gone where it cannot be.
+pub(in crate::proxy) fn mutated(
+    proxy: &Proxy,
+    mutation: &Mutation,
+    answer: Answer,
+    row: Option<RowIx>,
+    method: &Method,
+    http2: bool,
+) -> Result<Made, Unfired> {
+    if mutation.http1_only && http2 {
+        return Err(Unfired::OtherHttp);
+    }
+    let contract = proxy.settings.contract.as_ref().map(|(contract, _)| &**contract);
+    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    let mut draft = Draft::new(answer, contract, row, now);
+    draft.to_head = Some(method == Method::HEAD);
+    mutation.apply(&mut draft).ok_or(Unfired::Unfit)?;
+    let Draft { status, headers, body, framing, .. } = draft;
+    Made::of(Answer { status, headers, body }, framing).ok_or(Unfired::Unfit)
+}
+
+/// The answer as it should be.
+fn right(proxy: &Proxy, identity: &Identity, rule: RuleIx, respond: &Respond, head: &request::Parts) -> Result<Answer, Unfired> {
+    match respond {
+        Respond::Literal { status, headers, body } => Ok(Answer { status: *status, headers: headers.clone(), body: body.clone() }),
         Respond::Error { row, retry_after, retry_after_form } => {
-            let (contract, terms) = proxy.settings.contract.as_ref()?;
+            let (contract, terms) = proxy.settings.contract.as_ref().ok_or(Unfired::NoContract)?;
             let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
             let answer = contract.compose(*row, &circumstances(proxy, identity, *row, now, *retry_after, *retry_after_form));
-            let answer = dated(answer, now);
+            let mut answer = dated(answer, now);
             inspect(proxy, contract, terms, rule, head, &answer, now);
-            response(answer.status, answer.headers, answer.body.into())
+            if let Some(wait) = retry_after.filter(|_| *retry_after_form == RetryAfterForm::Milliseconds) {
+                in_milliseconds(&mut answer.headers, wait);
+            }
+            Ok(answer)
         }
+        Respond::Wrong { answer, .. } => right(proxy, identity, rule, answer, head),
+    }
+}
+
+/// The two spellings that clients know beside Retry-After, of which neither is a standard.
+fn in_milliseconds(headers: &mut HeaderMap, wait: Micros) {
+    for name in ["retry-after-ms", "x-ms-retry-after-ms"] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(wait.0.div_ceil(1_000)));
+    }
+}
+
+impl Made {
+    /// An answer in which nothing is wrong that the plan did not write there itself.
+    ///
+    /// # Errors
+    /// Where it has a status that no final answer has.
+    pub(super) fn sound(answer: Answer) -> Result<Made, Unfired> {
+        Made::of(answer, Framing::Sound).ok_or(Unfired::NoContract)
+    }
+
+    /// `None` for a status that no final answer has. Framing is the connection's business.
+    fn of(answer: Answer, framing: Framing) -> Option<Made> {
+        let Answer { status, mut headers, body } = answer;
+        let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())?;
+        for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            headers.remove(name);
+        }
+        let (mut head, ()) = Response::new(()).into_parts();
+        (head.status, head.headers) = (status, headers);
+        Some(Made { head, body: body.into(), framing })
+    }
+
+    /// An answer that nothing is done to.
+    pub(in crate::proxy) fn as_it_is(head: response::Parts, body: Bytes) -> Made {
+        Made { head, body, framing: Framing::Sound }
+    }
+
+    /// Gives it to hyper, or, where hyper would refuse to write such a thing, past it.
+    pub(in crate::proxy) async fn send(self, control: &Control) -> Result<Response<AnswerBody>, Ended> {
+        if self.framing == Framing::Sound {
+            control.answered();
+            return Ok(Response::from_parts(self.head, AnswerBody::Made(self.body)));
+        }
+        let answer = misframed::answer(&self.head, &self.body, self.framing);
+        control.flushed().await;
+        Err(control.end(Ending::Raw(Box::new(answer))))
     }
 }
 
@@ -108,16 +205,4 @@ pub(super) fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: R
     for violation in judged.violations.iter().filter(|violation| violation.severity != Severity::Info) {
         proxy.counters.borrow_mut().unfaithful(rule, violation);
     }
-}
-
-/// The answer as it is sent. Framing is the connection's business: a length that lies is what `cut` is for.
-pub(super) fn response(status: u16, mut headers: HeaderMap, body: Bytes) -> Option<Response<AnswerBody>> {
-    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational())?;
-    for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
-        headers.remove(name);
-    }
-    let mut response = Response::new(AnswerBody::Made(body));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    Some(response)
 }

@@ -1,18 +1,21 @@
 //! A limit in front of the target: who has spent it is refused, and every answer says what is left.
 
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, Response, request};
+use http::{HeaderMap, HeaderValue, Version, request};
 
-use super::respond;
+use super::respond::{self, Made};
 use crate::contract::{Answer, Circumstances};
 use crate::fault::{Effect, Limiter, Respond, Told};
 use crate::id::RuleIx;
 use crate::proxy::attempt::Proxy;
 use crate::proxy::identity::Identity;
-use crate::proxy::relay::AnswerBody;
+use crate::record::Unfired;
 use crate::throttle::{Standing, dialect};
 
-/// The answer to a request that the limit has no room for; `None` where it cannot be made, for want of a contract.
+/// The answer to a request that the limit has no room for.
+///
+/// # Errors
+/// Says why it cannot be made, for want of a contract or of a status.
 ///
 /// The Retry-After of a documented error names the same instant as its reset; it is up to a second longer than the wait
 /// that would do, never shorter. Its form is the plan's.
@@ -23,16 +26,20 @@ pub(in crate::proxy) fn refusal(
     limiter: &Limiter,
     standing: &Standing,
     head: &request::Parts,
-) -> Option<Response<AnswerBody>> {
+) -> Result<Made, Unfired> {
     let now = now(proxy);
     let wait_s = dialect::retry_after_s(standing, now);
     let tell = |headers: &mut HeaderMap| {
         let Some(dialect) = limiter.dialect else { return };
         dialect.write(limiter.allowance, standing, now, headers);
     };
-    match &limiter.refusal {
+    let (right, mutation) = match &limiter.refusal {
+        Respond::Wrong { answer, mutation } => (&**answer, Some(*mutation)),
+        right => (right, None),
+    };
+    let (answer, row) = match right {
         Respond::Error { row, retry_after_form, .. } => {
-            let (contract, terms) = proxy.settings.contract.as_ref()?;
+            let (contract, terms) = proxy.settings.contract.as_ref().ok_or(Unfired::NoContract)?;
             let circumstances = Circumstances {
                 limit: Some(u64::from(standing.limit)),
                 remaining: Some(0),
@@ -47,14 +54,20 @@ pub(in crate::proxy) fn refusal(
             }
             let answer = Answer { status, headers, body };
             respond::inspect(proxy, contract, terms, rule, head, &answer, now);
-            respond::response(answer.status, answer.headers, answer.body.into())
+            (answer, Some(*row))
         }
         Respond::Literal { status, headers, body } => {
             let mut headers = headers.clone();
             headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(wait_s));
             tell(&mut headers);
-            respond::response(*status, headers, body.clone().into())
+            (Answer { status: *status, headers, body: body.clone() }, None)
         }
+        // One mutation is all that an answer can have.
+        Respond::Wrong { .. } => return Err(Unfired::Unfit),
+    };
+    match mutation {
+        Some(mutation) => respond::mutated(proxy, mutation, answer, row, &head.method, head.version == Version::HTTP_2),
+        None => Made::sound(answer),
     }
 }
 

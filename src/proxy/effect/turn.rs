@@ -106,6 +106,8 @@ pub(in crate::proxy) fn turn(fault: &Fault, given: &Given, body_of: impl FnOnce(
         }
         Fault::Stream(_) => Err(Unfired::NoEvents),
         Fault::Respond(_) => Err(Unfired::NoContract),
+        // It takes the whole of the answer, and not its head alone.
+        Fault::Corrupt(_) => Err(Unfired::Unfit),
         // The answer has waited already; the others leave none.
         Fault::DelayAfterUpstream(_) | Fault::BlackHole | Fault::Refuse | Fault::TlsFailure => {
             Ok(Turn::Course(Course::Whole(Whole::default())))

@@ -1,14 +1,15 @@
 //! The faults: what was to be done, what was done, whom it touched, and how long it was felt.
 
 use super::table::{cell, count, more, numbers, row, table, words};
-use crate::analysis::{DecisionFacts, FaultFacts, FollowedFacts, LogLines};
+use crate::analysis::{DecisionFacts, FaultFacts, FollowedFacts, LogLines, MutationFacts};
 use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::markup::Html;
 use crate::report::number;
-use crate::report::wording::NAME;
+use crate::report::wording::{self, NAME};
 
 const ROWS: usize = 100;
+const MUTATIONS: usize = 20;
 
 /// Writes the section.
 pub fn render(html: &mut Html, report: &Report) {
@@ -75,6 +76,9 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
     html.tag("th").attr("scope", "row").with(|html| {
         html.text(&line(&fault.name, NAME));
         html.tag("div").class("sub").text(&format!("{}: {}", line(&fault.effect, 24), line(&fault.spec, 200)));
+        for mutation in fault.mutations.iter().take(MUTATIONS) {
+            html.tag("div").class("sub").text(&found(mutation));
+        }
         if let Some(upstream) = &fault.upstream {
             let (answered, succeeded) = (number::count(upstream.answered), number::count(upstream.succeeded));
             html.tag("div").class("sub").text(&format!("lost answers of the target: {answered}, with success {succeeded}"));
@@ -102,6 +106,20 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
         None => cell(html, "num muted", number::NOTHING),
     }
     count(html, &pointer("fidelity_findings"), fault.fidelity_findings);
+}
+
+/// What became of answers that were wrong on purpose.
+fn found(mutation: &MutationFacts) -> String {
+    let name = line(&mutation.name, 60);
+    match &mutation.expects[..] {
+        [] => format!("{name}: nothing that a run could see"),
+        expects => {
+            let by = line(&expects.join(" and "), 60);
+            let others: Vec<&str> = mutation.others.keys().map(String::as_str).collect();
+            let others = if others.is_empty() { String::new() } else { format!("; also {}", line(&others.join(", "), 100)) };
+            format!("{name}: found by {by} in {}{others}", wording::answers(mutation.seen))
+        }
+    }
 }
 
 fn recovered(ms: u64) -> String {

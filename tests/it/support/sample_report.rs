@@ -405,6 +405,7 @@ fn faults(all: &[Exchange]) -> Vec<FaultFacts> {
                 exchanges_touched: touched,
                 recovery_ms: Some(if nth == 0 { 1_000 } else { 0 }),
                 fidelity_findings: 0,
+                mutations: vec![],
             }
         })
         .collect()

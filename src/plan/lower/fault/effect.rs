@@ -1,7 +1,7 @@
 //! What a rule does: one effect, or a sequence of them.
 
 use super::limiter::limiter;
-use super::respond::respond;
+use super::respond::{named, respond};
 use super::{Surroundings, stream};
 use crate::fault::{After, Effect, Element, Fault, Pace, Window};
 use crate::plan::file::{Table, Value, View};
@@ -10,8 +10,9 @@ use crate::plan::problem::Problem;
 use crate::units::{Micros, Size};
 
 /// The keys of faults: each one an effect by itself, and the key of an element of a sequence.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "respond",
+    "corrupt",
     "reset",
     "cut",
     "half_close",
@@ -101,6 +102,7 @@ pub(super) fn effect(table: &Table<'_>, delayed: bool, around: &Surroundings<'_>
 fn fault(value: &Value<'_>, around: &Surroundings<'_>) -> Option<Fault> {
     match value.key() {
         "respond" => respond(value.table()?, around).map(Fault::Respond),
+        "corrupt" => named(value).map(Fault::Corrupt),
         "delay_after_upstream" => spread::lower(value).map(Fault::DelayAfterUpstream),
         "slow_body" => pace(value).map(Fault::SlowBody),
         "stall" => stall(value),

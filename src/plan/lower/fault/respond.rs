@@ -1,17 +1,23 @@
-//! `respond`: an answer of the contract's, or one written out.
+//! `respond`: an answer of the contract's, or one written out, or one of them made wrong by name; `corrupt`.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Surroundings;
-use crate::contract::Contract;
+use crate::contract::draft::Draft;
+use crate::contract::{Answer, Circumstances, Contract};
+use crate::fault::mutation::{self, Mutation};
 use crate::fault::{Respond, RetryAfterForm};
 use crate::plan::file::{Table, Value};
 use crate::plan::lower::contract::Lowered as ContractLowered;
 use crate::plan::problem::Problem;
 use crate::units::Micros;
 
-/// `{ error, retry_after, retry_after_form }` or `{ status, headers, body }`.
+/// A moment in microseconds since the Unix epoch, for answers that are only tried: 2026-11-22, noon.
+const SOME_DAY: i64 = 1_795_348_800_000_000;
+
+/// `{ error, retry_after, retry_after_form }` or `{ status, headers, body }`, either with a `mutation`.
 pub(super) fn respond(table: Table<'_>, around: &Surroundings<'_>) -> Option<Respond> {
+    let mutation = table.take("mutation");
     let respond = match (table.take("error"), table.take("status")) {
         (Some(error), None) => documented(&table, &error, around),
         (None, Some(status)) => literal(&table, &status),
@@ -24,18 +30,56 @@ pub(super) fn respond(table: Table<'_>, around: &Surroundings<'_>) -> Option<Res
         }
     };
     table.finish();
-    respond
+    match mutation {
+        Some(value) => wrong(&value, named(&value)?, respond?, around),
+        None => respond,
+    }
+}
+
+/// The mutation that a value names.
+pub(super) fn named(value: &Value<'_>) -> Option<&'static Mutation> {
+    let name = value.string()?;
+    let known = Mutation::named(&name);
+    if known.is_none() {
+        let problem = value.problem(format!("there is no mutation `{name}`"));
+        value.problems().add(problem.did_you_mean(&name, mutation::ALL.iter().map(|mutation| mutation.name)));
+    }
+    known
+}
+
+/// An answer made wrong, if there is anything in it that can be wrong in this way.
+fn wrong(value: &Value<'_>, mutation: &'static Mutation, answer: Respond, around: &Surroundings<'_>) -> Option<Respond> {
+    let (contract, row, sample) = match (&answer, around.contract) {
+        (Respond::Error { row, retry_after, .. }, ContractLowered::Sound(using)) => {
+            let retry_after_s = retry_after.map(|wait| wait.0.div_ceil(1_000_000));
+            let given = Circumstances { now_unix_us: SOME_DAY, retry_after_s, ..Circumstances::default() };
+            (Some(&*using.contract), Some(*row), using.contract.compose(*row, &given))
+        }
+        (Respond::Literal { status, headers, body }, _) => {
+            (None, None, Answer { status: *status, headers: headers.clone(), body: body.clone() })
+        }
+        _ => return None,
+    };
+    let mut draft = Draft::new(sample, contract, row, SOME_DAY);
+    if mutation.apply(&mut draft).is_none() {
+        return value.refuse(
+            format!("`{}` changes nothing of this answer: {}, and it has nothing of that kind", mutation.name, mutation.about),
+            "choose another error, or another mutation",
+        );
+    }
+    Some(Respond::Wrong { answer: Box::new(answer), mutation })
 }
 
 pub(super) fn documented(table: &Table<'_>, error: &Value<'_>, around: &Surroundings<'_>) -> Option<Respond> {
+    let forms = [("seconds", RetryAfterForm::Seconds), ("date", RetryAfterForm::Date), ("milliseconds", RetryAfterForm::Milliseconds)];
+    let retry_after_form = table.one_of("retry_after_form", &forms).unwrap_or_default();
     let retry_after = table.take("retry_after").map(|value| match value.parsed::<Micros>()? {
-        wait if wait.0 % 1_000_000 != 0 => {
-            value.refuse(format!("`Retry-After` counts whole seconds, and this is {wait}"), "write for example `2s`")
-        }
+        wait if wait.0 % 1_000_000 != 0 && retry_after_form != RetryAfterForm::Milliseconds => value.refuse(
+            format!("`Retry-After` counts whole seconds, and this is {wait}"),
+            "write for example `2s`, or say retry_after_form = \"milliseconds\"",
+        ),
         wait => Some(wait),
     });
-    let forms = [("seconds", RetryAfterForm::Seconds), ("date", RetryAfterForm::Date)];
-    let retry_after_form = table.one_of("retry_after_form", &forms).unwrap_or_default();
     let name = error.string()?;
     let using = match around.contract {
         ContractLowered::Sound(using) => using,

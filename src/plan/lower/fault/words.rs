@@ -104,6 +104,7 @@ fn limiter_in_words(limiter: &Limiter, around: &Surroundings<'_>) -> String {
 fn fault_in_words(fault: &Fault, around: &Surroundings<'_>) -> String {
     match fault {
         Fault::Respond(respond) => respond_in_words(respond, around),
+        Fault::Corrupt(mutation) => format!("the answer with {}", mutation.name),
         Fault::Reset { after } => ended_in_words("reset", *after),
         Fault::Cut { after } => ended_in_words("cut", *after),
         Fault::HalfClose { after } => ended_in_words("half close", *after),
@@ -150,6 +151,7 @@ fn respond_in_words(respond: &Respond, around: &Surroundings<'_>) -> String {
         }
         (Respond::Error { .. }, _) => "an error".to_owned(),
         (Respond::Literal { status, .. }, _) => status.to_string(),
+        (Respond::Wrong { answer, mutation }, _) => format!("{}, {}", respond_in_words(answer, around), mutation.name),
     }
 }
 
