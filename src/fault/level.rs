@@ -61,7 +61,7 @@ impl FaultRule {
         } else {
             (Level::Exact, "")
         };
-        own.max((course.best, "meets requests of a client that is not ours"))
+        if own.0 >= course.best { own } else { (course.best, "meets requests of a client that is not ours") }
     }
 }
 

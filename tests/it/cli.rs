@@ -4,6 +4,7 @@
 
 mod baseline;
 mod check;
+mod decisions;
 mod defects;
 mod explain;
 mod folders;

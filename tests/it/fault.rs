@@ -3,7 +3,8 @@
 use http::{HeaderMap, Method};
 
 use brownout::fault::{
-    Action, After, Decision, Effect, Element, Fault, FaultRule, FaultRules, Ledger, Per, Respond, RuleCount, Sighting, Trigger, Window,
+    Action, After, BodyMatcher, Decision, Effect, Element, Fault, FaultRule, FaultRules, Ledger, Per, Requests, Respond, Rest, RuleCount,
+    Sighting, Trigger, Window,
 };
 use brownout::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use brownout::seed::{Distribution, Seed};
@@ -316,4 +317,129 @@ fn fingerprints_tell_decisions_apart() {
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), total);
+}
+
+/// The numbers of the requests, from 1, for which a rule fires, of so many first attempts in a row.
+fn hits_in_a_row(rule: FaultRule, n: u64, of: impl Fn(u64) -> At) -> (Vec<u64>, RuleCount) {
+    let rules = self::of(vec![rule]);
+    let (headers, mut ledger) = (HeaderMap::new(), rules.ledger());
+    let hit = |k: &u64| rules.decide(&seen(of(*k), &Method::GET, &headers), &mut ledger).is_some();
+    let hits = (0..n).filter(hit).map(|k| k + 1).collect();
+    (hits, counts(&rules, &ledger)[0])
+}
+
+#[test]
+fn a_window_counts_the_requests_that_match_and_no_others() {
+    let mut counted = rule("counted", Trigger::Always);
+    counted.windows[0].requests = Some(Requests { from: 10, to: 13 });
+    counted.matcher.scenarios = vec![ScenarioIx(1)];
+    let (hits, count) = hits_in_a_row(counted, 60, |k| At { scenario: (k % 2) as u16, ..arrival(k) });
+    assert_eq!(hits, [22, 24, 26], "of every second request that matches the 11th to the 13th");
+    assert_eq!((count.eligible, count.planned), (3, 3));
+}
+
+#[test]
+fn the_chance_of_a_ramp_grows_over_its_window() {
+    let mut ramp = rule("ramp", Trigger::Ramp(Ratio::ZERO, Ratio::ONE));
+    ramp.windows = vec![Window::between(Offset::START, Offset::micros(20_000))];
+    let (hits, _) = hits_in_a_row(ramp, 20_000, arrival);
+    let of_quarter = |q: u64| hits.iter().filter(|&&hit| hit / 5_000 == q).count() as f64 / 5_000.0;
+    for (quarter, expected) in [(0, 0.125), (1, 0.375), (2, 0.625), (3, 0.875)] {
+        assert!((of_quarter(quarter) - expected).abs() < 0.03, "quarter {quarter}: {}", of_quarter(quarter));
+    }
+}
+
+#[test]
+fn a_delay_goes_in_a_straight_line_from_one_span_to_another() {
+    let mut slow = rule("slow", Trigger::Always);
+    slow.effect = Effect::DelayOnly;
+    slow.delay_ramp = Some((Micros(100), Micros(300)));
+    slow.windows = vec![Window::between(Offset::START, Offset::micros(1_000))];
+    let rules = of(vec![slow]);
+    let delay = |k| decide(&rules, arrival(k)).0.and_then(|(_, delay)| delay).map(|delay| delay.0);
+    assert_eq!([0, 250, 500, 999].map(delay), [Some(100), Some(150), Some(200), Some(300)]);
+}
+
+#[test]
+fn a_sequence_over_more_than_an_exchange_goes_on_with_every_request_that_is_hit() {
+    let word = |action: Option<Action<'_>>| match action {
+        None => ".",
+        Some(Action::Fault(Fault::Cut { .. })) => "c",
+        Some(_) => "r",
+    };
+    let play = |per, rest, requests: &[(u16, u64, u32)]| {
+        let elements = vec![
+            Element::Fault(Fault::Reset { after: After::Nothing }),
+            Element::Pass,
+            Element::Fault(Fault::Cut { after: After::Nothing }),
+        ];
+        let sequence = FaultRule { per, rest, effect: Effect::Sequence(elements), ..rule("s", Trigger::Always) };
+        let (rules, headers) = (of(vec![sequence]), HeaderMap::new());
+        let mut ledger = rules.ledger();
+        let words = requests.iter().map(|&(step, key, attempt)| {
+            let at = At { step, attempt, ..arrival(0) };
+            let seen = Sighting { key, ..seen(at, &Method::GET, &headers) };
+            word(rules.decide(&seen, &mut ledger).map(|decision| decision.action))
+        });
+        let words: String = words.collect();
+        (words, counts(&rules, &ledger)[0].unreached)
+    };
+    let two_routes = [(0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 2, 1), (0, 1, 1), (0, 2, 1)];
+    for (per, rest, expected, why) in [
+        (Per::Global, Rest::RepeatLast, ("r.cccc", 0), "over the run, the last repeats"),
+        (Per::Global, Rest::Pass, ("r.c...", 0), "over the run, then it passes"),
+        (Per::Route, Rest::Pass, ("r.r.c.", 1), "every route has its own; the second is not over"),
+        (Per::Key, Rest::Pass, ("rr..cc", 0), "every caller has its own"),
+        (Per::Exchange, Rest::Pass, ("rrrrrr", 12), "every first attempt begins anew"),
+    ] {
+        let (words, unreached) = play(per, rest, &two_routes);
+        assert_eq!((words.as_str(), unreached), expected, "{why}");
+    }
+    let attempts = [(0, 1, 1), (0, 1, 2), (0, 1, 3), (0, 1, 4)];
+    assert_eq!(play(Per::Exchange, Rest::RepeatLast, &attempts), ("r.cc".to_owned(), 0));
+    assert_eq!(play(Per::Exchange, Rest::Pass, &attempts), ("r.c.".to_owned(), 0));
+    assert_eq!(play(Per::Exchange, Rest::Pass, &attempts[..2]), ("r.".to_owned(), 1));
+}
+
+#[test]
+fn one_attempt_too_many_at_once_passes_and_is_counted() {
+    let limited = FaultRule { max_active: Some(2), ..rule("limited", Trigger::Always) };
+    let rules = of(vec![limited, rule("after", Trigger::Always)]);
+    let (headers, mut ledger) = (HeaderMap::new(), rules.ledger());
+    let hit = |ledger: &mut Ledger| rules.decide(&seen(arrival(1), &Method::GET, &headers), ledger).map(|decision| decision.rule.0);
+    assert_eq!([hit(&mut ledger), hit(&mut ledger), hit(&mut ledger)], [Some(0), Some(0), None], "no other rule takes its place");
+    ledger.ended(RuleIx(0));
+    assert_eq!([hit(&mut ledger), hit(&mut ledger)], [Some(0), None]);
+    let count = counts(&rules, &ledger)[0];
+    assert_eq!((count.eligible, count.planned, count.held_back), (5, 5, 2));
+}
+
+#[test]
+fn a_draw_by_key_disturbs_or_spares_a_caller_as_one() {
+    let rules = of(vec![FaultRule { per: Per::Key, ..rule("unlucky", Trigger::Chance(share("50%"))) }]);
+    let headers = HeaderMap::new();
+    let fires = |key, k| {
+        let seen = Sighting { key, ..seen(arrival(k), &Method::GET, &headers) };
+        rules.decide(&seen, &mut rules.ledger()).is_some()
+    };
+    assert!((1..32).all(|key| (0..20).all(|k| fires(key, k) == fires(key, 0))));
+    let unlucky = (1..65).filter(|&key| fires(key, 0)).count();
+    assert!((16..49).contains(&unlucky), "{unlucky}");
+}
+
+#[test]
+fn a_body_is_read_only_where_a_rule_that_may_fire_asks_for_it() {
+    let mut by_body = rule("by body", Trigger::Always);
+    by_body.matcher.methods = vec![Method::POST];
+    by_body.matcher.body = Some(BodyMatcher { contains: b"hit".to_vec(), ..BodyMatcher::default() });
+    by_body.windows = vec![Window::between(Offset::START, Offset::micros(10))];
+    let rules = of(vec![rule("never", Trigger::Chance(Ratio::ZERO)), by_body]);
+    let headers = HeaderMap::new();
+    let wants = |method: &Method, k| rules.wants_body(&seen(arrival(k), method, &headers));
+    assert!(wants(&Method::POST, 9) && !wants(&Method::POST, 10) && !wants(&Method::GET, 9));
+    let fires = |body| {
+        let seen = Sighting { body, ..seen(arrival(1), &Method::POST, &headers) };
+        rules.decide(&seen, &mut rules.ledger()).is_some()
+    };
+    assert!(fires(Some(b"a hit".as_slice())) && !fires(Some(b"a miss".as_slice())) && !fires(None));
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::plan::file::Value;
+use crate::plan::file::{Value, View};
 use crate::units::Micros;
 
 /// One value, or two with an arrow between them.
@@ -26,7 +26,7 @@ impl<T: FromStr<Err = String>> FromStr for Ramp<T> {
 
 /// Whether the value is written as a ramp.
 pub(super) fn is_ramp(value: &Value<'_>) -> bool {
-    value.raw().is_some_and(|text| text.contains("->"))
+    matches!(value.view(), View::String(text) if text.contains("->"))
 }
 
 /// A delay that grows or shrinks: `"10ms -> 500ms"`.
