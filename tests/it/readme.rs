@@ -170,7 +170,12 @@ fn assert_all_are_told(name: &str, at_least: usize, files: &[PathBuf]) {
 
 fn rust_files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/plan").join(folder);
-    std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+    rust_files_in(&folder)
+}
+
+fn rust_files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { rust_files_in(&path) } else { vec![path] }).collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::cli::Draft;
 use crate::support::shell::Folder;
 
 /// Retries, a sequence, a coin and a delay that is drawn; no window, so that the level is exact.
-const FAULTS: &str = "[[retry]]\nname = \"r\"\nattempts = 3\nbackoff = { base = \"1ms\", cap = \"5ms\" }\non = [\"5xx\", \"reset\"]\n\
+const FAULTS: &str = "[retry.r]\nattempts = 3\nbackoff = { base = \"1ms\", cap = \"5ms\" }\non = [\"5xx\", \"reset\"]\n\
     [[fault]]\nname = \"blip\"\nper = \"exchange\"\nchance = { exactly = \"20%\" }\nsequence = [{ status = 503 }, \"reset\", \"pass\"]\n\
     [[fault]]\nname = \"slow\"\nchance = \"30%\"\ndelay = { uniform = { min = \"1ms\", max = \"9ms\" } }\n\
     [proxy]\nrepeatable = \"exact\"";
@@ -131,7 +131,7 @@ fn a_body_that_a_rule_reads_reaches_the_target_whole() {
                   [[fault]]\nname = \"other\"\nmatch = { body = \"nobody says this\" }\nrespond = { status = 500 }";
     let long = "x".repeat(200_000);
     let step =
-        |title: &str| format!("request = \"POST /v1/conversations\"\nbody = {{ title = \"{title}\" }}\nexpect = {{ status = [201, 418] }}");
+        |title: &str| format!("request = \"POST /v1/conversations\"\njson = {{ title = \"{title}\" }}\nexpect = {{ status = [201, 418] }}");
     for (title, fired) in [("jan-nano", true), ("other", false), (long.as_str(), false)] {
         let folder = Folder::with_plan(&Draft::embedded().step(&step(title)).more(faults).text());
         let ended = folder.run().ended();
