@@ -129,7 +129,9 @@ pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
         let of_eligible = if drawn { tally.eligible as f64 * rate(rule) } else { 0.0 };
         let expected = of_eligible.max((tally.planned - tally.held_back.min(tally.planned)) as f64);
         (tally.fired == 0 && expected >= 5.0).then(|| {
-            format!("the fault `{}` never fired, though about {} hits were to be expected", rule.name, count_words(expected as u64))
+            let why = unfired(&tally).first().map(|reason| format!(": {}", reason.why)).unwrap_or_default();
+            let expected = count_words(expected as u64);
+            format!("the fault `{}` never fired, though about {expected} hits were to be expected{why}", rule.name)
         })
     });
     silent.collect()

@@ -40,7 +40,7 @@ pub fn check(args: &CheckArgs) -> Exit {
                 let text = match (args.print, args.explain) {
                     (true, _) => plan.normalised,
                     (_, true) => decisions::explain(&Arc::new(plan), usize::try_from(args.arrivals).unwrap_or(usize::MAX)),
-                    _ => format!("{}{}", plan.forecast(), probes(plan)),
+                    _ => foretold(plan),
                 };
                 // Names in a plan are anybody's text.
                 terminal::print(&escape::lines(&text, usize::MAX));
@@ -48,6 +48,24 @@ pub fn check(args: &CheckArgs) -> Exit {
         }
     }
     exit
+}
+
+/// What a run of the plan can show; of one whose requests come from a client, what awaits that.
+fn foretold(plan: Plan) -> String {
+    if plan.has_load() {
+        return format!("{}{}", plan.forecast(), probes(plan));
+    }
+    let mut text = "the requests come from a client of yours: `brownout proxy`\n".to_owned();
+    if let Some(listen) = plan.proxy.as_ref().and_then(|proxy| proxy.listen) {
+        text += &format!("  listens on {listen}\n");
+    }
+    for rule in &plan.faults.rules {
+        text += &format!("  {}: {}\n", rule.name, rule.spec);
+    }
+    for gate in &plan.gates {
+        text += &format!("  gate {}\n", gate.require);
+    }
+    text
 }
 
 /// Checks a contract that no plan was named for.

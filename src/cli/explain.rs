@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::contract::catalogue::{self, Check, Kind, example};
+use crate::fault::mutation::Mutation;
 use crate::plan::nearest;
 
 use super::args::ExplainArgs;
@@ -97,6 +98,10 @@ fn text(check: &Check) -> String {
         ("to mend it", check.how_to_fix),
     ] {
         entry(&mut text, label, said);
+    }
+    let mutations: Vec<&str> = Mutation::found_by(check.id).map(|mutation| mutation.name).collect();
+    if !mutations.is_empty() {
+        entry(&mut text, "tried by", &format!("{} (`mutation` and `corrupt` in [[fault]])", mutations.join(", ")));
     }
     if let Some(example) = example::of(check.id) {
         for (label, said) in [("request", example.request.as_str()), ("keeps it", &example.keeps), ("breaks it", &example.breaks)] {

@@ -137,11 +137,7 @@ impl Rig {
         });
         let ca = downstream(plan, asked, wanted, rig.clock, &mut settings)?;
         let running = proxy::start(listener, settings).map_err(system("the fault proxy could not start"))?;
-        let mut shown = running.addr;
-        if shown.ip().is_unspecified() {
-            shown.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        }
-        let origin = format!("{}://{shown}", if asked.tls.is_some() { "https" } else { "http" });
+        let origin = format!("{}://{}", if asked.tls.is_some() { "https" } else { "http" }, shown(running.addr));
         let prefix = Url::parse(&rig.base_url).map_or_else(|_| String::new(), |url| url.path().trim_end_matches('/').to_owned());
         rig.proxy = Some(running);
         rig.path.push("fault proxy".to_owned());
@@ -273,7 +269,7 @@ fn downstream(
     };
     settings.downstream.tls = match (&asked.tls, &authority) {
         (Some(ProxyTls::Given { cert, key }), _) => Some(ServerTls::given(cert, key).map_err(RigError::Certificate)?),
-        (Some(ProxyTls::Generated), Some(authority)) => Some(ServerTls::vouched(Arc::clone(authority), "localhost")),
+        (Some(ProxyTls::Generated), Some(authority)) => Some(ServerTls::vouched(Arc::clone(authority), &shown(listen).ip().to_string())),
         _ => None,
     };
     if let Some(authority) = authority.as_ref().filter(|_| asked.forward) {
@@ -301,6 +297,14 @@ fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(A
     let address = listener.local_addr().map_err(system("the control API's address"))?;
     let token = format!("{:032x}", crate::seed::unguessable());
     Ok(Some((ApiSettings { listener, token: token.clone(), rules }, (address, token))))
+}
+
+/// How a client on this machine names an address that is listened on.
+fn shown(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    listen
 }
 
 fn loopback() -> Result<TcpListener, RigError> {

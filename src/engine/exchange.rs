@@ -196,9 +196,7 @@ fn finished<R: Recorder>(
 fn refused<R: Recorder>(worker: &Worker<R>, attempt: AttemptNumber, reply: &Reply) -> Option<ProxyNote> {
     let faults = &worker.plan.faults;
     let rule = match reply.ending {
-        Ending::Failed(Failure::Refused) => {
-            faults.refusing_at(worker.timer.clock().now()).or_else(|| faults.refusing_at(reply.stamps.started_at))
-        }
+        Ending::Failed(Failure::Refused) => faults.refusing_between(reply.stamps.started_at, worker.timer.clock().now()),
         _ => None,
     };
     rule.map(|rule| ProxyNote { attempt, rule: Some(rule), forwarded: false, failure: None, upstream: None })

@@ -12,8 +12,7 @@ impl FaultRule {
             Effect::DelayOnly => Vec::new(),
             Effect::Fault(fault) => vec![fault],
             Effect::Sequence(elements) => {
-                let fault = |element| if let &Element::Fault(ref fault) = element { Some(fault) } else { None };
-                elements.iter().filter_map(fault).collect()
+                elements.iter().filter_map(|element| if let Element::Fault(fault) = element { Some(fault) } else { None }).collect()
             }
         };
         let mut all: Vec<&'static Mutation> = Vec::new();

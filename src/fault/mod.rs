@@ -290,9 +290,10 @@ impl FaultRules {
         self.script.is_none() && self.rules.iter().any(wants)
     }
 
-    /// The first rule in file order that refuses connections at this moment.
-    pub fn refusing_at(&self, at: Offset) -> Option<RuleIx> {
-        let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && rule.open_at(at);
+    /// The first rule in file order that refuses connections at some moment between these two.
+    pub fn refusing_between(&self, from: Offset, to: Offset) -> Option<RuleIx> {
+        let open = |rule: &FaultRule| rule.windows.iter().any(|window| window.start <= to && from < window.end);
+        let refuses = |rule: &FaultRule| matches!(rule.effect, Effect::Fault(Fault::Refuse)) && open(rule);
         self.rules.iter().position(refuses).map(RuleIx::from)
     }
 

@@ -93,7 +93,8 @@ impl Eq for Mutation {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::catalogue;
+    use crate::contract::draft::Framing;
+    use crate::contract::{Answer, catalogue};
 
     #[test]
     fn every_mutation_has_a_name_of_its_own_and_a_check_that_finds_it() {
@@ -109,6 +110,34 @@ mod tests {
             assert!(!(*in_stream && *http1_only), "{name}");
             for check in expects.iter().chain(*bytewise) {
                 assert!(catalogue::find(check).is_some_and(|check| check.kind == catalogue::Kind::OneAnswer), "{name}: {check}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_is_too_odd_to_be_tried() {
+        let odd: [&[u8]; 9] = [
+            b"",
+            b"{}",
+            b"[]",
+            b"{\"code\":[]}",
+            b"{\"a\":{\"b\":1}}",
+            b"\xff\xfe{",
+            b"{\"message\":\"x\"",
+            b"null",
+            b"                    {",
+        ];
+        let texts = ["", "1", "-9223372036854775808", "99999999999999999999", "soon", "Sun, 22 Nov 2026 12:00:00 GMT"];
+        for (mutation, body, text) in
+            ALL.iter().flat_map(|m| odd.iter().flat_map(move |body| texts.iter().map(move |text| (m, body, text))))
+        {
+            let names = ["retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "x-request-id", "date"];
+            let headers = names.iter().map(|name| (name.parse().unwrap(), text.parse().unwrap())).collect();
+            for now in [0, i64::MAX, i64::MIN] {
+                let answer = Answer { status: 429, headers: http::HeaderMap::clone(&headers), body: body.to_vec() };
+                let mut draft = Draft::new(answer, None, None, now);
+                let changed = mutation.apply(&mut draft);
+                assert!(changed.is_none() || mutation.http1_only || draft.framing == Framing::Sound, "{mutation:?}");
             }
         }
     }

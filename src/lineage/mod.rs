@@ -395,11 +395,20 @@ impl Lineage {
             return self.open.len() as u32 - 1;
         }
         if self.free.is_empty() {
-            let quiet = |open: &Option<Open>| open.as_ref().map_or((false, Offset::START), |open| (open.under_way > 0, open.seen_at));
-            let oldest = (0..self.open.len()).min_by_key(|place| quiet(&self.open[*place])).unwrap_or(0);
-            self.shut(oldest as u32);
+            self.make_room();
         }
         self.free.pop().expect("a place was free, or has just been made so")
+    }
+
+    /// Closes those that were quiet for longest, several at once, so that not every request has to look for one.
+    fn make_room(&mut self) {
+        let of = |(place, open): (usize, &Option<Open>)| open.as_ref().map(|open| (open.under_way > 0, open.seen_at, place as u32));
+        let mut all: Vec<_> = self.open.iter().enumerate().filter_map(of).collect();
+        all.sort_unstable();
+        let idle = all.iter().take(MOST_OPEN / 16).take_while(|(under_way, ..)| !under_way).count();
+        for (_, _, place) in &all[..idle.max(1).min(all.len())] {
+            self.shut(*place);
+        }
     }
 
     fn shut(&mut self, place: u32) {

@@ -192,7 +192,7 @@ fn memory_is_bounded_and_the_quietest_is_closed_first() {
         let joined = told.after(1, &[], n);
         told.ended(joined, Some(503));
     }
-    assert_eq!(told.lineage.open(), MOST_OPEN);
+    assert!((MOST_OPEN * 15 / 16..=MOST_OPEN).contains(&told.lineage.open()));
     assert_eq!(told.lineage.closed().next().map(|exchange| exchange.number), Some(0));
     told.lineage.expire(Offset::micros(told.now + 40_000_000));
     assert_eq!((told.lineage.open(), told.lineage.latest.len()), (0, 0));

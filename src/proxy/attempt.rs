@@ -138,7 +138,13 @@ async fn carry_out(
         Some(ending) => {
             mark.fire();
             control.flushed().await;
-            Err(control.end(ending))
+            let gives_up = control.is_http2() && matches!(ending, Ending::GoAway(_));
+            let ended = control.end(ending);
+            if gives_up {
+                // An error would reset the stream first, as if it had been looked at.
+                std::future::pending::<()>().await;
+            }
+            Err(ended)
         }
         None => {
             let asked = matches!(decision.action, Action::Fault(Fault::Corrupt(_))).then(|| Asked::of(&head));
@@ -277,6 +283,7 @@ async fn pass(
     };
     let (mut head, body) = reply.response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        spared(proxy, identity, touch, Unfired::OverBefore);
         return Passage::switch(control, head, reply.lease);
     }
     head.version = Version::HTTP_11;
@@ -407,6 +414,14 @@ async fn spoiled(
     }
 }
 
+/// There is no answer that could be disturbed.
+fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
+    if let (Some(identity), Some(touch)) = (identity, touch) {
+        touch.mark.unfired(why);
+        proxy.note(&identity, touch.mark.done(), true, None);
+    }
+}
+
 /// What becomes of a request that has no answer of the target's.
 async fn stray(
     proxy: &Proxy,
@@ -417,9 +432,7 @@ async fn stray(
 ) -> Result<Response<AnswerBody>, Ended> {
     match astray {
         Astray::Answered(response) => {
-            if let Some(touch) = touch {
-                touch.mark.unfired(Unfired::NoAnswer);
-            }
+            spared(proxy, identity, touch, Unfired::NoAnswer);
             control.answered();
             Ok(*response)
         }

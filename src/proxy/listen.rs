@@ -86,13 +86,18 @@ pub(super) async fn run(
     ProxyTally { session, ..proxy.counters.borrow_mut().finish(&proxy.rules(), thread_cpu().unwrap_or_default()) }
 }
 
-/// Accepts connections, but for the windows in which they are refused.
+/// Accepts connections, but for the windows in which they are refused; the rules may change meanwhile.
 async fn accept(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>, mut listener: TcpListener) {
     loop {
-        let Some((rule, window)) = effect::refuse::next(&proxy.settings.faults, proxy.timer.clock().now()) else {
-            return welcome(proxy, open, &listener).await;
+        let now = proxy.timer.clock().now();
+        let (rule, window) = match effect::refuse::next(&proxy.rules(), now) {
+            Some((rule, window)) if window.start <= now => (rule, window),
+            next => {
+                let until = next.map_or(now + ROUND, |(_, window)| window.start.min(now + ROUND));
+                proxy.timer.within(until, welcome(proxy, open, &listener)).await;
+                continue;
+            }
         };
-        proxy.timer.within(window.start, welcome(proxy, open, &listener)).await;
         listener = match refuse(proxy, open, listener, rule, window.end).await {
             Ok(listener) => listener,
             // Without a socket there is nothing to accept on until the end.

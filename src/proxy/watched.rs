@@ -48,6 +48,11 @@ impl Watched {
                 if let Some(data) = frame.data_ref() {
                     self.met.passed(data);
                 }
+                // From here on it is hyper's, which asks no further once a body of known length is complete: a moment later
+                // than this would make the wait before a retry look shorter than it was.
+                if self.body.is_end_stream() || self.met.is_complete() {
+                    self.met.complete();
+                }
             }
             Some(Err(_)) => self.met.cut(self.control.told()),
             None => self.met.complete(),
@@ -66,7 +71,6 @@ impl Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        // hyper asks no further once a body of known length is complete.
         if self.body.is_end_stream() || self.met.is_complete() {
             self.met.complete();
         }

@@ -589,7 +589,7 @@ fn effects_on_the_wire_are_refused_where_they_mean_nothing() {
         ("slow_body = { rate = \"10/s\" }", "this is no rate of bytes"),
         ("slow_body = { rate = \"0B/s\" }", "this is no rate of bytes"),
         ("slow_body = { chunk = \"0B\", every = \"1s\" }", "a piece of no bytes never comes to an end"),
-        ("slow_body = { chunk = \"1B\", every = \"0s\" }", "0 s is no time between two pieces"),
+        ("slow_body = { chunk = \"1B\", every = \"0s\" }", "is no time between two pieces"),
         ("content_length = \"10\"", "`content_length` says by how much the declared length is wrong"),
         ("content_length = \"+0\"", "`content_length` says by how much the declared length is wrong"),
         ("stream = {}", "`stream` needs one of `cut_after`, `drop_done` and `error_event`"),
@@ -808,6 +808,10 @@ fn every_shipped_plan_is_sound_and_can_decide_its_gates() {
     let env = |name: &str| (name == "API_TOKEN").then(|| "a-token-of-staging".to_owned());
     for path in shipped_plans() {
         let plan = Plan::load(&path, &LoadOptions { env: &env, ..LoadOptions::default() }).unwrap_or_else(|problems| panic!("{problems}"));
+        // How many requests a client of somebody's sends is not to be foretold.
+        if !plan.has_load() {
+            continue;
+        }
         let forecast = plan.forecast();
         for gate in &forecast.gates {
             // What a battery covers depends on the target, and one answer decides it.

@@ -17,7 +17,7 @@ const ALERT: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
 /// Gives the connection back where no rule makes handshakes fail now; else says that its handshake has failed, and
 /// closes it in order.
 pub(in crate::proxy) async fn unless_failing(proxy: &Proxy, stream: TcpStream) -> Option<TcpStream> {
-    let Some(rule) = proxy.settings.faults.failing_tls_at(proxy.timer.clock().now()) else { return Some(stream) };
+    let Some(rule) = proxy.rules().failing_tls_at(proxy.timer.clock().now()) else { return Some(stream) };
     proxy.counters.borrow_mut().ledger.strikes(rule);
     if fail(stream, &proxy.timer).await {
         proxy.counters.borrow_mut().fired(rule);

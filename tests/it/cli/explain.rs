@@ -15,6 +15,14 @@ fn a_check_is_explained_by_its_id_and_by_its_name() {
 }
 
 #[test]
+fn the_mutations_that_a_check_must_find_are_named() {
+    let ended = Folder::new().brownout(["explain", "R02", "L06"]).ended().exits(0);
+    let (with, without) = ended.stdout.split_once("\nL06 ").expect("two checks");
+    assert!(with.contains("  tried by    retry-after-list, retry-after-fraction,"), "{ended}");
+    assert!(!without.contains("tried by"), "{ended}");
+}
+
+#[test]
 fn every_check_is_listed_by_group() {
     let ended = Folder::new().brownout(["explain"]).ended().exits(0);
     assert_golden("cli/explain-all.txt", &ended.stdout);

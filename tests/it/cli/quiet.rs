@@ -7,9 +7,15 @@ use crate::support::shell::Folder;
 #[test]
 fn help_and_version_are_results_and_an_unknown_option_is_a_mistake() {
     let folder = Folder::new();
-    for args in
-        [&["--help"][..], &["run", "--help"], &["check", "--help"], &["serve", "--help"], &["report", "--help"], &["replay", "--help"]]
-    {
+    for args in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["proxy", "--help"],
+        &["check", "--help"],
+        &["serve", "--help"],
+        &["report", "--help"],
+        &["replay", "--help"],
+    ] {
         let ended = folder.brownout(args).ended().exits(0);
         assert_golden(&format!("cli/help-{}.txt", args[0].trim_start_matches('-')), &ended.stdout);
         assert_eq!(ended.stderr, "");

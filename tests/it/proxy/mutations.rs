@@ -11,10 +11,11 @@ use brownout::id::RuleIx;
 use brownout::record::Unfired;
 use brownout::severity::Severity;
 use brownout::units::Micros;
-use brownout::wire::{Ending, RequestFacts};
+use brownout::wire::{Ending, PathPattern, RequestFacts};
 use http::{HeaderMap, Method};
 
 use super::rig::{Rig, connector, get, held, identity, rule};
+use super::spoken::{attempt, http2};
 use crate::support::contract::shipped;
 use crate::support::program;
 use crate::support::shell::Folder;
@@ -335,4 +336,23 @@ fn what_cannot_be_made_wrong_passes_as_it_is() {
         let rule = &rig.stop().rules[0];
         assert_eq!((rule.planned, rule.fired, rule.unfired[why as usize]), (1, 0, 1), "{why:?}");
     }
+}
+
+#[test]
+fn http2_has_every_mutation_but_those_that_break_the_framing_of_another_version() {
+    let upstream = Upstream::always(answer("200 OK", "ok"));
+    let rules = ["truncated-chunked", "truncated-json"].map(|name| {
+        let mut rule = wrong(name, "RESOURCE_NOT_FOUND");
+        rule.matcher.path = Some(PathPattern::new(&format!("/{name}")).expect("a pattern"));
+        rule
+    });
+    let rig = Rig::with(upstream.address(), rules.to_vec(), |settings| settings.contract = held(shipped()));
+    let (runtime, mut sender) = http2(rig.addr);
+    let mut status = |path: &str, arrival| {
+        runtime.block_on(async { sender.send_request(attempt(rig.addr, path, arrival)).await.expect("an answer").status().as_u16() })
+    };
+    assert_eq!([status("/truncated-chunked", 1), status("/truncated-json", 2)], [200, 404]);
+    assert_eq!(rig.noted(1, 1).expect("it was seen").rule, None);
+    let tally = rig.stop();
+    assert_eq!((tally.rules[0].fired, tally.rules[0].unfired[Unfired::OtherHttp as usize], tally.rules[1].fired), (0, 1, 1));
 }

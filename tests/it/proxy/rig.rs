@@ -41,7 +41,6 @@ impl Rig {
             log: None,
             contract: None,
             stealth: false,
-            session: None,
             run_id: RUN.to_owned(),
             board: Arc::clone(&board),
             clock,

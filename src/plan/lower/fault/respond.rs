@@ -63,8 +63,8 @@ fn wrong(value: &Value<'_>, mutation: &'static Mutation, answer: Respond, around
     let mut draft = Draft::new(sample, contract, row, SOME_DAY);
     if mutation.apply(&mut draft).is_none() {
         return value.refuse(
-            format!("`{}` changes nothing of this answer: {}, and it has nothing of that kind", mutation.name, mutation.about),
-            "choose another error, or another mutation",
+            format!("`{}` cannot be made of this answer, in which nothing can be wrong in that way", mutation.name),
+            format!("it means that {}: choose another error, or another mutation", mutation.about),
         );
     }
     Some(Respond::Wrong { answer: Box::new(answer), mutation })

@@ -52,7 +52,8 @@ fn streams_are_refused_and_reset_and_the_connection_lives_on() {
     headers.lines().filter(|line| !line.is_empty()).for_each(|line| options.extend(["-H", line]));
     options.push(&url);
     if let Some(ran) = curl(&options) {
-        assert_eq!(ran.code, 92, "curl calls it an error of the HTTP/2 framing: {}", ran.err);
+        // A refused stream may be sent again: older versions of curl do so five times.
+        assert!([56, 92].contains(&ran.code), "curl has no answer: {} {}", ran.code, ran.err);
     }
     let tally = rig.stop();
     let late: Vec<_> = tally.rules.iter().map(|rule| rule.planned - rule.fired).collect();
