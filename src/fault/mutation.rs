@@ -128,6 +128,7 @@ mod tests {
             b"                    {",
         ];
         let texts = ["", "1", "-9223372036854775808", "99999999999999999999", "soon", "Sun, 22 Nov 2026 12:00:00 GMT"];
+        let texts = &texts;
         for (mutation, body, text) in
             ALL.iter().flat_map(|m| odd.iter().flat_map(move |body| texts.iter().map(move |text| (m, body, text))))
         {
