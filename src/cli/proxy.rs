@@ -434,7 +434,7 @@ fn write(report: &mut report::Report, plan: &Plan, folder: &Folder, attempts: &[
     let text = if quiet { one_line(report) } else { report::text::render(report, terminal::colour_err()) };
     terminal::say(text.trim_end());
     let exit = Exit::from_code(report.run.exit_code);
-    if !quiet && let Some(client) = report.extra.get("session").and_then(|session| client_in_words(session)) {
+    if !quiet && let Some(client) = report.extra.get("session").and_then(client_in_words) {
         terminal::say(&format!("  client    {client}"));
     }
     if let Err(error) = written {

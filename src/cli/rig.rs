@@ -290,8 +290,11 @@ fn fault_log(plan: &Plan, folder: &Path) -> proxy::LogSettings {
     proxy::LogSettings { path: folder.join(FAULT_LOG), head: plan.log_head(), names: plan.log_names(), most: MOST_LINES }
 }
 
+/// Where the control API listens, and the token that it asks for.
+type Control = (SocketAddr, String);
+
 /// The control API, where the plan wants one, and what a user must know of it.
-fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(ApiSettings, (SocketAddr, String))>, RigError> {
+fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(ApiSettings, Control)>, RigError> {
     let Some(wanted) = wanted else { return Ok(None) };
     let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
     let address = listener.local_addr().map_err(system("the control API's address"))?;
