@@ -272,7 +272,7 @@ impl Session {
                 stage,
                 method: head.method.clone(),
                 path: head.uri.path().to_owned(),
-                attempts: Vec::new(),
+                attempts: Vec::with_capacity(1),
             });
             if let Some(mut recorder) = self.recorder() {
                 recorder.started(stage, begun.head_at, begun.head_at);
