@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the fault proxy costs beside nginx as a plain reverse proxy and toxy, a fault proxy from npm, in one run.
+# What the fault proxy costs beside nginx as a plain reverse proxy and mitmproxy, a fault proxy from PyPI, in one run.
 #
 #   benches/proxy.sh [SECONDS] [ROUNDS]     defaults: 5 3
 #
@@ -7,12 +7,20 @@
 # Programs take turns, round by round. See benches/README.md for what each figure means.
 set -euo pipefail
 source "$(dirname "$0")/responder.sh"
-need wrk nginx jq python3 npm node
+need wrk nginx jq python3
 
 seconds=${1:-5} rounds=${2:-3}
-cargo build --profile "${PROFILE:-release}" 2>"$work/build" || { cat "$work/build" >&2; exit 1; }
-brownout=${CARGO_TARGET_DIR:-target}/${PROFILE:-release}/brownout
-npm install --silent --no-fund --no-audit --prefix "$work/toxy" toxy@0.3.16 >/dev/null 2>&1 || echo "toxy cannot be installed: it is left out" >&2
+[ "${BROWNOUT:-}" ] || cargo build --profile "${PROFILE:-release}" 2>"$work/build" || { cat "$work/build" >&2; exit 1; }
+brownout=${BROWNOUT:-${CARGO_TARGET_DIR:-target}/${PROFILE:-release}/brownout}
+mitmdump=${MITMDUMP:-}
+if [ -z "$mitmdump" ]; then
+    if python3 -m venv "$work/mitm" && "$work/mitm/bin/pip" install --quiet mitmproxy==11.0.2 >/dev/null 2>&1; then
+        mitmdump=$work/mitm/bin/mitmdump
+    else
+        echo "mitmproxy cannot be installed: it is left out" >&2
+    fi
+fi
+ulimit -n "$(ulimit -Hn)"
 
 declare -A at pid
 # Remembers who listens where: `stands NAME PORT PID`.
@@ -25,34 +33,36 @@ stand_nginx() {
     serve 1 8441 <<CONF
     upstream target { server 127.0.0.1:$port; keepalive 256; keepalive_requests 1000000000; }
     server {
-        listen 127.0.0.1:8441;
+        listen 127.0.0.1:8441 backlog=4096;
         location / { proxy_pass http://target; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host \$host; }
     }
 CONF
-    stands nginx 8441 "$(cat "$work/nginx-8441.pid")"
-    pid[nginx]=$(pgrep -P "${pid[nginx]}")
+    stands nginx 8441 "$(pgrep -P "${started[-1]}")"
 }
 
-# `stand_brownout NAME PORT RULES`: RULES is a file of [[fault]] tables.
+# `stand_brownout NAME PORT RULES [BINARY]`: RULES is a file of [[fault]] tables.
 stand_brownout() {
-    sed -e "s#\${port}#$port#; s#\${listen}#127.0.0.1:$2#" benches/proxy.toml | cat - "$3" >"benches/.$1.toml"
-    taskset -c 1 "$brownout" proxy --quiet --force --out "$work/$1" "benches/.$1.toml" >"$work/$1.out" 2>&1 &
+    local plan=benches/.$1.toml
+    sed -e "s#\${port}#$port#; s#\${listen}#127.0.0.1:$2#" benches/proxy.toml | cat - "$3" >"$plan"
+    taskset -c 1 "${4:-$brownout}" proxy --quiet --force --out "$work/$1" "$plan" >"$work/$1.out" 2>&1 &
     started+=($!)
     stands "$1" "$2" $!
-    rm "benches/.$1.toml"
+    rm "$plan"
 }
 
-stand_toxy() {
-    [ -d "$work/toxy/node_modules/toxy" ] || return 0
-    cat >"$work/toxy/proxy.js" <<JS
-const toxy = require('toxy'), proxy = toxy();
-proxy.forward('http://127.0.0.1:$port').all('/*');
-proxy.poison(toxy.poisons.latency({ jitter: 1 })).rule(toxy.rules.probability(0));
-proxy.listen(8443);
-JS
-    taskset -c 1 node "$work/toxy/proxy.js" >"$work/toxy.out" 2>&1 &
+stand_mitmproxy() {
+    [ "$mitmdump" ] || return 0
+    # A rule that never fires, as the others have: 10 ms for another path.
+    cat >"$work/rule.py" <<'PY'
+import asyncio
+async def request(flow):
+    if flow.request.path.startswith("/v2/"):
+        await asyncio.sleep(0.010)
+PY
+    taskset -c 1 "$mitmdump" --quiet --set confdir="$work/mitm" --set connection_strategy=lazy --mode "reverse:http://127.0.0.1:$port" \
+        --listen-host 127.0.0.1 --listen-port 8443 -s "$work/rule.py" >"$work/mitm.out" 2>&1 &
     started+=($!)
-    stands toxy 8443 $!
+    stands mitmproxy 8443 $!
 }
 
 # CPU seconds that a process has used: "user system".
@@ -64,11 +74,13 @@ rss_kb() {
     awk '/VmRSS/ { print $2 }' "/proc/$1/status"
 }
 
-# wrk on the first core, against a port: `ask PORT CONNECTIONS SECONDS [OPTIONS]`; its report is in $work/wrk.
+# wrk on the first core, against a port: `ask PORT CONNECTIONS SECONDS PATH [OPTIONS]`; its report is in $work/wrk.
 ask() {
-    local where=$1 connections=$2 for=$3
-    shift 3
-    taskset -c 0 wrk -t1 -c"$connections" -d"${for}s" --latency "$@" "http://127.0.0.1:$where/v1/models" >"$work/wrk"
+    local where=$1 connections=$2 for=$3 path=$4
+    shift 4
+    taskset -c 0 wrk -t1 -c"$connections" -d"${for}s" --latency "$@" "http://127.0.0.1:$where$path" >"$work/wrk"
+    # For the last word of `recorded`; it is asked from another process.
+    echo "$where $(answered)" >>"$work/asked"
 }
 
 answered() {
@@ -77,6 +89,15 @@ answered() {
 
 percentile() {
     awk -v which="$1%" '$1 == which { v = $2; if (v ~ /us$/) f = 1; else if (v ~ /ms$/) f = 1000; else f = 1e6; sub(/[a-z]+$/, "", v); print v * f }' "$work/wrk"
+}
+
+# Ends a brownout proxy and holds its book against wrk's: an attempt more for each connection that wrk left is no error.
+recorded() {
+    local counted
+    kill -INT "${pid[$1]}"
+    wait "${pid[$1]}" || true
+    counted=$(awk -v port="$2" '$1 == port { n += $2 } END { print n + 0 }' "$work/asked")
+    jq -r --argjson counted "$counted" '"\(.accounting.attempts // .accounting) attempts on record, \($counted) answered to wrk"' "$work/$1/report.json"
 }
 
 answer
@@ -98,38 +119,44 @@ delay = "10ms"
 TOML
 stand_nginx
 stand_brownout brownout 8442 "$work/silent.toml"
-stand_toxy
+[ -z "${BEFORE:-}" ] || stand_brownout before 8445 "$work/silent.toml" "$BEFORE"
+stand_mitmproxy
 who=(nginx brownout)
-[ -z "${pid[toxy]:-}" ] || who+=(toxy)
+[ -z "${pid[before]:-}" ] || who+=(before)
+[ -z "${pid[mitmproxy]:-}" ] || who+=(mitmproxy)
 
-echo "# cost per request through each, 64 connections; load average $(cut -d' ' -f1-3 /proc/loadavg)"
-for _ in $(seq "$rounds"); do
-    for name in "${who[@]}"; do
-        before=$(used "${pid[$name]}")
-        ask "${at[$name]}" 64 "$seconds"
-        after=$(used "${pid[$name]}")
-        echo "$name $(answered) $(echo "$before $after" | awk '{ print $3 - $1, $4 - $2 }')"
+for path in /v1/fine /v1/models; do
+    echo "# cost per request through each, 64 connections, GET $path; load average $(cut -d' ' -f1-3 /proc/loadavg)"
+    for _ in $(seq "$rounds"); do
+        for name in "${who[@]}"; do
+            before=$(used "${pid[$name]}")
+            ask "${at[$name]}" 64 "$seconds" "$path"
+            after=$(used "${pid[$name]}")
+            echo "$name $(answered) $(echo "$before $after" | awk '{ print $3 - $1, $4 - $2 }')"
+        done
+    done | costs
+done
+
+echo "# latency at one connection, p50 of each round in µs, straight to the target first; load average $(cut -d' ' -f1-3 /proc/loadavg)"
+for _ in $(seq "$((2 * rounds))"); do
+    for name in target "${who[@]}"; do
+        ask "$([ "$name" = target ] && echo "$port" || echo "${at[$name]}")" 1 1 /v1/fine
+        printf '%s %.0f  ' "$name" "$(percentile 50)"
     done
-done | costs
-
-echo "# latency at one connection, µs: p50 of each round, straight to the target first"
-for name in target "${who[@]}"; do
-    printf '%-10s' "$name"
-    for _ in $(seq "$rounds"); do ask "$([ "$name" = target ] && echo "$port" || echo "${at[$name]}")" 1 2; printf ' %7.1f' "$(percentile 50)"; done
     echo
 done
 
-echo "# a delay of 10 ms, 52 connections (about 5000/s): latency in µs"
+echo "# a delay of 10 ms, 51 connections (about 5000/s): latency in µs; load average $(cut -d' ' -f1-3 /proc/loadavg)"
 stand_brownout delayed 8444 "$work/delay.toml"
 for _ in $(seq "$rounds"); do
-    ask 8444 52 "$seconds"
+    ask 8444 51 "$seconds" /v1/fine
     echo "$(($(answered) / seconds))/s: p50 $(percentile 50), p90 $(percentile 90), p99 $(percentile 99)"
 done
 
-echo "# memory per idle connection, each of 5000 having had one answer"
+echo "# memory per idle connection, each of 5000 having had one answer, 4 s before"
 for name in "${who[@]}"; do
-    python3 - "${at[$name]}" "${pid[$name]}" "$name" <<'PY'
-import resource, socket, sys
+    taskset -c 0 python3 - "${at[$name]}" "${pid[$name]}" "$name" <<'PY'
+import resource, socket, sys, time
 port, pid, name = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -139,26 +166,33 @@ def opened(n):
     conns = []
     for _ in range(n):
         s = socket.create_connection(("127.0.0.1", port)); s.settimeout(10)
-        s.sendall(b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        s.sendall(b"GET /v1/fine HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         got = b""
-        while b'"retry_after"' not in got:
+        while b'"m-2"' not in got:
             part = s.recv(4096)
             if not part: raise SystemExit(f"{name}: closed after {len(conns)} connections")
             got += part
         conns.append(s)
     return conns
-opened(50)
+some = opened(50)
 before = rss()
 conns = opened(int(min(5000, hard - 100)))
-print(f"{name}: {(rss() - before) / len(conns):.1f} KiB each of {len(conns)}")
+awake = rss()
+time.sleep(4)
+print(f"{name}: {(rss() - before) / len(conns):.1f} KiB each of {len(conns)} ({(awake - before) / len(conns):.1f} KiB at once)")
 PY
 done
 
-[ "${CHURN:-}" ] || { echo "# CHURN=1000000 opens so many connections one after the other, and shows what that leaves"; exit 0; }
-echo "# memory over $CHURN connections of one request each"
-opened=0
-while [ "$opened" -lt "$CHURN" ]; do
-    ask 8442 32 10 -H 'Connection: close'
-    opened=$((opened + $(answered)))
-    echo "$opened connections: $(rss_kb "${pid[brownout]}") KiB"
-done
+if [ "${CHURN:-}" ]; then
+    echo "# memory over $CHURN connections of one request each; load average $(cut -d' ' -f1-3 /proc/loadavg)"
+    opened=0
+    echo "0 connections: $(rss_kb "${pid[brownout]}") KiB"
+    while [ "$opened" -lt "$CHURN" ]; do
+        ask 8442 32 10 /v1/fine -H 'Connection: close'
+        opened=$((opened + $(answered)))
+        echo "$opened connections: $(rss_kb "${pid[brownout]}") KiB"
+    done
+else
+    echo "# CHURN=1000000 opens so many connections one after the other, and shows what that leaves"
+fi
+recorded brownout 8442

@@ -1,7 +1,7 @@
 # The pieces the scripts here share; they source it. An nginx of its own answers on the first core; whoever is
 # measured has the second.
 #
-# Every answer is a documented 429: 166 bytes of JSON and four rate-limit headers, from memory. What it says is
+# Every answer but that to /v1/fine, a list, is a documented 429: 166 bytes of JSON and four rate-limit headers, from memory. What it says is
 # true for the next hour (`Retry-After` counts from every answer, the reset is one moment), so every answer conforms.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -33,7 +33,7 @@ daemon off;
 worker_processes 1;
 pid $work/nginx-$2.pid;
 error_log $work/error-$2.log;
-events { worker_connections 4096; }
+events { worker_connections 16384; }
 http {
     access_log off;
     keepalive_requests 1000000000;
@@ -54,6 +54,9 @@ answer() {
     server {
         listen 127.0.0.1:$port;
         default_type application/json;
+        location = /v1/fine {
+            return 200 '{"object":"list","data":[{"id":"m-1","object":"model","created":1,"owned_by":"o"},{"id":"m-2","object":"model","created":1,"owned_by":"o"}]}';
+        }
         location / {
             add_header Retry-After 3600 always;
             add_header X-RateLimit-Limit 60 always;

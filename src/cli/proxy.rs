@@ -1,7 +1,7 @@
 //! `brownout proxy`: the fault proxy alone, for a client that exists already.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -9,8 +9,8 @@ use crate::analysis::{RunFacts, Tally};
 use crate::clock::Clock;
 use crate::lineage::Confidence;
 use crate::plan::Plan;
-use crate::proxy::{NewRules, SharedRecorder, TOKEN_HEADER};
-use crate::record::{Observed, ProxyTally, Recorder, SessionTally};
+use crate::proxy::{NewRules, SessionRecorder, TOKEN_HEADER};
+use crate::record::{Observed, ProxyTally, SessionTally};
 use crate::report::{self, EndedBy, escape};
 use crate::units::{Micros, Offset};
 use crate::wire::{Ending, RetryAfter};
@@ -21,6 +21,7 @@ use super::folder::Folder;
 use super::live::Live;
 use super::rig::{Gate, Rig};
 use super::run::{Outcome, fault_log, in_report, never_began, one_line, refuse, report_of, run_id, unreachable_target};
+use super::session::{Home, Lent};
 use super::watch::Signals;
 use super::{Exit, load, panics, session, surroundings, terminal};
 
@@ -130,10 +131,12 @@ impl Job<'_> {
                 );
             }
         };
-        let started_unix_us = Clock::new().unix_us(Offset::START);
-        let tally = Arc::new(Mutex::new(Tally::new(self.plan, started_unix_us)));
-        let rules: Arc<dyn NewRules> = Arc::new(session::Rules { plan: Arc::clone(self.plan), tally: Arc::clone(&tally) });
-        let recorder: SharedRecorder = Arc::clone(&tally) as SharedRecorder;
+        let rules: Arc<dyn NewRules> = Arc::new(session::Rules { plan: Arc::clone(self.plan) });
+        let home = Arc::new(Home::default());
+        let recorder = |rig: &Rig| -> Box<dyn SessionRecorder> {
+            let tally = Tally::new(self.plan, rig.clock.unix_us(Offset::START)).aimed_at(&rig.base_url);
+            Box::new(Lent::new(tally, &home))
+        };
         let raised = tokio::select! {
             raised = Rig::stand_alone(self.plan, self.id, recorder, rules, self.folder.path()) => raised,
             signal = signals.next() => {
@@ -144,10 +147,6 @@ impl Job<'_> {
             Ok(raised) => raised,
             Err(error) => return nothing(unreachable_target(self.plan, &error), "never-started"),
         };
-        let aim = |tally: Tally| tally.aimed_at(&rig.base_url);
-        if let Ok(mut tally) = tally.lock() {
-            *tally = aim(Tally::new(self.plan, rig.clock.unix_us(Offset::START)));
-        }
         let variables = match self.variables(&gate) {
             Ok(variables) => variables,
             Err(why) => {
@@ -156,14 +155,13 @@ impl Job<'_> {
             }
         };
         self.introduce(&gate, &rig.path, &variables);
-        let (client, ended_by) = self.attend(&gate, &variables, rig.clock, &tally, &mut signals).await;
+        let (client, ended_by) = self.attend(&gate, &variables, rig.clock, &home, &mut signals).await;
         let ended_at = rig.clock.now();
         let proxy = rig.lower_proxy();
         rig.lower_target();
-        let mut tally = match Arc::try_unwrap(tally) {
-            Ok(tally) => tally.into_inner().unwrap_or_else(PoisonError::into_inner),
-            // The proxy's thread has ended, and with it whoever shared the tally.
-            Err(_) => return nothing(never_began(self.plan, EndedBy::Internal, "the record of the session is lost"), "unknown"),
+        // The proxy's thread has ended, and has let go of it.
+        let Some(mut tally) = home.tally() else {
+            return nothing(never_began(self.plan, EndedBy::Internal, "the record of the session is lost"), "unknown");
         };
         let ended_by =
             if panics::first().is_some() || proxy.as_ref().is_some_and(|proxy| proxy.panics > 0) { EndedBy::Internal } else { ended_by };
@@ -255,7 +253,7 @@ impl Job<'_> {
         gate: &Gate,
         variables: &[(String, String)],
         clock: Clock,
-        tally: &Mutex<Tally>,
+        home: &Home,
         signals: &mut Signals,
     ) -> (Client, EndedBy) {
         let command: Vec<String> = self.command.iter().map(|word| word.replace("{url}", &gate.url)).collect();
@@ -277,7 +275,7 @@ impl Job<'_> {
             tokio::select! {
                 _ = looks.tick() => {
                     let now = clock.now();
-                    let glance = tally.lock().unwrap_or_else(PoisonError::into_inner).glance();
+                    let glance = home.glance();
                     live.show(now, glance);
                     if let Some(left) = program.as_mut().and_then(Program::left) {
                         break (Client::Left(left), EndedBy::Schedule);

@@ -11,8 +11,8 @@ use crate::clock::Clock;
 use crate::engine::{Setup, Transports};
 use crate::plan::{self, Place, Plan, ProxyTls, TransportKind};
 use crate::proxy::{
-    self, ApiSettings, Authority, BadTls, ForwardProxy, HttpVersions, NewRules, PLACES, RunningProxy, ServerTls, SessionSettings,
-    SharedRecorder,
+    self, ApiSettings, Authority, BadTls, ForwardProxy, HttpVersions, NewRules, PLACES, RunningProxy, ServerTls, SessionRecorder,
+    SessionSettings,
 };
 use crate::record::{Board, ProxyTally};
 use crate::target::{self, RunningTarget, TargetSettings};
@@ -116,7 +116,7 @@ impl Rig {
     pub async fn stand_alone(
         plan: &Arc<Plan>,
         run_id: &str,
-        recorder: SharedRecorder,
+        recorder: impl FnOnce(&Rig) -> Box<dyn SessionRecorder>,
         rules: Arc<dyn NewRules>,
         folder: &Path,
     ) -> Result<(Rig, Gate), RigError> {
@@ -132,7 +132,7 @@ impl Rig {
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,
-            recorder,
+            recorder: recorder(&rig),
             stages: plan.load.stages.iter().map(|stage| (stage.name.clone(), stage.start)).collect(),
             select_by_header: asked.select_by_header,
             api,

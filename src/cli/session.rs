@@ -6,11 +6,11 @@ use http::Method;
 
 use crate::analysis::Tally;
 use crate::fault::FaultRule;
-use crate::id::ScenarioIx;
+use crate::id::{ScenarioIx, StageIx};
 use crate::lineage::MOST_ROUTES;
 use crate::plan::{Plan, Scenario, Shape, StatusRange, Step, Template};
-use crate::proxy::NewRules;
-use crate::record::SessionTally;
+use crate::proxy::{NewRules, SessionRecorder};
+use crate::record::{Answered, Exchange, Glance, Observed, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 
 /// As good as without end.
@@ -60,7 +60,94 @@ fn last_as_long(rule: &mut FaultRule, end: Offset) {
 /// Rules for a session that goes on.
 pub struct Rules {
     pub plan: Arc<Plan>,
-    pub tally: Arc<Mutex<Tally>>,
+}
+
+/// Where the tally of a session comes home to, and what there is to show of it until then.
+#[derive(Default)]
+pub struct Home {
+    tally: Mutex<Option<Tally>>,
+    glance: Mutex<Glance>,
+}
+
+impl Home {
+    /// The counters of the last quarter of a second.
+    pub fn glance(&self) -> Glance {
+        *self.glance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tally; `None` as long as the proxy has it.
+    pub fn tally(&self) -> Option<Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The tally of a session while the proxy's thread has it to itself: nothing is locked per attempt. Dropped, it goes home.
+pub struct Lent {
+    tally: Option<Tally>,
+    home: Arc<Home>,
+}
+
+impl Lent {
+    /// To be given to the proxy.
+    pub fn new(tally: Tally, home: &Arc<Home>) -> Lent {
+        Lent { tally: Some(tally), home: Arc::clone(home) }
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        self.tally.as_mut().expect("the tally is here until it goes home")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.show();
+        *self.home.tally.lock().unwrap_or_else(PoisonError::into_inner) = self.tally.take();
+    }
+}
+
+impl SessionRecorder for Lent {
+    fn rule_added(&mut self, rule: &FaultRule) {
+        self.tally().add_rule(rule.clone());
+    }
+
+    fn show(&mut self) {
+        let glance = self.glance();
+        *self.home.glance.lock().unwrap_or_else(PoisonError::into_inner) = glance;
+    }
+}
+
+impl Recorder for Lent {
+    fn started(&mut self, stage: StageIx, scheduled_at: Offset, started_at: Offset) {
+        self.tally().started(stage, scheduled_at, started_at);
+    }
+
+    fn dropped(&mut self, stage: StageIx, scheduled_at: Offset) {
+        self.tally().dropped(stage, scheduled_at);
+    }
+
+    fn unstarted(&mut self, stage: StageIx, scheduled_at: Offset) {
+        self.tally().unstarted(stage, scheduled_at);
+    }
+
+    fn answered(&mut self, answered: &Answered<'_>) {
+        self.tally().answered(answered);
+    }
+
+    fn exchange(&mut self, exchange: &Exchange<'_>) {
+        self.tally().exchange(exchange);
+    }
+
+    fn session(&mut self, stage: StageIx, scheduled_at: Offset, ended_at: Offset, ok: bool) {
+        self.tally().session(stage, scheduled_at, ended_at, ok);
+    }
+
+    fn observed(&mut self, observed: &Observed) {
+        self.tally().observed(observed);
+    }
+
+    fn glance(&self) -> Glance {
+        self.tally.as_ref().map(Recorder::glance).unwrap_or_default()
+    }
 }
 
 impl NewRules for Rules {
@@ -68,10 +155,6 @@ impl NewRules for Rules {
         let mut rule = self.plan.read_fault(text).map_err(|problems| problems.render(false))?;
         last_as_long(&mut rule, self.plan.schedule_end() + self.plan.load.drain);
         Ok(rule)
-    }
-
-    fn added(&self, rule: &FaultRule) {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).add_rule(rule.clone());
     }
 }
 

@@ -17,7 +17,7 @@ pub mod digest;
 mod evidence;
 mod route;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use http::{HeaderMap, HeaderName, Method};
 
@@ -153,9 +153,11 @@ pub struct Lineage {
     /// The exchange of this key that began last.
     latest: HashMap<u64, u32>,
     exchanges: u64,
+    /// Open exchanges of which no attempt is under way: those that another may belong to.
+    waiting: usize,
     /// How often a request id stayed the same over a retry known by other evidence, and how often it did not.
     request_ids: (u64, u64),
-    closed: Vec<ExchangeRef>,
+    closed: VecDeque<ExchangeRef>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -175,8 +177,9 @@ struct Open {
     came: Option<Came>,
     gap: Micros,
     hint: Micros,
-    /// The one before it with the same key.
+    /// The one before it with the same key, and the one after it.
     before: Option<u32>,
+    after: Option<u32>,
 }
 
 impl Lineage {
@@ -190,7 +193,8 @@ impl Lineage {
             latest: HashMap::new(),
             exchanges: 0,
             request_ids: (0, 0),
-            closed: Vec::new(),
+            closed: VecDeque::new(),
+            waiting: 0,
         }
     }
 
@@ -218,6 +222,9 @@ impl Lineage {
         }
         let changed = retry && open.body != seen.body;
         open.attempts = open.attempts.saturating_add(1);
+        if retry && open.under_way == 0 {
+            self.waiting -= 1;
+        }
         open.under_way += 1;
         if retry && open.under_way == 1 {
             open.gap = seen.at.since(open.ended_at);
@@ -244,6 +251,9 @@ impl Lineage {
         let Some(open) = self.open.get_mut(exchange.place as usize).and_then(Option::as_mut) else { return };
         if open.number != exchange.number {
             return;
+        }
+        if open.under_way == 1 {
+            self.waiting += 1;
         }
         open.under_way = open.under_way.saturating_sub(1);
         (open.ended_at, open.hint) = (open.ended_at.max(at), hint.unwrap_or_default());
@@ -281,9 +291,9 @@ impl Lineage {
         }
     }
 
-    /// The exchanges closed since this was last asked, in order.
-    pub fn closed(&mut self) -> impl Iterator<Item = ExchangeRef> + '_ {
-        self.closed.drain(..)
+    /// The exchange that was closed first of those that this has not told yet.
+    pub fn next_closed(&mut self) -> Option<ExchangeRef> {
+        self.closed.pop_front()
     }
 
     /// The routes seen so far.
@@ -307,7 +317,7 @@ impl Lineage {
 
     /// The exchange that failed shortly before and looks the same: the oldest of them.
     fn alike(&self, seen: &Sighted<'_>, evidence: &Evidence) -> Option<Found> {
-        if evidence.basis == Basis::Alone || evidence.index == Some(0) {
+        if evidence.basis == Basis::Alone || evidence.index == Some(0) || self.waiting == 0 {
             return None;
         }
         let id_stays = self.request_ids.0 > 0 && self.request_ids.1 == 0;
@@ -383,7 +393,11 @@ impl Lineage {
             gap: Micros::ZERO,
             hint: Micros::ZERO,
             before,
+            after: None,
         });
+        if let Some(before) = before.and_then(|before| self.open[before as usize].as_mut()) {
+            before.after = Some(place);
+        }
         self.exchanges += 1;
         place
     }
@@ -414,23 +428,23 @@ impl Lineage {
     fn shut(&mut self, place: u32) {
         let Some(open) = self.open[place as usize].take() else { return };
         self.free.push(place);
-        self.closed.push(ExchangeRef { place, number: open.number });
-        // Out of the chain of its key.
-        let key = open.evidence.key;
-        if self.latest.get(&key) == Some(&place) {
-            match open.before {
-                Some(before) => self.latest.insert(key, before),
-                None => self.latest.remove(&key),
-            };
-            return;
+        self.closed.push_back(ExchangeRef { place, number: open.number });
+        if open.under_way == 0 {
+            self.waiting -= 1;
         }
-        let mut at = self.latest.get(&key).copied();
-        while let Some(later) = at.and_then(|at| self.open[at as usize].as_mut()) {
-            if later.before == Some(place) {
-                later.before = open.before;
-                return;
+        // Out of the chain of its key.
+        let at = |place: Option<u32>| place.map(|place| place as usize);
+        if let Some(before) = at(open.before).and_then(|before| self.open[before].as_mut()) {
+            before.after = open.after;
+        }
+        match (at(open.after).and_then(|after| self.open[after].as_mut()), open.before) {
+            (Some(after), before) => after.before = before,
+            (None, Some(before)) => {
+                self.latest.insert(open.evidence.key, before);
             }
-            at = later.before;
+            (None, None) => {
+                self.latest.remove(&open.evidence.key);
+            }
         }
     }
 }

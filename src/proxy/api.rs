@@ -57,8 +57,6 @@ pub trait NewRules: Send + Sync {
     /// # Errors
     /// What is wrong with it, in words.
     fn read(&self, text: &str) -> Result<FaultRule, String>;
-    /// A rule has been added, after all others.
-    fn added(&self, rule: &FaultRule);
 }
 
 /// The API at work.
@@ -202,7 +200,9 @@ impl Api {
             return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, "what is done to connections belongs in the plan"));
         }
         proxy.counters.borrow_mut().added(&rule);
-        self.new.added(&rule);
+        if let Some(session) = &proxy.session {
+            session.rule_added(&rule);
+        }
         proxy.change_rules(|rules| rules.push(rule));
         Ok(answer(StatusCode::CREATED, &self.rules(proxy)))
     }

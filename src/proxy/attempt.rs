@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use http::header::EXPECT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, request, response};
 use hyper::body::{Body, Incoming};
@@ -62,7 +63,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     match (&proxy.session, identity) {
         (_, Some(identity)) => {
             let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
-                true => match peek(body, None).await {
+                true => match Box::pin(peek(body, None)).await {
                     Ok((beginning, body)) => (Some(beginning), body),
                     Err(_) => return passage::without_body(&control),
                 },
@@ -73,7 +74,13 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
-            let Ok((beginning, body)) = peek(body, Some((&proxy.timer, PATIENCE))).await else { return passage::without_body(&control) };
+            let (beginning, body) = match body.is_end_stream() {
+                true => (Bytes::new(), Upload::of(body)),
+                false => match Box::pin(peek(body, Some((&proxy.timer, PATIENCE)))).await {
+                    Ok(peeked) => peeked,
+                    Err(_) => return passage::without_body(&control),
+                },
+            };
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
             let identity = met.identity;
             let rules = proxy.rules();
@@ -99,7 +106,10 @@ async fn answer(
 ) -> Result<Response<AnswerBody>, Ended> {
     proxy.note(&identity, decision.as_ref().map(|decision| decision.rule), false, None);
     let told = proxy.counters.borrow_mut().ledger.take_told();
-    let mut answer = carry_out(proxy, control, identity, decision, head, body).await?;
+    let mut answer = match decision {
+        None => pass(proxy, control, Some(identity), None, head, body).await?,
+        Some(decision) => Box::pin(carry_out(proxy, control, identity, decision, head, body)).await?,
+    };
     if let Some(told) = told {
         effect::throttle::tell(proxy, &told, answer.headers_mut());
     }
@@ -107,15 +117,17 @@ async fn answer(
 }
 
 /// Does to the attempt what was decided.
+///
+/// This future and others that few attempts need are boxed: what every attempt needs is then small, for it is moved
+/// about, and every connection holds one.
 async fn carry_out(
     proxy: &Rc<Proxy>,
     control: &Rc<Control>,
     identity: Identity,
-    decision: Option<Decision<'_>>,
+    decision: Decision<'_>,
     head: request::Parts,
     body: Upload,
 ) -> Result<Response<AnswerBody>, Ended> {
-    let Some(decision) = decision else { return pass(proxy, control, Some(identity), None, head, body).await };
     let mut mark = Mark::new(proxy, decision.rule);
     if let Some(delay) = decision.delay {
         effect::delay::wait(&proxy.timer, delay).await;
@@ -271,7 +283,7 @@ async fn pass(
     let version = head.version;
     let passage = match Passage::open(proxy, control, &mut head).await {
         Ok(passage) => passage,
-        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+        Err(astray) => return Box::pin(stray(proxy, control, identity, touch, astray)).await,
     };
     if let Some(identity) = &identity {
         proxy.counters.borrow_mut().forwarded();
@@ -279,7 +291,7 @@ async fn pass(
     }
     let reply = match passage.send(control, Request::from_parts(head, body)).await {
         Ok(reply) => reply,
-        Err(astray) => return stray(proxy, control, identity, touch, astray).await,
+        Err(astray) => return Box::pin(stray(proxy, control, identity, touch, astray)).await,
     };
     let (mut head, body) = reply.response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -295,7 +307,7 @@ async fn pass(
         proxy.counters.borrow_mut().upstream_answered(reply.took);
     }
     match (identity, touch) {
-        (Some(identity), Some(touch)) => disturb(proxy, control, identity, touch, version, head, body, reply.lease).await,
+        (Some(identity), Some(touch)) => Box::pin(disturb(proxy, control, identity, touch, version, head, body, reply.lease)).await,
         (Some(identity), None) => {
             let relay = Relay::new(&head, body, reply.lease, Rc::clone(proxy), Rc::clone(control));
             let relay = relay.of(identity, None, Course::Whole(Whole::default()));

@@ -59,11 +59,23 @@ fn join_cookies(headers: &mut HeaderMap) {
 /// Removes the fields that belong to one hop (RFC 9110 §7.6.1), and a length that the framing overrules
 /// (RFC 9112 §6.3). `TE: trailers` stays, since trailers pass.
 pub(super) fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
+    // Most heads have none of these: one walk over the names costs less than to look for each.
+    let (mut connection, mut others) = (false, false);
+    for name in headers.keys() {
+        match name.as_str() {
+            "connection" => connection = true,
+            "keep-alive" | "proxy-connection" | "upgrade" | "te" | "transfer-encoding" => others = true,
+            _ => {}
+        }
+    }
+    if connection {
         for name in named_by_connection(headers) {
             headers.remove(name);
         }
         headers.remove(CONNECTION);
+    }
+    if !others {
+        return;
     }
     for name in [KEEP_ALIVE, PROXY_CONNECTION, UPGRADE] {
         headers.remove(name);
@@ -92,7 +104,10 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     let names = headers.get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
     names
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .map(<[u8]>::trim_ascii)
+        // It is removed in any case.
+        .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive"))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
         .filter(|name| ![CONTENT_LENGTH, TRANSFER_ENCODING, HOST, TE, CONNECTION].contains(name))
         .collect()
 }

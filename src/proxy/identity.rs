@@ -16,6 +16,9 @@ pub(super) struct Identity {
 ///
 /// `None` for a stranger: a request that claims none, a malformed one, or another run's.
 pub(super) fn take(headers: &mut HeaderMap, run_id: &str) -> Option<Identity> {
+    if !headers.keys().any(|name| name.as_str().starts_with(OWN_HEADERS)) {
+        return None;
+    }
     let identity = read(headers, run_id);
     // Removing moves the last field into the gap; ours come last, so that the others keep their order.
     while let Some(ours) = headers.keys().find(|name| name.as_str().starts_with(OWN_HEADERS)).cloned() {

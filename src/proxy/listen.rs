@@ -31,6 +31,8 @@ use crate::units::{Micros, Offset};
 const GRACE: Micros = Micros::from_secs(1);
 /// How often heads that take too long and connections that grow old are looked for.
 const ROUND: Micros = Micros::from_secs(1);
+/// How often there is something new to be shown of a session.
+const SHOW_EVERY: Micros = Micros::from_millis(250);
 /// The pause after the system refused to accept: most often no descriptor is free.
 const PAUSE: Micros = Micros::from_millis(10);
 
@@ -77,6 +79,7 @@ pub(super) async fn run(
         () = accept(&proxy, &open, listener) => {}
         () = look_after(&proxy, &open) => {}
         () = api::serve(&proxy, api.flatten()) => {}
+        () = show(&proxy) => {}
     }
     if let Some(session) = &proxy.session {
         session.ending();
@@ -167,6 +170,15 @@ async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
             }
             control.look_after();
         }
+    }
+}
+
+/// Lets the session show what there is, a few times a second.
+async fn show(proxy: &Proxy) {
+    let Some(session) = &proxy.session else { return std::future::pending().await };
+    loop {
+        proxy.timer.sleep(SHOW_EVERY).await;
+        session.show();
     }
 }
 

@@ -60,7 +60,7 @@ use tokio::sync::oneshot;
 pub use self::api::{ApiSettings, NewRules, TOKEN_HEADER};
 pub use self::authority::Authority;
 pub use self::descriptors::raise_descriptor_limit;
-pub use self::session::{PLACES, SessionSettings, SharedRecorder};
+pub use self::session::{PLACES, SessionRecorder, SessionSettings};
 pub use self::tls::{BadTls, Downstream, ForwardProxy, HttpVersions, ServerTls};
 use crate::client::Connector;
 use crate::clock::Clock;

@@ -115,7 +115,7 @@ impl Routes {
         if let Some(known) = self.others.borrow().get(&origin) {
             return Ok(Rc::clone(known));
         }
-        let upstream = Rc::new(self.target.elsewhere(self.connector(&origin, forward).await.map_err(NoRoute::Failed)?));
+        let upstream = Rc::new(self.target.elsewhere(Box::pin(self.connector(&origin, forward)).await.map_err(NoRoute::Failed)?));
         let mut others = self.others.borrow_mut();
         if others.len() >= HOSTS {
             others.clear();

@@ -4,9 +4,8 @@
 //! [`Lineage`] has to find out. From then on both are treated alike: rules decide about them, the board is noted.
 //! What the generator would tell the recorder of its own attempts, the session tells from where the proxy stands.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
@@ -17,8 +16,9 @@ use super::attempt::Proxy;
 use super::control::{Control, Told};
 use super::identity::Identity;
 use crate::contract::Judged;
+use crate::fault::FaultRule;
 use crate::id::{AttemptNumber, ExchangeId, ScenarioIx, StageIx, StepIx};
-use crate::lineage::{self, Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Repeatable, Sighted, digest};
+use crate::lineage::{Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Repeatable, Sighted, digest};
 use crate::record::{Answered, Attempt, Exchange, KEPT_ATTEMPTS, Observed, Outcome, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -30,16 +30,21 @@ const MOST_ATTEMPTS: usize = 500;
 /// Of a body, as much is kept for checks.
 const KEPT_BODY: usize = 1024 * 1024;
 
-/// Told what a session sees. The lock is taken once or twice per attempt, by the proxy's thread and by whoever shows
-/// progress.
-pub type SharedRecorder = Arc<Mutex<dyn Recorder + Send>>;
+/// Told what a session sees, on the proxy's own thread. It is dropped there when the session is over: what it has
+/// heard it must have given away by then.
+pub trait SessionRecorder: Recorder + Send {
+    /// There is one rule more, after all others.
+    fn rule_added(&mut self, rule: &FaultRule);
+    /// A moment to say elsewhere what there is to show: four a second.
+    fn show(&mut self);
+}
 
 /// What the proxy needs to know to treat strangers as clients.
 pub struct SessionSettings {
     pub identify: Identify,
     /// What their draws depend on.
     pub repeatable: Repeatable,
-    pub recorder: SharedRecorder,
+    pub recorder: Box<dyn SessionRecorder>,
     /// When each stage begins, the first at the start.
     pub stages: Vec<(String, Offset)>,
     /// Whether a request may name the rule that is to hit it.
@@ -50,8 +55,12 @@ pub struct SessionSettings {
 
 /// A session at work.
 pub(super) struct Session {
-    settings: SessionSettings,
+    repeatable: Repeatable,
+    stages: Vec<(String, Offset)>,
+    select_by_header: bool,
     inner: RefCell<Inner>,
+    /// Gone once the session is over.
+    recorder: RefCell<Option<Box<dyn SessionRecorder>>>,
     /// How far the session is ahead of the clock: it may be told to jump.
     ahead: Cell<i64>,
     /// No more attempts: what is under way now is cut off by us.
@@ -81,17 +90,26 @@ struct Kept {
 
 impl Session {
     /// The session, and the control API that it is to have.
-    pub(super) fn new(mut settings: SessionSettings) -> (Session, Option<ApiSettings>) {
-        let api = settings.api.take();
+    pub(super) fn new(settings: SessionSettings) -> (Session, Option<ApiSettings>) {
+        let SessionSettings { identify, repeatable, recorder, stages, select_by_header, api } = settings;
         let inner = Inner {
-            lineage: Lineage::new(settings.identify.clone()),
+            lineage: Lineage::new(identify),
             kept: (0..MOST_OPEN).map(|_| None).collect(),
             places: (0..PLACES as u32).rev().collect(),
             tally: SessionTally::default(),
             next: 0,
             recognised: Default::default(),
         };
-        (Session { settings, inner: RefCell::new(inner), ahead: Cell::new(0), over: Cell::new(false) }, api)
+        let session = Session {
+            repeatable,
+            stages,
+            select_by_header,
+            inner: RefCell::new(inner),
+            recorder: RefCell::new(Some(recorder)),
+            ahead: Cell::new(0),
+            over: Cell::new(false),
+        };
+        (session, api)
     }
 
     /// The moment of the session that a moment of the clock is.
@@ -101,7 +119,7 @@ impl Session {
 
     /// Goes on at the beginning of a stage; false where there is none of this name.
     pub(super) fn jump(&self, stage: &str, now: Offset) -> bool {
-        let Some((_, start)) = self.settings.stages.iter().find(|(name, _)| name == stage) else { return false };
+        let Some((_, start)) = self.stages.iter().find(|(name, _)| name == stage) else { return false };
         self.ahead.set(start.0.0 as i64 - now.0.0 as i64);
         true
     }
@@ -109,8 +127,8 @@ impl Session {
     /// What the session is doing, for the control API.
     pub(super) fn state(&self, now: Offset) -> Value {
         let inner = self.inner.borrow();
-        let stage = self.settings.stages.get(self.stage_at(now).at()).map(|(name, _)| name);
-        let glance = self.recorder().glance();
+        let stage = self.stages.get(self.stage_at(now).at()).map(|(name, _)| name);
+        let glance = self.recorder.borrow().as_ref().map(|recorder| recorder.glance()).unwrap_or_default();
         let routes = inner.lineage.routes().iter();
         json!({
             "stage": stage,
@@ -149,7 +167,7 @@ impl Session {
 
     /// Whether requests may name the rule that is to hit them.
     pub(super) fn takes_orders(&self) -> bool {
-        self.settings.select_by_header
+        self.select_by_header
     }
 
     /// Closes exchanges for which no attempt came in time.
@@ -172,24 +190,41 @@ impl Session {
         let all = Basis::ALL.into_iter().zip(inner.recognised);
         inner.tally.recognised = all.map(|(basis, (first, retries))| (basis, first, retries)).filter(|(_, a, b)| a + b > 0).collect();
         inner.tally.routes = inner.lineage.routes().iter().map(|route| (route.name.clone(), route.exchanges)).collect();
+        // Whoever was told has heard everything.
+        drop(self.recorder.take());
         let mut tally = std::mem::take(&mut inner.tally);
         let oldest = if tally.attempts.len() == KEPT_ATTEMPTS { inner.next } else { 0 };
         tally.attempts.rotate_left(oldest);
         tally
     }
 
-    fn recorder(&self) -> MutexGuard<'_, dyn Recorder + Send + 'static> {
-        self.settings.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whoever is told; nobody once the session is over.
+    fn recorder(&self) -> Option<RefMut<'_, Box<dyn SessionRecorder>>> {
+        RefMut::filter_map(self.recorder.borrow_mut(), Option::as_mut).ok()
+    }
+
+    /// There is one rule more.
+    pub(super) fn rule_added(&self, rule: &FaultRule) {
+        if let Some(mut recorder) = self.recorder() {
+            recorder.rule_added(rule);
+        }
+    }
+
+    /// A moment to show what there is.
+    pub(super) fn show(&self) {
+        if let Some(mut recorder) = self.recorder() {
+            recorder.show();
+        }
     }
 
     fn stage_at(&self, at: Offset) -> StageIx {
-        let later = self.settings.stages.partition_point(|(_, start)| *start <= self.moment(at));
+        let later = self.stages.partition_point(|(_, start)| *start <= self.moment(at));
         StageIx::from(later.saturating_sub(1))
     }
 
     /// What the draws about an exchange are made of.
     fn drawn_by(&self, joined: &Joined) -> u64 {
-        match (self.settings.repeatable, joined.stated) {
+        match (self.repeatable, joined.stated) {
             (Repeatable::Exact, Some(stated)) => stated,
             (Repeatable::Exact | Repeatable::Ordinal, _) => joined.ordinal,
             (Repeatable::Realtime, _) => joined.exchange.number,
@@ -237,9 +272,11 @@ impl Session {
                 stage,
                 method: head.method.clone(),
                 path: head.uri.path().to_owned(),
-                attempts: Vec::new(),
+                attempts: Vec::with_capacity(1),
             });
-            self.recorder().started(stage, begun.head_at, begun.head_at);
+            if let Some(mut recorder) = self.recorder() {
+                recorder.started(stage, begun.head_at, begun.head_at);
+            }
         }
         let place = inner.places.pop();
         // The board and the draws know the exchange by what is the same in every session.
@@ -332,7 +369,9 @@ impl Session {
         // An exchange that was closed meanwhile, for want of room, is not told twice.
         let Some(kept) = kept else { return inner.keep(observed) };
         self.judge(proxy, kept, met, &attempt);
-        self.recorder().observed(&observed);
+        if let Some(mut recorder) = self.recorder() {
+            recorder.observed(&observed);
+        }
         kept.attempts.push(attempt);
         let full = kept.attempts.len() >= MOST_ATTEMPTS;
         inner.keep(observed);
@@ -385,7 +424,8 @@ impl Session {
             },
             _ => Judged::default(),
         });
-        self.recorder().answered(&Answered {
+        let Some(mut recorder) = self.recorder() else { return };
+        recorder.answered(&Answered {
             exchange: &kept.id,
             stage: kept.stage,
             attempt: attempt.number,
@@ -399,8 +439,7 @@ impl Session {
     }
 
     fn tell_closed(&self, inner: &mut Inner) {
-        let closed: Vec<lineage::ExchangeRef> = inner.lineage.closed().collect();
-        for exchange in closed {
+        while let Some(exchange) = inner.lineage.next_closed() {
             let kept = &mut inner.kept[exchange.place as usize];
             let Some(kept) = kept.take_if(|kept| kept.number == exchange.number) else { continue };
             let mut attempts = kept.attempts;
@@ -408,7 +447,7 @@ impl Session {
             let last = attempts.last().map(|attempt| attempt.ending);
             let outcome = attempts.iter().find_map(|attempt| ok(attempt.ending)).unwrap_or_else(|| outcome_of(last));
             let ended_at = attempts.iter().map(|attempt| attempt.stamps.ended_at).max().unwrap_or(kept.id.scheduled_at);
-            let mut recorder = self.recorder();
+            let Some(mut recorder) = self.recorder() else { return };
             recorder.exchange(&Exchange {
                 id: kept.id,
                 stage: kept.stage,

@@ -90,7 +90,8 @@ impl Upstream {
             let pooled = idle.is_some();
             let mut line = match idle {
                 Some(line) => line,
-                None => self.connect().await?,
+                // TLS and all: large, and rarely needed.
+                None => Box::pin(self.connect()).await?,
             };
             let sent_at = self.timer.clock().now();
             match line.send(request, &self.timer).await {
