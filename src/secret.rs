@@ -20,13 +20,42 @@ const CREDENTIAL_HEADERS: [&str; 7] =
 const SHORTEST: usize = 4;
 /// Values shorter than this are not looked for in answers: they are words that any text may hold.
 const SHORTEST_SEARCHED: usize = 8;
+/// Values that are looked for one by one.
+const FEW: usize = 4;
 
 /// The secrets of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     values: Vec<(String, String)>,
     /// All values that are looked for in answers, compiled when the first answer comes.
-    finder: OnceLock<Option<Regex>>,
+    finder: OnceLock<Finder>,
+}
+
+/// Several values that are looked for at once.
+#[derive(Clone, Debug)]
+enum Finder {
+    /// One search for each: with a few it is the quickest.
+    Few(Vec<memmem::Finder<'static>>),
+    Many(Regex),
+}
+
+impl Finder {
+    fn of<'v>(values: impl Iterator<Item = &'v str> + Clone) -> Finder {
+        let many = if values.clone().nth(FEW).is_some() {
+            let values: Vec<String> = values.clone().map(regex::escape).collect();
+            Regex::new(&values.join("|")).ok()
+        } else {
+            None
+        };
+        many.map_or_else(|| Finder::Few(values.map(|value| memmem::Finder::new(value).into_owned()).collect()), Finder::Many)
+    }
+
+    fn finds_any(&self, hay: &[u8]) -> bool {
+        match self {
+            Finder::Few(values) => values.iter().any(|value| value.find(hay).is_some()),
+            Finder::Many(values) => values.is_match(hay),
+        }
+    }
 }
 
 impl Secrets {
@@ -45,7 +74,7 @@ impl Secrets {
     }
 
     /// The declared values, longest first, for checks that look for them in answers.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
+    pub fn values(&self) -> impl Iterator<Item = &str> + Clone {
         self.values.iter().map(|(value, _)| value.as_str())
     }
 
@@ -56,15 +85,11 @@ impl Secrets {
 
     /// Whether bytes of an answer hold a declared value of eight bytes or more, however it is spelled.
     pub fn are_in(&self, hay: &[u8]) -> bool {
-        let finder = self.finder.get_or_init(|| {
-            let values: Vec<String> = self.searched().map(regex::escape).collect();
-            if values.is_empty() { None } else { Regex::new(&values.join("|")).ok() }
-        });
-        finder.as_ref().is_some_and(|finder| finder.is_match(hay))
+        self.finder.get_or_init(|| Finder::of(self.searched())).finds_any(hay)
             || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
     }
 
-    fn searched(&self) -> impl Iterator<Item = &str> {
+    fn searched(&self) -> impl Iterator<Item = &str> + Clone {
         self.values().filter(|value| value.len() >= SHORTEST_SEARCHED)
     }
 

@@ -252,10 +252,15 @@ impl Found {
     /// asked where it does.
     pub(super) fn add(&mut self, check: &'static str, level: Level, blame: impl FnOnce() -> Blame) {
         // Most of what is absent was never asked for: nothing need be looked up for it.
-        if held(level, self.profile, Severity::Info).is_some() {
+        if self.holds(level) {
             let severity = catalogue::find(check).map_or(Severity::Medium, |check| check.severity);
             self.add_as(check, severity, level, blame);
         }
+    }
+
+    /// Whether anything that is asked for at this level is written down.
+    pub(super) fn holds(&self, level: Level) -> bool {
+        held(level, self.profile, Severity::Info).is_some()
     }
 
     /// The same, of another severity.

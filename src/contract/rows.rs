@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::Method;
 use http::header::HOST as HOST_FIELD;
 
+use crate::contract::name::is_same;
 use crate::contract::{Contract, DocumentedOperation, Field, Role, Row, Statuses, body, role};
 use crate::id::{RowIx, ServiceIx};
 use crate::wire::{RequestFacts, ResponseFacts};
@@ -97,7 +98,7 @@ impl Contract {
         let mut best: Option<((usize, usize, bool), RowIx)> = None;
         for &ix in self.index.rows_of(status) {
             let row = self.row(ix);
-            if (row.any_code || code == Some(row.code.as_str())) && asked.may_be(row) {
+            if (row.any_code || code.is_some_and(|code| is_same(code, &row.code))) && asked.may_be(row) {
                 let rank = row.rank(asked);
                 if best.is_none_or(|(known, _)| rank > known) {
                     best = Some((rank, ix));

@@ -98,12 +98,11 @@ impl<'c> Values<'c> {
 
 impl<'c> Named<'c> {
     fn of(header: &Header, head: &Head<'c>, all: &'c HeaderMap) -> Named<'c> {
-        let known = Known::of(header.name.as_str());
-        let value = match known {
+        let value = match header.known {
             Some(known) => head.value(known),
             None => all.get(&header.name),
         };
-        Named { known, value, read: value.and_then(|value| str::from_utf8(value.as_bytes()).ok()) }
+        Named { known: header.known, value, read: value.and_then(|value| str::from_utf8(value.as_bytes()).ok()) }
     }
 
     /// The value as text; what is not UTF-8 is replaced.

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::ptr;
 use std::sync::LazyLock;
 
+use http::HeaderMap;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
 use regex::Captures;
 
+use crate::contract::head::{Head, Known};
 use crate::contract::leak::pattern::Forms;
 use crate::secret::{Secrets, is_spelled_in};
 use crate::wire::{OWN_HEADERS, ResponseFacts};
@@ -43,19 +44,17 @@ pub(in crate::contract) fn mask(text: &str) -> Cow<'_, str> {
 
 /// Whether the answer shows a credential of ours: one that the plan declares, or one that the request carried.
 ///
-/// `dated` is the Date field where it is a date: as that has no room for a credential, it is not searched.
-pub(super) fn is_ours(
-    secrets: &Secrets,
-    request: &HeaderMap,
-    response: &ResponseFacts<'_>,
-    dated: Option<&HeaderValue>,
-    body: &[u8],
-) -> bool {
+/// A Date field that is a date has no room for a credential: it is not searched.
+pub(super) fn is_ours(secrets: &Secrets, request: &HeaderMap, response: &ResponseFacts<'_>, head: &Head<'_>, body: &[u8]) -> bool {
+    let dated = head.value(Known::Date).filter(|_| head.date_us.is_some());
     let in_headers = |longer_than: usize, holds: &dyn Fn(&[u8]) -> bool| {
-        response.headers.iter().any(|(name, value)| {
-            let may = value.len() >= longer_than && !dated.is_some_and(|date| ptr::eq(date, value));
-            may && !name.as_str().starts_with(OWN_HEADERS) && holds(value.as_bytes())
-        })
+        // Most heads have no value as long as that.
+        let any_may = head.longest >= longer_than || dated.is_none();
+        any_may
+            && response.headers.iter().any(|(name, value)| {
+                let may = value.len() >= longer_than && !dated.is_some_and(|date| ptr::eq(date, value));
+                may && !name.as_str().starts_with(OWN_HEADERS) && holds(value.as_bytes())
+            })
     };
     let shortest = secrets.shortest_searched();
     if shortest.is_some_and(|shortest| secrets.are_in(body) || in_headers(shortest, &|value| secrets.are_in(value))) {

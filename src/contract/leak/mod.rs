@@ -16,7 +16,6 @@ use std::borrow::Cow;
 use http::header::HOST;
 
 use crate::contract::check::{self, Blame, Case, Found, quoted};
-use crate::contract::head::Known;
 use crate::contract::json::Json;
 use crate::contract::{Contract, Field, Level};
 
@@ -31,8 +30,7 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         return;
     }
     let body = &case.response.body[..case.response.body.len().min(SEARCHED)];
-    let dated = case.head.value(Known::Date).filter(|_| case.head.date_us.is_some());
-    if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, dated, body) {
+    if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, case.head, body) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
     if body.is_empty() || (case.body.is_some() && !suspicion::is_raised_by(body)) {

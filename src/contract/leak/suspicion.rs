@@ -134,12 +134,18 @@ pub(super) fn is_raised_by(body: &[u8]) -> bool {
     if (body.first() == Some(&b':') && is_odd(body, 0)) || matches!(body.last(), Some(b'/' | b'\\')) {
         return true;
     }
-    let Some(rest) = body.len().checked_sub(PIECE) else { return pairs.is_suspect(body, 0, body.len()) };
+    let mut from = 0;
+    while let Some(piece) = body[from..].first_chunk::<PIECE>() {
+        if !pairs.are_clean(piece) && pairs.is_suspect(body, from, piece) {
+            return true;
+        }
+        from += PIECE - 1;
+    }
     // The last piece overlaps the one before.
-    (0..rest).step_by(PIECE - 1).chain([rest]).any(|at| {
-        let piece = body[at..].first_chunk::<PIECE>();
-        piece.is_some_and(|piece| !pairs.are_clean(piece)) && pairs.is_suspect(body, at, at + PIECE)
-    })
+    match body.last_chunk::<PIECE>() {
+        Some(last) => !pairs.are_clean(last) && pairs.is_suspect(body, body.len() - PIECE, last),
+        None => pairs.is_suspect(body, 0, body),
+    }
 }
 
 static PAIRS: LazyLock<Pairs> = LazyLock::new(Pairs::new);
@@ -152,13 +158,23 @@ const ODD: u8 = 1;
 struct Pairs {
     /// [`NONE`] of most, by the pair as a number.
     group_of: Box<[u8; 1 << 16]>,
-    /// Triggers with one rarest pair, and where in the trigger it is; those of [`NONE`] and [`ODD`] are empty.
-    groups: Vec<Vec<(usize, &'static [u8])>>,
+    /// Those of [`NONE`] and [`ODD`] have no triggers.
+    groups: Vec<Group>,
+}
+
+/// Pairs that are looked at closely for the same.
+#[derive(Default)]
+struct Group {
+    /// Whether one of the two bytes may be an odd place.
+    odd: bool,
+    /// Triggers of which this is the rarest pair, and where in the trigger it is.
+    triggers: Vec<(usize, &'static [u8])>,
 }
 
 impl Pairs {
     fn new() -> Pairs {
-        let mut pairs = Pairs { group_of: Box::new([NONE; 1 << 16]), groups: vec![Vec::new(), Vec::new()] };
+        let odd = Group { odd: true, triggers: Vec::new() };
+        let mut pairs = Pairs { group_of: Box::new([NONE; 1 << 16]), groups: vec![Group::default(), odd] };
         for pair in (0..=u16::MAX).filter(|pair| may_be_odd(pair.to_le_bytes())) {
             pairs.group_of[usize::from(pair)] = ODD;
         }
@@ -166,10 +182,11 @@ impl Pairs {
             let rarest = (0..trigger.len() - 1).min_by_key(|&at| everyday(&trigger[at..at + 2])).unwrap_or(0);
             let group = &mut pairs.group_of[usize::from(u16::from_le_bytes([trigger[rarest], trigger[rarest + 1]]))];
             if *group <= ODD {
+                let odd = *group == ODD;
                 *group = u8::try_from(pairs.groups.len()).expect("there are fewer than 250 triggers");
-                pairs.groups.push(Vec::new());
+                pairs.groups.push(Group { odd, triggers: Vec::new() });
             }
-            pairs.groups[usize::from(*group)].push((rarest, trigger));
+            pairs.groups[usize::from(*group)].triggers.push((rarest, trigger));
         }
         pairs
     }
@@ -183,22 +200,28 @@ impl Pairs {
         piece.array_windows().fold(NONE, |groups, pair| groups | self.group(*pair)) == NONE
     }
 
-    /// The close look at every pair of a piece of the body.
+    /// The close look at every pair of a piece of the body, which begins at `from`.
     #[inline(never)]
-    fn is_suspect(&self, body: &[u8], from: usize, to: usize) -> bool {
-        body[from..to].array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) {
+    fn is_suspect(&self, body: &[u8], from: usize, piece: &[u8]) -> bool {
+        piece.array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) {
             NONE => false,
-            group => {
-                let at = from + ix;
-                is_odd(body, at) || is_odd(body, at + 1) || is_trigger(&self.groups[usize::from(group)], body, at)
-            }
+            group => self.groups[usize::from(group)].is_met(body, from + ix),
         })
     }
 }
 
-/// Whether one of these triggers has its rarest pair here.
-fn is_trigger(group: &[(usize, &[u8])], body: &[u8], at: usize) -> bool {
-    group.iter().any(|(rarest, trigger)| at.checked_sub(*rarest).is_some_and(|start| body[start..].starts_with(trigger)))
+impl Group {
+    /// Whether what its pairs are looked at for is here.
+    fn is_met(&self, body: &[u8], at: usize) -> bool {
+        (self.odd && (is_odd(body, at) || is_odd(body, at + 1)))
+            || self.triggers.iter().any(|(rarest, trigger)| is_trigger(body, at, *rarest, trigger))
+    }
+}
+
+/// Whether a trigger stands where its rarest pair is here; its first byte tells most of those that do not.
+fn is_trigger(body: &[u8], at: usize, rarest: usize, trigger: &[u8]) -> bool {
+    let Some(here) = at.checked_sub(rarest).and_then(|start| body.get(start..)) else { return false };
+    here.first() == trigger.first() && here.starts_with(trigger)
 }
 
 /// How often a pair stands in everyday errors.
