@@ -373,6 +373,14 @@ async fn disturb(
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
+/// There is no answer that could be disturbed.
+fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
+    if let (Some(identity), Some(touch)) = (identity, touch) {
+        touch.mark.unfired(why);
+        proxy.note(&identity, touch.mark.done(), true, None);
+    }
+}
+
 /// Sends what became of an answer that was to be made wrong.
 async fn spoiled(
     proxy: &Rc<Proxy>,
@@ -411,14 +419,6 @@ async fn spoiled(
             control.flushed().await;
             Err(control.end(ending_of(failure)))
         }
-    }
-}
-
-/// There is no answer that could be disturbed.
-fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
-    if let (Some(identity), Some(touch)) = (identity, touch) {
-        touch.mark.unfired(why);
-        proxy.note(&identity, touch.mark.done(), true, None);
     }
 }
 

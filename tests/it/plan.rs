@@ -465,7 +465,7 @@ fn every_effect_and_trigger_arrives() {
     let windows: Vec<(Offset, Offset)> = limited.windows.iter().map(|window| (window.start, window.end)).collect();
     assert_eq!(windows, [(at(10), at(15)), (at(2), at(5))]);
     assert_eq!((limited.trigger, limited.matcher.scenarios.as_slice()), (Trigger::Chance(ratio(0.3)), &[ScenarioIx(1)][..]));
-    assert_eq!(limited.spec, "30 % of POST /v1/** chat: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s");
+    assert_eq!(limited.spec, "30 % of POST /v1/** with x-a chat: 429 RATE_LIMIT_EXCEEDED, Retry-After 2 s");
     assert!(matches!(limited.effect, Effect::Fault(Fault::Respond(Respond::Error { retry_after: Some(Micros(2_000_000)), .. }))));
 
     let sequence = rule(

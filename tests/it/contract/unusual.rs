@@ -26,12 +26,18 @@ fn answers_that_conform_in_an_unusual_way_raise_nothing_in_any_profile() {
 }
 
 #[test]
-fn a_content_coding_is_a_remark_at_most() {
+fn a_content_coding_is_a_remark_unless_the_bytes_are_not_in_it() {
     let contract = shop();
-    let text = "#### gzip\nGET /v1/orders/o1\n\n++++\n404\n…\nContent-Encoding: gzip\n\n⟨1f 8b 08 00 00 00 00 00⟩\n";
-    let sections = sections(text);
-    let sample: &Sample = &sections[0].answers[0];
-    let found = sample.violations(&contract, &sections[0].request, Profile::Companion);
-    let found: Vec<String> = found.iter().map(|one| format!("{} {}: {}", one.check, one.severity, one.cause)).collect();
-    assert_eq!(found, ["B02 info: encoded: not judged"]);
+    let found = |bytes: &str| {
+        let text = format!("#### gzip\nGET /v1/orders/o1\n\n++++\n404\n…\nContent-Encoding: gzip\n\n⟨{bytes}⟩\n");
+        let sections = sections(&text);
+        let sample: &Sample = &sections[0].answers[0];
+        let found = sample.violations(&contract, &sections[0].request, Profile::Companion);
+        found.iter().map(|one| format!("{} {}: {}", one.check, one.severity, one.cause)).collect::<Vec<_>>()
+    };
+    let whole = "1f 8b 08 00 00 00 00 00 00 ff 01 02 00 fd ff 7b 7d 43 bf a6 a3 02 00 00 00";
+    assert_eq!(found(whole), ["B02 info: encoded: not judged"]);
+    assert_eq!(found(&whole[..whole.len() - 6]), ["B02 high: gzip that ends too soon"]);
+    assert_eq!(found(&whole.replace("7b 7d", "7b 7e")), ["B02 high: gzip that is spoiled"]);
+    assert_eq!(found("7b 7d"), ["B02 high: no gzip"]);
 }

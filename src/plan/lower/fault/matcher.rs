@@ -50,7 +50,7 @@ fn header((name, value): (String, Value<'_>)) -> Option<(HeaderName, String)> {
     }
 }
 
-/// `"these bytes"` or `{ contains = "these bytes", json = { "model" = "jan-*", "messages.0.role" = "user" } }`.
+/// `"these bytes"` or `{ contains = "these bytes", json = { "model" = "small-*", "messages.0.role" = "user" } }`.
 fn body(value: &Value<'_>) -> Option<BodyMatcher> {
     let body = match value.view() {
         View::Table(table) => {
@@ -65,7 +65,7 @@ fn body(value: &Value<'_>) -> Option<BodyMatcher> {
     if body == BodyMatcher::default() {
         return value.refuse(
             "a body of which nothing is asked",
-            "write what it contains, `body = \"…\"`, or a member, `body = { json = { model = \"jan-*\" } }`",
+            "write what it contains, `body = \"…\"`, or a member, `body = { json = { model = \"small-*\" } }`",
         );
     }
     Some(body)
@@ -81,7 +81,7 @@ fn member((name, value): (String, Value<'_>)) -> Option<(Vec<String>, String)> {
         _ => {
             return value.refuse(
                 format!("`{name}` is compared with one value"),
-                "a glob (\"jan-*\"), a number or a truth; of nested members the path: \"messages.0.role\"",
+                "a glob (\"small-*\"), a number or a truth; of nested members the path: \"messages.0.role\"",
             );
         }
     };
