@@ -85,8 +85,12 @@ impl Secrets {
 
     /// Whether bytes of an answer hold a declared value of eight bytes or more, however it is spelled.
     pub fn are_in(&self, hay: &[u8]) -> bool {
+        self.stand_in(hay) || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
+    }
+
+    /// The same for values as they are.
+    pub fn stand_in(&self, hay: &[u8]) -> bool {
         self.finder.get_or_init(|| Finder::of(self.searched())).finds_any(hay)
-            || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
     }
 
     fn searched(&self) -> impl Iterator<Item = &str> + Clone {
@@ -149,11 +153,11 @@ impl Secrets {
 
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
-        match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
-            _ if !CREDENTIAL_HEADERS.contains(&name) => "",
-            Some((_, credential)) => credential,
-            None => value,
+        if !CREDENTIAL_HEADERS.contains(&name) {
+            return "";
         }
+        let scheme = if name.ends_with("authorization") { value.bytes().position(|byte| byte == b' ') } else { None };
+        scheme.map_or(value, |end| &value[end + 1..])
     }
 
     /// The value of a header, masked; one that carries credentials is replaced whole, except for its scheme.

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::contract::head::Head;
 use crate::contract::json::{Document, Json};
+use crate::contract::leak::Look;
 use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
 use crate::contract::values::{Named, Values};
@@ -74,6 +75,7 @@ impl Contract {
             values: &values,
             schema: self.schema_of(asked, response.status, row),
             body: json,
+            look: document.map_or(Look::NONE, |_| leak::look(response.body)),
             now,
         };
         status::check(&case, &mut found);
@@ -154,6 +156,8 @@ pub(super) struct Case<'c, 'a> {
     pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
     pub(super) body: Option<Json<'c>>,
+    /// What a look at its bytes tells.
+    pub(super) look: Look,
     pub(super) now: Option<Moment>,
 }
 

@@ -161,7 +161,7 @@ impl<'h> Head<'h> {
             }
             head.longest = head.longest.max(value.len());
         }
-        head.date_us = head.text(Known::Date).and_then(instant::http_date);
+        head.date_us = head.date();
         head
     }
 
@@ -183,6 +183,14 @@ impl<'h> Head<'h> {
     /// Its value, without white space around it; `None` where it is absent or not text.
     pub(super) fn text(&self, known: Known) -> Option<&'h str> {
         self.fields[known as usize]?.to_str().ok().map(str::trim_ascii)
+    }
+
+    /// The Date field as a moment. Most are seen to be dates without being read as text before: but for the day, every byte
+    /// of one counts.
+    fn date(&self) -> Option<i64> {
+        let bytes = self.value(Known::Date)?.as_bytes();
+        let usual = if bytes.iter().take(3).all(u8::is_ascii_graphic) { instant::fixdate(bytes) } else { None };
+        usual.or_else(|| self.text(Known::Date).and_then(instant::http_date))
     }
 
     /// Those that are there more than once.

@@ -126,33 +126,61 @@ const EVERYDAY: &str = r#"{"error":"Bad Request","code":"INVALID_REQUEST","messa
 /// Bytes that are looked at together: most of them are clean, and seen to be with two instructions a pair.
 const PIECE: usize = 17;
 
-/// Whether any pattern could match: whether there is an escape, a path, an address, a dotted name, a place in a file, or a
-/// trigger.
-pub(super) fn is_raised_by(body: &[u8]) -> bool {
-    let pairs = &*PAIRS;
-    // A colon is known by the byte before it, a slash by the one after it: these have none.
-    if (body.first() == Some(&b':') && is_odd(body, 0)) || matches!(body.last(), Some(b'/' | b'\\')) {
-        return true;
-    }
-    let mut from = 0;
-    while let Some(piece) = body[from..].first_chunk::<PIECE>() {
-        if !pairs.are_clean(piece) && pairs.is_suspect(body, from, piece) {
-            return true;
+/// What one look at the bytes of a body tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::contract) struct Look {
+    /// Whether any pattern could match: whether there is an escape, a path, an address, a dotted name, a place in a file, or
+    /// a trigger.
+    pub(in crate::contract) raised: bool,
+    /// Whether there may be one of the [`MARKS`].
+    pub(in crate::contract) marked: bool,
+}
+
+impl Look {
+    /// Nothing was looked at.
+    pub(in crate::contract) const NONE: Look = Look { raised: true, marked: true };
+
+    /// Looks at a body.
+    pub(in crate::contract) fn at(body: &[u8]) -> Look {
+        let pairs = &*PAIRS;
+        // A colon is known by the byte before it, a slash by the one after it: these have none.
+        if (body.first() == Some(&b':') && is_odd(body, 0)) || matches!(body.last(), Some(b'/' | b'\\')) {
+            return Look::NONE;
         }
-        from += PIECE - 1;
-    }
-    // The last piece overlaps the one before.
-    match body.last_chunk::<PIECE>() {
-        Some(last) => !pairs.are_clean(last) && pairs.is_suspect(body, body.len() - PIECE, last),
-        None => pairs.is_suspect(body, 0, body),
+        let mut all = 0;
+        let mut is_suspect = |from: usize, piece: &[u8; PIECE]| {
+            let groups = pairs.groups_in(piece);
+            all |= groups;
+            groups & !MARKED != NONE && pairs.is_suspect(body, from, piece)
+        };
+        let mut from = 0;
+        while let Some(piece) = body[from..].first_chunk() {
+            if is_suspect(from, piece) {
+                return Look::NONE;
+            }
+            from += PIECE - 1;
+        }
+        // The last piece overlaps the one before.
+        let raised = match body.last_chunk() {
+            Some(last) => is_suspect(body.len() - PIECE, last),
+            None => pairs.is_suspect(body, 0, body),
+        };
+        let marked = body.len() < PIECE || all & MARKED != 0 || body.last().is_some_and(|last| MARKS.contains(last));
+        Look { raised, marked: marked || raised }
     }
 }
 
 static PAIRS: LazyLock<Pairs> = LazyLock::new(Pairs::new);
 
+/// Bytes with which other spellings, format directives and objects made text begin. Behind a backslash, which raises
+/// suspicion, there may be anything.
+const MARKS: &[u8] = b"%&[\\";
+
 /// The group of a pair that is not looked at closely, and of one that is in no trigger.
 const NONE: u8 = 0;
 const ODD: u8 = 1;
+/// Stands beside the group of a pair that begins with one of the [`MARKS`].
+const MARKED: u8 = 1 << 7;
 
 /// What is known of every pair of bytes.
 struct Pairs {
@@ -183,27 +211,31 @@ impl Pairs {
             let group = &mut pairs.group_of[usize::from(u16::from_le_bytes([trigger[rarest], trigger[rarest + 1]]))];
             if *group <= ODD {
                 let odd = *group == ODD;
-                *group = u8::try_from(pairs.groups.len()).expect("there are fewer than 250 triggers");
+                *group = u8::try_from(pairs.groups.len()).expect("there are fewer than 120 triggers");
                 pairs.groups.push(Group { odd, triggers: Vec::new() });
             }
             pairs.groups[usize::from(*group)].triggers.push((rarest, trigger));
         }
+        for pair in (0..=u16::MAX).filter(|pair| MARKS.contains(&pair.to_le_bytes()[0])) {
+            pairs.group_of[usize::from(pair)] |= MARKED;
+        }
         pairs
     }
 
+    /// The group of a pair, and its mark.
     fn group(&self, pair: [u8; 2]) -> u8 {
         self.group_of[usize::from(u16::from_le_bytes(pair))]
     }
 
-    /// Whether no pair in here is looked at closely. Without a branch, but for the last.
-    fn are_clean(&self, piece: &[u8; PIECE]) -> bool {
-        piece.array_windows().fold(NONE, |groups, pair| groups | self.group(*pair)) == NONE
+    /// What the pairs in here have together: [`NONE`] where none is looked at closely, and none marked. Without a branch.
+    fn groups_in(&self, piece: &[u8; PIECE]) -> u8 {
+        piece.array_windows().fold(NONE, |groups, pair| groups | self.group(*pair))
     }
 
     /// The close look at every pair of a piece of the body, which begins at `from`.
     #[inline(never)]
     fn is_suspect(&self, body: &[u8], from: usize, piece: &[u8]) -> bool {
-        piece.array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) {
+        piece.array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) & !MARKED {
             NONE => false,
             group => self.groups[usize::from(group)].is_met(body, from + ix),
         })
@@ -259,7 +291,7 @@ mod tests {
     fn every_trigger_raises_suspicion_wherever_it_stands_and_ordinary_errors_do_not() {
         for trigger in TRIGGERS {
             for text in [trigger.to_string(), format!("x{trigger}"), format!("{trigger}x"), format!("it is {trigger} it is")] {
-                assert!(is_raised_by(text.as_bytes()), "{text:?}");
+                assert!(Look::at(text.as_bytes()).raised, "{text:?}");
             }
         }
         for (text, raised) in [
@@ -276,7 +308,7 @@ mod tests {
             ("", false),
             (":", false),
         ] {
-            assert_eq!(is_raised_by(text.as_bytes()), raised, "{text}");
+            assert_eq!(Look::at(text.as_bytes()).raised, raised, "{text}");
         }
     }
 
@@ -313,8 +345,11 @@ mod tests {
             "sk",
             "-----",
             "no such",
+            "%",
+            "&",
+            "[",
         ];
-        let (mut raised, mut clean) = (0, 0);
+        let (mut raised, mut clean, mut unmarked) = (0, 0, 0);
         for case in 0..40_000u64 {
             let draw = |n: u64, below: usize| crate::seed::Seed(case).draw("suspicion").with(n).below(below as u64) as usize;
             let mut text = String::new();
@@ -331,9 +366,16 @@ mod tests {
                 }
             }
             let expected = is_raised_somewhere(text.as_bytes());
-            assert_eq!(is_raised_by(text.as_bytes()), expected, "{text:?}");
-            if expected { raised += 1 } else { clean += 1 }
+            assert_eq!(Look::at(text.as_bytes()).raised, expected, "{text:?}");
+            if expected {
+                raised += 1
+            } else {
+                clean += 1
+            }
+            let marked = text.bytes().any(|byte| MARKS.contains(&byte));
+            assert!(Look::at(text.as_bytes()).marked || !marked, "{text:?}");
+            unmarked += u32::from(!Look::at(text.as_bytes()).marked);
         }
-        assert!(raised > 4_000 && clean > 4_000, "{raised} {clean}");
+        assert!(raised > 4_000 && clean > 4_000 && unmarked > 2_000, "{raised} {clean} {unmarked}");
     }
 }
