@@ -404,4 +404,21 @@ mod tests {
         assert_eq!(secrets.mask("/login?key=p%2Fw%20%22x%22&a=1"), "/login?key=$KEY&a=1");
         assert_eq!(secrets.mask(r#"{"key":"p/w \"x\""}"#), r#"{"key":"$KEY"}"#);
     }
+
+    #[test]
+    fn a_few_secrets_and_many_are_found_alike_and_short_ones_are_not_looked_for() {
+        for declared in 1..=2 * FEW {
+            let values: Vec<String> = (0..declared).map(|n| format!("s3cr3t/{n}-value")).collect();
+            let mut secrets = Secrets::default();
+            secrets.declare("short", "word");
+            values.iter().enumerate().for_each(|(n, value)| secrets.declare(&format!("k{n}"), value));
+            assert_eq!(secrets.shortest_searched(), Some(values[0].len()));
+            for value in &values {
+                let (plain, escaped) = (format!("it is {value}."), format!("it is {}.", value.replace('/', "%2F")));
+                assert!(secrets.are_in(plain.as_bytes()) && secrets.stand_in(plain.as_bytes()), "{declared} {value}");
+                assert!(secrets.are_in(escaped.as_bytes()) && !secrets.stand_in(escaped.as_bytes()), "{declared} {value}");
+            }
+            assert!(!secrets.are_in(b"s3cr3t/-value, a word, 100 %") && !secrets.are_in(b""));
+        }
+    }
 }

@@ -60,7 +60,8 @@ impl Contract {
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
-        let values = Values::of(fields, json, headers, &head, response.headers);
+        let mut values = Values::none(fields, json, headers, response.headers);
+        values.fill(&head);
         let case = Case {
             contract: self,
             terms,

@@ -472,7 +472,7 @@ impl<'a> Reader<'a, '_, '_> {
 /// before, which `& !x` takes away; a borrow can only come from a lower byte that is itself a hit, and the lowest hit is
 /// the one that counts (Mycroft 1987). With one bit flipped the quote stands right after the control characters, so that
 /// one comparison finds them all: 0x22 becomes 0x20, and nothing else below 0x21 does but they themselves.
-#[inline]
+#[inline(always)]
 fn plain_end(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let mut rest = bytes.get(from..).unwrap_or_default();

@@ -79,7 +79,9 @@ fn any_sent(request: &HeaderMap, such: &mut dyn FnMut(&str) -> bool) -> bool {
         if !Secrets::is_credential(name.as_str()) {
             return false;
         }
-        let credential = value.to_str().map_or("", |value| Secrets::credential(name.as_str(), value));
+        // What is not ASCII is not searched for. (A field has no control characters.)
+        let text = value.as_bytes().is_ascii().then(|| str::from_utf8(value.as_bytes()).unwrap_or_default());
+        let credential = text.map_or("", |text| Secrets::credential(name.as_str(), text));
         if name != COOKIE {
             return fits(credential, SHORTEST);
         }

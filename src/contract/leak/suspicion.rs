@@ -163,7 +163,7 @@ impl Look {
         // The last piece overlaps the one before.
         let raised = match body.last_chunk() {
             Some(last) => is_suspect(body.len() - PIECE, last),
-            None => pairs.is_suspect(body, 0, body),
+            None => pairs.any_suspect(body, 0, body),
         };
         let marked = body.len() < PIECE || all & MARKED != 0 || body.last().is_some_and(|last| MARKS.contains(last));
         Look { raised, marked: marked || raised }
@@ -234,7 +234,13 @@ impl Pairs {
 
     /// The close look at every pair of a piece of the body, which begins at `from`.
     #[inline(never)]
-    fn is_suspect(&self, body: &[u8], from: usize, piece: &[u8]) -> bool {
+    fn is_suspect(&self, body: &[u8], from: usize, piece: &[u8; PIECE]) -> bool {
+        self.any_suspect(body, from, piece)
+    }
+
+    // In line, for the length of a piece is known.
+    #[inline(always)]
+    fn any_suspect(&self, body: &[u8], from: usize, piece: &[u8]) -> bool {
         piece.array_windows().enumerate().any(|(ix, pair)| match self.group(*pair) & !MARKED {
             NONE => false,
             group => self.groups[usize::from(group)].is_met(body, from + ix),
@@ -244,6 +250,7 @@ impl Pairs {
 
 impl Group {
     /// Whether what its pairs are looked at for is here.
+    #[inline(never)]
     fn is_met(&self, body: &[u8], at: usize) -> bool {
         (self.odd && (is_odd(body, at) || is_odd(body, at + 1)))
             || self.triggers.iter().any(|(rarest, trigger)| is_trigger(body, at, *rarest, trigger))
