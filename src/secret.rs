@@ -20,13 +20,42 @@ const CREDENTIAL_HEADERS: [&str; 7] =
 const SHORTEST: usize = 4;
 /// Values shorter than this are not looked for in answers: they are words that any text may hold.
 const SHORTEST_SEARCHED: usize = 8;
+/// Values that are looked for one by one.
+const FEW: usize = 4;
 
 /// The secrets of one run.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
     values: Vec<(String, String)>,
     /// All values that are looked for in answers, compiled when the first answer comes.
-    finder: OnceLock<Option<Regex>>,
+    finder: OnceLock<Finder>,
+}
+
+/// Several values that are looked for at once.
+#[derive(Clone, Debug)]
+enum Finder {
+    /// One search for each: with a few it is the quickest.
+    Few(Vec<memmem::Finder<'static>>),
+    Many(Regex),
+}
+
+impl Finder {
+    fn of<'v>(values: impl Iterator<Item = &'v str> + Clone) -> Finder {
+        let many = if values.clone().nth(FEW).is_some() {
+            let values: Vec<String> = values.clone().map(regex::escape).collect();
+            Regex::new(&values.join("|")).ok()
+        } else {
+            None
+        };
+        many.map_or_else(|| Finder::Few(values.map(|value| memmem::Finder::new(value).into_owned()).collect()), Finder::Many)
+    }
+
+    fn finds_any(&self, hay: &[u8]) -> bool {
+        match self {
+            Finder::Few(values) => values.iter().any(|value| value.find(hay).is_some()),
+            Finder::Many(values) => values.is_match(hay),
+        }
+    }
 }
 
 impl Secrets {
@@ -45,7 +74,7 @@ impl Secrets {
     }
 
     /// The declared values, longest first, for checks that look for them in answers.
-    pub fn values(&self) -> impl Iterator<Item = &str> {
+    pub fn values(&self) -> impl Iterator<Item = &str> + Clone {
         self.values.iter().map(|(value, _)| value.as_str())
     }
 
@@ -56,15 +85,15 @@ impl Secrets {
 
     /// Whether bytes of an answer hold a declared value of eight bytes or more, however it is spelled.
     pub fn are_in(&self, hay: &[u8]) -> bool {
-        let finder = self.finder.get_or_init(|| {
-            let values: Vec<String> = self.searched().map(regex::escape).collect();
-            if values.is_empty() { None } else { Regex::new(&values.join("|")).ok() }
-        });
-        finder.as_ref().is_some_and(|finder| finder.is_match(hay))
-            || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
+        self.stand_in(hay) || (may_be_encoded(hay) && self.searched().any(|value| is_encoded_in(hay, value)))
     }
 
-    fn searched(&self) -> impl Iterator<Item = &str> {
+    /// The same for values as they are.
+    pub fn stand_in(&self, hay: &[u8]) -> bool {
+        self.finder.get_or_init(|| Finder::of(self.searched())).finds_any(hay)
+    }
+
+    fn searched(&self) -> impl Iterator<Item = &str> + Clone {
         self.values().filter(|value| value.len() >= SHORTEST_SEARCHED)
     }
 
@@ -124,11 +153,11 @@ impl Secrets {
 
     /// The part of a header's value that must not be shown; empty where the header carries no credentials.
     pub fn credential<'t>(name: &str, value: &'t str) -> &'t str {
-        match value.split_once(' ').filter(|_| name.ends_with("authorization")) {
-            _ if !CREDENTIAL_HEADERS.contains(&name) => "",
-            Some((_, credential)) => credential,
-            None => value,
+        if !CREDENTIAL_HEADERS.contains(&name) {
+            return "";
         }
+        let scheme = if name.ends_with("authorization") { value.bytes().position(|byte| byte == b' ') } else { None };
+        scheme.map_or(value, |end| &value[end + 1..])
     }
 
     /// The value of a header, masked; one that carries credentials is replaced whole, except for its scheme.
@@ -374,5 +403,22 @@ mod tests {
         secrets.declare("key", r#"p/w "x""#);
         assert_eq!(secrets.mask("/login?key=p%2Fw%20%22x%22&a=1"), "/login?key=$KEY&a=1");
         assert_eq!(secrets.mask(r#"{"key":"p/w \"x\""}"#), r#"{"key":"$KEY"}"#);
+    }
+
+    #[test]
+    fn a_few_secrets_and_many_are_found_alike_and_short_ones_are_not_looked_for() {
+        for declared in 1..=2 * FEW {
+            let values: Vec<String> = (0..declared).map(|n| format!("s3cr3t/{n}-value")).collect();
+            let mut secrets = Secrets::default();
+            secrets.declare("short", "word");
+            values.iter().enumerate().for_each(|(n, value)| secrets.declare(&format!("k{n}"), value));
+            assert_eq!(secrets.shortest_searched(), Some(values[0].len()));
+            for value in &values {
+                let (plain, escaped) = (format!("it is {value}."), format!("it is {}.", value.replace('/', "%2F")));
+                assert!(secrets.are_in(plain.as_bytes()) && secrets.stand_in(plain.as_bytes()), "{declared} {value}");
+                assert!(secrets.are_in(escaped.as_bytes()) && !secrets.stand_in(escaped.as_bytes()), "{declared} {value}");
+            }
+            assert!(!secrets.are_in(b"s3cr3t/-value, a word, 100 %") && !secrets.are_in(b""));
+        }
     }
 }

@@ -227,6 +227,18 @@ pub struct PathPattern {
     text: String,
     /// The length of the literal text before the first wildcard.
     literal: usize,
+    form: Form,
+}
+
+/// How a pattern goes on behind its literal beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Form {
+    /// Not at all.
+    Exact,
+    /// With any rest.
+    Open,
+    /// With segments, one by one.
+    Segments,
 }
 
 impl PathPattern {
@@ -241,7 +253,13 @@ impl PathPattern {
         if text.strip_suffix("**").unwrap_or(text).contains("**") {
             return Err(format!("`{text}` is not a path pattern: `**` may only be its end"));
         }
-        Ok(PathPattern { text: text.to_owned(), literal: text.find(['*', '{']).unwrap_or(text.len()) })
+        let literal = text.find(['*', '{']).unwrap_or(text.len());
+        let form = match &text[literal..] {
+            "" => Form::Exact,
+            "**" => Form::Open,
+            _ => Form::Segments,
+        };
+        Ok(PathPattern { text: text.to_owned(), literal, form })
     }
 
     /// The pattern as written.
@@ -257,13 +275,13 @@ impl PathPattern {
     /// Whether a path matches; `found` is told each named segment (`{id}`) and its text.
     pub fn captures<'p>(&self, path: &'p str, mut found: impl FnMut(&str, &'p str)) -> bool {
         // Most paths are told apart by their beginning, before anything is taken into segments; many need no more.
-        let (literal, wild) = self.text.split_at(self.literal);
-        match wild {
-            "" => return path == literal,
-            "**" => return path.starts_with(literal) || literal.strip_suffix('/') == Some(path),
-            _ => {}
+        let (literal, given) = (&self.text.as_bytes()[..self.literal], path.as_bytes());
+        match self.form {
+            Form::Exact => return given == literal,
+            Form::Open => return given.starts_with(literal) || literal.strip_suffix(b"/") == Some(given),
+            Form::Segments => {}
         }
-        if !path.starts_with(literal.strip_suffix('/').unwrap_or(literal)) {
+        if !given.starts_with(literal.strip_suffix(b"/").unwrap_or(literal)) {
             return false;
         }
         let (pattern, open) = self.text.strip_suffix("**").map_or((self.text.as_str(), false), |stem| (stem, true));

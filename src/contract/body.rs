@@ -5,7 +5,9 @@ use http::Method;
 use crate::contract::check::{Blame, Case, Found, quoted, shown};
 use crate::contract::coding::{self, NotGzip};
 use crate::contract::head::{Head, Known};
+use crate::contract::header::trimmed;
 use crate::contract::json::{Document, Encoding, Json, NotJson};
+use crate::contract::name::is_same;
 use crate::contract::rows::Asked;
 use crate::contract::schema::{Outcome, Schema};
 use crate::contract::{Contract, Field, Format, Kind, Level, Profile, Role, UnknownFields, ValueRule, identity, instant, relation, status};
@@ -105,7 +107,7 @@ fn coded(coding: &str, response: &ResponseFacts<'_>, found: &mut Found) {
 fn is_free(contract: &Contract, asked: Asked<'_>, response: &ResponseFacts<'_>, head: &Head<'_>) -> bool {
     let Some(row) = contract.row_for(asked, response.status, None) else { return false };
     let documented = contract.row(row).envelope.content_type.as_str();
-    let sent = || head.text(Known::ContentType).map(essence).is_some_and(|sent| sent.eq_ignore_ascii_case(documented));
+    let sent = || head.text(Known::ContentType).map(essence).is_some_and(|sent| is_type(sent, documented));
     documented == "*/*" || (!ends_with(documented, "json") && sent())
 }
 
@@ -190,7 +192,7 @@ fn content_type(contract: &Contract, declared: Option<&str>, body: &[u8], is_jso
         found.add("B04", Level::Expected, || at(documented, "no Content-Type".to_owned(), "missing"));
         return;
     };
-    let says_json = declared.eq_ignore_ascii_case("application/json") || ends_with(declared, "+json");
+    let says_json = is_type(declared, "application/json") || ends_with(declared, "+json");
     let looks_json = matches!(body.iter().find(|byte| !byte.is_ascii_whitespace()), Some(b'{' | b'[' | 0xef));
     let says_markup = MARKUP.iter().any(|markup| declared.eq_ignore_ascii_case(markup));
     match (says_json, is_json) {
@@ -199,9 +201,14 @@ fn content_type(contract: &Contract, declared: Option<&str>, body: &[u8], is_jso
             found.add("B05", Level::Must, || at("JSON, as declared", what.to_owned(), what));
         }
         (false, true) if says_markup => found.add("B05", Level::Must, || at("markup, as declared", "JSON".to_owned(), "JSON as markup")),
-        _ if any(&|known| known.eq_ignore_ascii_case(declared)) || (says_json && any(&|known| ends_with(known, "json"))) => {}
+        _ if any(&|known| is_type(known, declared)) || (says_json && any(&|known| ends_with(known, "json"))) => {}
         _ => found.add("B04", Level::Must, || at(documented, quoted(declared), "another type")),
     }
+}
+
+/// Whether two media types are the same, in any case: most are written alike.
+fn is_type(a: &str, b: &str) -> bool {
+    is_same(a, b) || a.eq_ignore_ascii_case(b)
 }
 
 fn ends_with(text: &str, end: &str) -> bool {
@@ -210,7 +217,8 @@ fn ends_with(text: &str, end: &str) -> bool {
 
 /// The type without its parameters; any charset parameter is fine here.
 fn essence(value: &str) -> &str {
-    value.split(';').next().unwrap_or("").trim()
+    let end = value.bytes().position(|byte| byte == b';').unwrap_or(value.len());
+    trimmed(&value[..end])
 }
 
 /// Holds the members of one object to its fields; `value` says what stands for the field of an index.

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::contract::head::Head;
 use crate::contract::json::{Document, Json};
+use crate::contract::leak::Look;
 use crate::contract::rows::Asked;
 use crate::contract::schema::Schema;
 use crate::contract::values::{Named, Values};
@@ -59,7 +60,8 @@ impl Contract {
         let code = json.and_then(|json| self.code_in(json));
         let row = if response.status < 400 { None } else { self.row_for(asked, response.status, code) };
         let (fields, headers) = self.clauses(asked, response.status, row);
-        let values = Values::of(fields, json, headers, &head, response.headers);
+        let mut values = Values::none(fields, json, headers, response.headers);
+        values.fill(&head);
         let case = Case {
             contract: self,
             terms,
@@ -74,6 +76,7 @@ impl Contract {
             values: &values,
             schema: self.schema_of(asked, response.status, row),
             body: json,
+            look: document.map_or(Look::NONE, |_| leak::look(response.body)),
             now,
         };
         status::check(&case, &mut found);
@@ -154,6 +157,8 @@ pub(super) struct Case<'c, 'a> {
     pub(super) schema: Option<&'c Schema>,
     /// The body of an error answer, where it is JSON.
     pub(super) body: Option<Json<'c>>,
+    /// What a look at its bytes tells.
+    pub(super) look: Look,
     pub(super) now: Option<Moment>,
 }
 
@@ -252,10 +257,15 @@ impl Found {
     /// asked where it does.
     pub(super) fn add(&mut self, check: &'static str, level: Level, blame: impl FnOnce() -> Blame) {
         // Most of what is absent was never asked for: nothing need be looked up for it.
-        if held(level, self.profile, Severity::Info).is_some() {
+        if self.holds(level) {
             let severity = catalogue::find(check).map_or(Severity::Medium, |check| check.severity);
             self.add_as(check, severity, level, blame);
         }
+    }
+
+    /// Whether anything that is asked for at this level is written down.
+    pub(super) fn holds(&self, level: Level) -> bool {
+        held(level, self.profile, Severity::Info).is_some()
     }
 
     /// The same, of another severity.

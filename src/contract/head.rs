@@ -5,6 +5,7 @@
 use http::{HeaderMap, HeaderValue};
 
 use crate::contract::instant;
+use crate::contract::name::is_same;
 
 macro_rules! known {
     ($($(#[$doc:meta])* $variant:ident $lower:literal $shown:literal,)*) => {
@@ -85,7 +86,7 @@ const fn slot(name: &[u8]) -> usize {
 impl Known {
     /// Which of them a name in lower case is.
     pub(super) fn of(name: &str) -> Option<Known> {
-        SLOTS[slot(name.as_bytes())].filter(|known| known.lower() == name)
+        SLOTS[slot(name.as_bytes())].filter(|known| is_same(known.lower(), name))
     }
 
     /// Whether its value is no list, so that it may be there once (RFC 9110 §5.3).
@@ -139,19 +140,28 @@ pub struct Head<'h> {
     repeated: u32,
     /// The Date field, in microseconds since the Unix epoch, where it can be read.
     pub(super) date_us: Option<i64>,
+    /// The bytes of the longest value but that of the first Date.
+    pub(super) longest: usize,
 }
 
 impl<'h> Head<'h> {
     pub(super) fn of(headers: &'h HeaderMap) -> Head<'h> {
-        let mut head = Head { fields: [None; COUNT], repeated: 0, date_us: None };
+        let mut head = Head { fields: [None; COUNT], repeated: 0, date_us: None, longest: 0 };
         for (name, value) in headers {
-            let Some(known) = Known::of(name.as_str()) else { continue };
-            match &mut head.fields[known as usize] {
-                free @ None => *free = Some(value),
-                Some(_) => head.repeated |= known.bit(),
+            let known = Known::of(name.as_str());
+            match known.map(|known| (known, &mut head.fields[known as usize])) {
+                Some((known, free @ None)) => {
+                    *free = Some(value);
+                    if known == Known::Date {
+                        continue;
+                    }
+                }
+                Some((known, Some(_))) => head.repeated |= known.bit(),
+                None => {}
             }
+            head.longest = head.longest.max(value.len());
         }
-        head.date_us = head.text(Known::Date).and_then(instant::http_date);
+        head.date_us = head.date();
         head
     }
 
@@ -173,6 +183,14 @@ impl<'h> Head<'h> {
     /// Its value, without white space around it; `None` where it is absent or not text.
     pub(super) fn text(&self, known: Known) -> Option<&'h str> {
         self.fields[known as usize]?.to_str().ok().map(str::trim_ascii)
+    }
+
+    /// The Date field as a moment. Most are seen to be dates without being read as text before: but for the day, every byte
+    /// of one counts.
+    fn date(&self) -> Option<i64> {
+        let bytes = self.value(Known::Date)?.as_bytes();
+        let usual = if bytes.iter().take(3).all(u8::is_ascii_graphic) { instant::fixdate(bytes) } else { None };
+        usual.or_else(|| self.text(Known::Date).and_then(instant::http_date))
     }
 
     /// Those that are there more than once.

@@ -88,9 +88,9 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
     }
     // A negative remainder is R06's.
     if let Some(whole) = whole.filter(|_| header.role != Some(Role::Remaining)) {
-        if rule.min.is_some_and(|min| (whole as f64) < min) {
+        if rule.min.is_some_and(|min| whole < min) {
             wrong("minimum", Level::Must, format!("at least {}", rule.min.unwrap_or(0.0)));
-        } else if rule.max.is_some_and(|max| (whole as f64) > max) {
+        } else if rule.max.is_some_and(|max| whole > max) {
             wrong("maximum", Level::Must, format!("at most {}", rule.max.unwrap_or(0.0)));
         }
     }
@@ -115,9 +115,9 @@ fn value(case: &Case<'_, '_>, header: &Header, text: &str, found: &mut Found) {
 }
 
 /// A whole number; most have few digits.
-fn whole(text: &str) -> Option<i128> {
+fn whole(text: &str) -> Option<f64> {
     let plain = || text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    digits(text).map(i128::from).or_else(|| text.parse().ok().filter(|_| plain()))
+    digits(text).map(|few| few as f64).or_else(|| text.parse::<i128>().ok().filter(|_| plain()).map(|many| many as f64))
 }
 
 /// A number of digits alone; `None` where it is anything else, or too large.

@@ -107,7 +107,7 @@ pub(super) fn http_date(text: &str) -> Option<i64> {
 }
 
 /// The form that is written today: `Tue, 23 Dec 2025 12:05:00 GMT`. The name of the day is not looked at.
-fn fixdate(text: &[u8]) -> Option<i64> {
+pub(super) fn fixdate(text: &[u8]) -> Option<i64> {
     let b: &[u8; 29] = text.try_into().ok()?;
     let marks = &b[3..5] == b", " && b[7] == b' ' && b[11] == b' ' && b[16] == b' ' && b[19] == b':' && b[22] == b':';
     let two = |at: usize| two_digits(b, at);

@@ -37,6 +37,7 @@ mod leak;
 pub mod ledger;
 pub mod limiter;
 pub mod lint;
+mod name;
 mod phrase;
 mod placeholder;
 mod pointer;
@@ -407,6 +408,8 @@ pub struct Header {
     pub name: http::HeaderName,
     /// The name as the document writes it.
     pub shown: String,
+    /// Which of those that HTTP defines it is, as its name says.
+    known: Option<head::Known>,
     /// String or Integer.
     pub kind: Kind,
     pub level: Level,
@@ -415,6 +418,23 @@ pub struct Header {
     /// The value the document shows; an answer that we make says the same.
     pub sample: Option<String>,
     pub source: Source,
+}
+
+impl Header {
+    /// A header of which nothing is said but its name.
+    pub fn new(name: http::HeaderName, shown: String) -> Header {
+        Header {
+            known: head::Known::of(name.as_str()),
+            name,
+            shown,
+            kind: Kind::String,
+            level: Level::Optional,
+            role: None,
+            rule: ValueRule::default(),
+            sample: None,
+            source: Source::default(),
+        }
+    }
 }
 
 /// An example of the document: an answer it shows.

@@ -30,9 +30,12 @@ const LEVELS: usize = 8;
 /// Looks at every text of the body.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
     if let Some(body) = case.body {
-        // One search of the whole body instead of one of each text. Behind a backslash there may be anything.
-        let marked = memchr::memchr3(b'%', b'[', b'\\', case.response.body).is_some();
-        walk(case, body, &Place { up: None, name: "$", level: 0, marked }, found);
+        // One look at the whole body instead of one at each text.
+        let marked = case.look.marked;
+        // Where a text stands is only asked where one is no value.
+        if body.has_text(|text| placeholder(text, marked).is_some()) {
+            walk(case, body, &Place { up: None, name: "$", level: 0, marked }, found);
+        }
     }
 }
 

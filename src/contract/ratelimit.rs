@@ -280,11 +280,12 @@ fn reset_in_time(case: &Case<'_, '_>, rates: &Rates<'_>, found: &mut Found) {
 fn is_plausible(case: &Case<'_, '_>, rates: &Rates<'_>, reset: &Said<'_, i64>, now: Moment, found: &mut Found) -> bool {
     let off = reset.value.saturating_sub(now.us);
     let (past, far) = (off < -now.slack_us, off > FAR_US);
-    let window_us = window(case);
-    let beyond = window_us.filter(|&window| off > window.saturating_add(now.slack_us));
     if !past && !far {
         // The window of a limit is what sibling documents claim.
-        if let Some(window) = beyond {
+        let beyond = |window: &i64| off > window.saturating_add(now.slack_us);
+        if found.holds(Level::Companion)
+            && let Some(window) = window(case).filter(beyond)
+        {
             found.add("R09", Level::Companion, || Blame {
                 path: reset.path.words(),
                 expected: format!("within the window of {} s", seconds(window)),
@@ -296,7 +297,7 @@ fn is_plausible(case: &Case<'_, '_>, rates: &Rates<'_>, reset: &Said<'_, i64>, n
         return true;
     }
     let text = if rates.reset.header.is_some() { reset_text(case) } else { None };
-    let fitting = text.and_then(|text| plausible_unit(&text, now, window_us.unwrap_or(USUAL_US)));
+    let fitting = text.and_then(|text| plausible_unit(&text, now, window(case).unwrap_or(USUAL_US)));
     let when = if past { format!("{} s ago", seconds(off.saturating_neg())) } else { format!("in {} s", seconds(off)) };
     found.add("R09", Level::Must, || Blame {
         path: reset.path.words(),

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use http::Method;
 use http::header::HOST as HOST_FIELD;
 
+use crate::contract::name::is_same;
 use crate::contract::{Contract, DocumentedOperation, Field, Role, Row, Statuses, body, role};
 use crate::id::{RowIx, ServiceIx};
 use crate::wire::{RequestFacts, ResponseFacts};
@@ -95,9 +96,10 @@ impl Contract {
     /// An error whose code is not known falls under rows for any code only.
     pub(super) fn row_for(&self, asked: Asked<'_>, status: u16, code: Option<&str>) -> Option<RowIx> {
         let mut best: Option<((usize, usize, bool), RowIx)> = None;
-        for &ix in self.index.rows_of(status) {
+        let rows = self.index.rows_of(status);
+        for &ix in if code.is_some() { &rows.all } else { &rows.open } {
             let row = self.row(ix);
-            if (row.any_code || code == Some(row.code.as_str())) && asked.may_be(row) {
+            if (row.any_code || code.is_some_and(|code| is_same(code, &row.code))) && asked.may_be(row) {
                 let rank = row.rank(asked);
                 if best.is_none_or(|(known, _)| rank > known) {
                     best = Some((rank, ix));
@@ -109,7 +111,7 @@ impl Contract {
 
     /// The rows of a status, in file order.
     pub(super) fn rows_of(&self, status: u16) -> impl Iterator<Item = &Row> {
-        self.index.rows_of(status).iter().map(|&ix| self.row(ix))
+        self.index.rows_of(status).all.iter().map(|&ix| self.row(ix))
     }
 
     /// Makes ready what answers are looked up in: to be called when rows or envelopes were changed.
@@ -231,37 +233,52 @@ fn know_sound(fields: &mut [Field], code: &str) {
 /// What every error is looked up in, made once for a contract.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    /// The statuses that rows name, each with all rows that hold it, in file order.
-    exact: Vec<(u16, Box<[RowIx]>)>,
-    /// The rows of all other statuses, by the first digit.
-    classes: [Box<[RowIx]>; 10],
+    /// The statuses that rows name, each with all rows that hold it.
+    exact: Vec<(u16, RowsOf)>,
+    /// The rows of all other statuses, by the first digit; the last are of none.
+    classes: [RowsOf; 11],
     /// Where envelopes have the error code, each place once.
     pub(super) codes: Vec<Vec<String>>,
 }
 
+/// The rows that hold a status, in file order.
+#[derive(Clone, Debug, Default)]
+struct RowsOf {
+    all: Box<[RowIx]>,
+    /// Those for any code.
+    open: Box<[RowIx]>,
+}
+
+impl RowsOf {
+    fn holding(contract: &Contract, holds: impl Fn(Statuses) -> bool) -> RowsOf {
+        let all: Box<[RowIx]> = (0..contract.rows.len()).filter(|&ix| holds(contract.rows[ix].statuses)).map(RowIx::from).collect();
+        RowsOf { open: all.iter().copied().filter(|&ix| contract.row(ix).any_code).collect(), all }
+    }
+}
+
 impl Index {
     fn of(contract: &Contract) -> Index {
-        let holding = |holds: &dyn Fn(Statuses) -> bool| -> Box<[RowIx]> {
-            (0..contract.rows.len()).filter(|&ix| holds(contract.rows[ix].statuses)).map(RowIx::from).collect()
-        };
         let mut named: Vec<u16> = contract.rows.iter().filter_map(|row| row.statuses.exact()).collect();
         named.sort_unstable();
         named.dedup();
         let mut codes: Vec<Vec<String>> = contract.envelopes.iter().filter_map(|envelope| role::code_place(&envelope.fields)).collect();
         let mut known = HashSet::new();
         codes.retain(|code| known.insert(code.clone()));
+        let of_class = |class: usize| {
+            RowsOf::holding(contract, |statuses| class < 10 && statuses.exact().is_none() && statuses.holds(class as u16 * 100))
+        };
         Index {
-            exact: named.into_iter().map(|status| (status, holding(&|statuses| statuses.holds(status)))).collect(),
-            classes: std::array::from_fn(|class| holding(&|statuses| statuses.exact().is_none() && statuses.holds(class as u16 * 100))),
+            exact: named.into_iter().map(|status| (status, RowsOf::holding(contract, |statuses| statuses.holds(status)))).collect(),
+            classes: std::array::from_fn(of_class),
             codes,
         }
     }
 
     /// Statuses have three digits; of any other the contract has no row but by name.
-    fn rows_of(&self, status: u16) -> &[RowIx] {
+    fn rows_of(&self, status: u16) -> &RowsOf {
         match self.exact.binary_search_by_key(&status, |(named, _)| *named) {
             Ok(at) => &self.exact[at].1,
-            Err(_) => self.classes.get(usize::from(status / 100)).map_or(&[], |rows| rows),
+            Err(_) => &self.classes[usize::from(status / 100).min(10)],
         }
     }
 }

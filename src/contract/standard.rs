@@ -150,6 +150,9 @@ fn disclosure(case: &Case<'_, '_>, found: &mut Found) {
 /// Whether a text has a version: a digit after a slash (`nginx/1`, `PHP/v8`), or two numbers with a point between.
 fn has_version(text: &str) -> bool {
     let bytes = text.as_bytes();
+    if !bytes.iter().any(u8::is_ascii_digit) {
+        return false;
+    }
     let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     (0..bytes.len()).any(|at| match bytes[at] {
         b'/' => digit(at + 1) || (bytes.get(at + 1) == Some(&b'v') && digit(at + 2)),

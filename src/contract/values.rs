@@ -24,7 +24,7 @@ pub(super) struct Values<'c> {
 }
 
 /// A header that the contract names.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Named<'c> {
     /// Which of those that HTTP defines it is.
     pub(super) known: Option<Known>,
@@ -35,33 +35,24 @@ pub(super) struct Named<'c> {
 }
 
 impl<'c> Values<'c> {
-    pub(super) fn of(
-        fields: &'c [Field],
-        body: Option<Json<'c>>,
-        headers: &'c [Header],
-        head: &Head<'c>,
-        all: &'c HeaderMap,
-    ) -> Values<'c> {
-        let mut values = Values {
-            fields,
-            headers,
-            body,
-            all,
-            of_fields: [None; KEPT],
-            of_headers: [Named::default(); KEPT],
-            with_role: [None; Role::COUNT],
-        };
-        if let Some(Json::Object(members)) = body {
-            let wanted = &fields[..fields.len().min(KEPT)];
-            members.matched(wanted.len(), |ix| &wanted[ix].name, |ix, value| values.of_fields[ix] = Some(value));
+    /// None yet: they are [filled](Values::fill) in where they stand, for they are large.
+    pub(super) const fn none(fields: &'c [Field], body: Option<Json<'c>>, headers: &'c [Header], all: &'c HeaderMap) -> Values<'c> {
+        let of_headers = [Named { known: None, value: None, read: None }; KEPT];
+        Values { fields, headers, body, all, of_fields: [None; KEPT], of_headers, with_role: [None; Role::COUNT] }
+    }
+
+    /// Looks all of them up.
+    pub(super) fn fill(&mut self, head: &Head<'c>) {
+        if let Some(Json::Object(members)) = self.body {
+            let wanted = &self.fields[..self.fields.len().min(KEPT)];
+            members.matched(wanted.len(), |ix| &wanted[ix].name, |ix, value| self.of_fields[ix] = Some(value));
         }
-        for (ix, field) in fields.iter().enumerate() {
-            values.note_roles(field, values.field(ix));
+        for (ix, field) in self.fields.iter().enumerate() {
+            self.note_roles(field, self.field(ix));
         }
-        for (header, place) in headers.iter().zip(&mut values.of_headers) {
-            *place = Named::of(header, head, all);
+        for (header, place) in self.headers.iter().zip(&mut self.of_headers) {
+            *place = Named::of(header, head, self.all);
         }
-        values
     }
 
     /// The value of the field with this index.
@@ -98,12 +89,11 @@ impl<'c> Values<'c> {
 
 impl<'c> Named<'c> {
     fn of(header: &Header, head: &Head<'c>, all: &'c HeaderMap) -> Named<'c> {
-        let known = Known::of(header.name.as_str());
-        let value = match known {
+        let value = match header.known {
             Some(known) => head.value(known),
             None => all.get(&header.name),
         };
-        Named { known, value, read: value.and_then(|value| str::from_utf8(value.as_bytes()).ok()) }
+        Named { known: header.known, value, read: value.and_then(|value| str::from_utf8(value.as_bytes()).ok()) }
     }
 
     /// The value as text; what is not UTF-8 is replaced.

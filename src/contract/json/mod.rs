@@ -14,8 +14,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 pub use encoding::Encoding;
-use reader::{Node, Nodes, Text};
+use reader::{Entry, Node, Nodes, Text};
 
+use crate::contract::name::is_same;
 use crate::contract::shape::Shape;
 
 /// Entries kept of one array or object.
@@ -105,7 +106,7 @@ impl<'a> Document<'a> {
 
     /// The value.
     pub fn value(&self) -> Json<'_> {
-        self.json(0)
+        self.json(0, self.nodes.entry(0))
     }
 
     /// The first member name that stands twice in one object.
@@ -148,15 +149,11 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// The value at an index, which is this entry.
     #[inline]
-    fn name(&self, at: usize) -> &str {
-        self.text(self.nodes.entry(at).name)
-    }
-
-    #[inline]
-    fn json(&self, at: usize) -> Json<'_> {
+    fn json(&self, at: usize, entry: &Entry<'a>) -> Json<'_> {
         let container = |len| Container { document: self, at: at as u32, len };
-        match self.nodes.entry(at).node {
+        match entry.node {
             Node::Null => Json::Null,
             Node::Bool(truth) => Json::Bool(truth),
             Node::Number(number) => Json::Number(number),
@@ -188,6 +185,20 @@ impl<'d> Json<'d> {
         match self {
             Json::Text(text) => Some(text),
             _ => None,
+        }
+    }
+
+    /// Whether a text in it, however deep, is such a one; names of members are none.
+    pub(in crate::contract) fn has_text(self, mut such: impl FnMut(&'d str) -> bool) -> bool {
+        match self {
+            Json::Text(text) => such(text),
+            Json::Array(Items(all)) | Json::Object(Members(all)) => {
+                all.document.nodes.all_in(all.at as usize).any(|entry| match entry.node {
+                    Node::Text(text) => such(all.document.text(text)),
+                    _ => false,
+                })
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => false,
         }
     }
 
@@ -243,7 +254,7 @@ impl<'d> Items<'d> {
 
     /// The items that are kept: the first [`KEPT`], as long as the document had room.
     pub fn iter(self) -> impl Iterator<Item = Json<'d>> {
-        self.0.entries().map(move |at| self.0.document.json(at))
+        self.0.entries().map(move |(at, entry)| self.0.document.json(at, entry))
     }
 }
 
@@ -261,7 +272,7 @@ impl<'d> Members<'d> {
     /// The members that are kept: the first [`KEPT`], as long as the document had room.
     pub fn iter(self) -> impl Iterator<Item = (&'d str, Json<'d>)> {
         let document = self.0.document;
-        self.0.entries().map(move |at| (document.name(at), document.json(at)))
+        self.0.entries().map(move |(at, entry)| (document.text(entry.name), document.json(at, entry)))
     }
 
     /// Tells of every member that has one of some names which it is. Members that come in the order of the names, as most
@@ -269,10 +280,11 @@ impl<'d> Members<'d> {
     pub fn matched<'n>(self, names: usize, name: impl Fn(usize) -> &'n str, mut found: impl FnMut(usize, Json<'d>)) {
         let document = self.0.document;
         let mut next = 0;
-        for at in self.0.entries() {
-            let own = document.name(at);
-            if let Some(ix) = (next..names).find(|&ix| own == name(ix)).or_else(|| (0..next).find(|&ix| own == name(ix))) {
-                found(ix, document.json(at));
+        for (at, entry) in self.0.entries() {
+            let own = document.text(entry.name);
+            let is_own = |ix: &usize| is_same(own, name(*ix));
+            if let Some(ix) = (next..names).find(is_own).or_else(|| (0..next).find(is_own)) {
+                found(ix, document.json(at, entry));
                 next = ix + 1;
             }
         }
@@ -281,9 +293,9 @@ impl<'d> Members<'d> {
     /// The last member of this name.
     pub fn get(self, name: &str) -> Option<Json<'d>> {
         let document = self.0.document;
-        let mut named = self.0.entries().filter(|&at| document.name(at) == name);
-        let at = if document.duplicate.is_some() { named.last() } else { named.next() };
-        at.map(|at| document.json(at))
+        let mut named = self.0.entries().filter(|(_, entry)| is_same(document.text(entry.name), name));
+        let found = if document.duplicate.is_some() { named.last() } else { named.next() };
+        found.map(|(at, entry)| document.json(at, entry))
     }
 }
 
@@ -297,7 +309,7 @@ struct Container<'d> {
 
 impl<'d> Container<'d> {
     /// Where each kept entry stands.
-    fn entries(self) -> impl Iterator<Item = usize> {
+    fn entries(self) -> impl Iterator<Item = (usize, &'d Entry<'d>)> {
         self.document.nodes.entries(self.at as usize)
     }
 }

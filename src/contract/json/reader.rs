@@ -56,6 +56,15 @@ pub(super) struct Entry<'a> {
 
 impl Entry<'_> {
     const NULL: Entry<'static> = Entry { name: Text::EMPTY, place: Place::ROOT, node: Node::Null };
+
+    /// The index after that of this value and everything in it.
+    #[inline]
+    fn after(&self, at: usize) -> usize {
+        match self.node {
+            Node::Array { end, .. } | Node::Object { end, .. } => end as usize,
+            _ => at + 1,
+        }
+    }
 }
 
 /// A path of names, as a hash; all items of an array have one. It is the same in every run.
@@ -69,8 +78,8 @@ impl Place {
         // The length tells a name from one that ends in NULs. Whole words, then the last bytes, which may overlap them.
         let place = self.mixed(name.len() as u64);
         let Some(last) = name.last_chunk() else { return place.mixed(short(name)) };
-        let whole = name[..name.len() - 1].chunks_exact(8).filter_map(|word| word.first_chunk());
-        whole.fold(place, |place, word| place.mixed(u64::from_le_bytes(*word))).mixed(u64::from_le_bytes(*last))
+        let (whole, _) = name[..name.len() - 1].as_chunks();
+        whole.iter().fold(place, |place, word| place.mixed(u64::from_le_bytes(*word))).mixed(u64::from_le_bytes(*last))
     }
 
     fn item(self) -> Place {
@@ -135,24 +144,21 @@ impl<'a> Nodes<'a> {
         self.first[..self.len.min(INLINE)].iter().chain(&self.more)
     }
 
-    /// The kept entries of the container at this index.
+    /// The kept entries of the container at this index, and where each stands.
     #[inline]
-    pub(super) fn entries(&self, container: usize) -> impl Iterator<Item = usize> + Clone {
-        let (mut next, end) = (container + 1, self.after(container));
+    pub(super) fn entries(&self, container: usize) -> impl Iterator<Item = (usize, &Entry<'a>)> + Clone {
+        let (mut next, end) = (container + 1, self.entry(container).after(container));
         std::iter::from_fn(move || {
             let at = (next < end).then_some(next)?;
-            next = self.after(at);
-            Some(at)
+            let entry = self.entry(at);
+            next = entry.after(at);
+            Some((at, entry))
         })
     }
 
-    /// The node after this one and everything in it.
-    #[inline]
-    fn after(&self, at: usize) -> usize {
-        match self.entry(at).node {
-            Node::Array { end, .. } | Node::Object { end, .. } => end as usize,
-            _ => at + 1,
-        }
+    /// The entries of the container at this index and of all that are in it.
+    pub(super) fn all_in(&self, container: usize) -> impl Iterator<Item = &Entry<'a>> {
+        (container + 1..self.entry(container).after(container)).map(|at| self.entry(at))
     }
 }
 
@@ -275,8 +281,13 @@ impl<'a> Reader<'a, '_, '_> {
     /// Goes to the next byte that is not blank.
     #[inline]
     fn next(&mut self) -> Result<u8, NotJson> {
-        self.blank();
-        self.bytes.get(self.at).copied().ok_or(NotJson::Truncated)
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(NotJson::Truncated),
+            }
+        }
     }
 
     #[inline]
@@ -442,15 +453,16 @@ impl<'a> Reader<'a, '_, '_> {
     fn duplicate_in(&self, object: usize) -> Option<Text<'a>> {
         let nodes = &self.into.nodes;
         let members = nodes.entries(object);
-        let name = |at| self.into.text(nodes.entry(at).name);
-        let same = |a, b| nodes.entry(a).place == nodes.entry(b).place && name(a) == name(b);
+        let name = |entry: &Entry<'a>| self.into.text(entry.name);
+        let same = |a: &Entry<'a>, b: &Entry<'a>| a.place == b.place && name(a) == name(b);
         let twice = if members.clone().nth(COMPARED).is_some() {
             let mut seen = HashSet::new();
-            members.clone().find(|&at| !seen.insert(name(at)))
+            members.clone().find(|(_, entry)| !seen.insert(name(entry)))
         } else {
-            members.clone().find(|&at| members.clone().take_while(|&before| before < at).any(|before| same(before, at)))
+            let repeats = |at, entry| members.clone().take_while(|(before, _)| *before < at).any(|(_, before)| same(before, entry));
+            members.clone().find(|&(at, entry)| repeats(at, entry))
         };
-        twice.map(|at| nodes.entry(at).name)
+        twice.map(|(_, entry)| entry.name)
     }
 }
 
@@ -460,7 +472,7 @@ impl<'a> Reader<'a, '_, '_> {
 /// before, which `& !x` takes away; a borrow can only come from a lower byte that is itself a hit, and the lowest hit is
 /// the one that counts (Mycroft 1987). With one bit flipped the quote stands right after the control characters, so that
 /// one comparison finds them all: 0x22 becomes 0x20, and nothing else below 0x21 does but they themselves.
-#[inline]
+#[inline(always)]
 fn plain_end(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let mut rest = bytes.get(from..).unwrap_or_default();

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::ptr;
 use std::sync::LazyLock;
 
+use http::HeaderMap;
 use http::header::COOKIE;
-use http::{HeaderMap, HeaderValue};
 use regex::Captures;
 
+use crate::contract::check::Case;
+use crate::contract::head::Known;
 use crate::contract::leak::pattern::Forms;
 use crate::secret::{Secrets, is_spelled_in};
-use crate::wire::{OWN_HEADERS, ResponseFacts};
+use crate::wire::OWN_HEADERS;
 
 /// Credentials shorter than this are words that any text may hold.
 const SHORTEST: usize = 8;
@@ -43,25 +45,27 @@ pub(in crate::contract) fn mask(text: &str) -> Cow<'_, str> {
 
 /// Whether the answer shows a credential of ours: one that the plan declares, or one that the request carried.
 ///
-/// `dated` is the Date field where it is a date: as that has no room for a credential, it is not searched.
-pub(super) fn is_ours(
-    secrets: &Secrets,
-    request: &HeaderMap,
-    response: &ResponseFacts<'_>,
-    dated: Option<&HeaderValue>,
-    body: &[u8],
-) -> bool {
+/// A Date field that is a date has no room for a credential: it is not searched.
+pub(super) fn is_ours(case: &Case<'_, '_>, body: &[u8]) -> bool {
+    let Case { head, response, .. } = case;
+    let secrets = &case.terms.secrets;
+    let dated = head.value(Known::Date).filter(|_| head.date_us.is_some());
     let in_headers = |longer_than: usize, holds: &dyn Fn(&[u8]) -> bool| {
-        response.headers.iter().any(|(name, value)| {
-            let may = value.len() >= longer_than && !dated.is_some_and(|date| ptr::eq(date, value));
-            may && !name.as_str().starts_with(OWN_HEADERS) && holds(value.as_bytes())
-        })
+        // Most heads have no value as long as that.
+        let any_may = head.longest >= longer_than || dated.is_none();
+        any_may
+            && response.headers.iter().any(|(name, value)| {
+                let may = value.len() >= longer_than && !dated.is_some_and(|date| ptr::eq(date, value));
+                may && !name.as_str().starts_with(OWN_HEADERS) && holds(value.as_bytes())
+            })
     };
+    // A body without a mark has no spelling of anything but its own.
+    let are_in_body = || if case.look.marked { secrets.are_in(body) } else { secrets.stand_in(body) };
     let shortest = secrets.shortest_searched();
-    if shortest.is_some_and(|shortest| secrets.are_in(body) || in_headers(shortest, &|value| secrets.are_in(value))) {
+    if shortest.is_some_and(|shortest| are_in_body() || in_headers(shortest, &|value| secrets.are_in(value))) {
         return true;
     }
-    any_sent(request, &mut |credential| {
+    any_sent(case.request.headers, &mut |credential| {
         let holds = |hay: &[u8]| is_spelled_in(hay, credential);
         !secrets.values().any(|declared| declared == credential) && (holds(body) || in_headers(credential.len(), &holds))
     })
@@ -75,7 +79,9 @@ fn any_sent(request: &HeaderMap, such: &mut dyn FnMut(&str) -> bool) -> bool {
         if !Secrets::is_credential(name.as_str()) {
             return false;
         }
-        let credential = value.to_str().map_or("", |value| Secrets::credential(name.as_str(), value));
+        // What is not ASCII is not searched for. (A field has no control characters.)
+        let text = value.as_bytes().is_ascii().then(|| str::from_utf8(value.as_bytes()).unwrap_or_default());
+        let credential = text.map_or("", |text| Secrets::credential(name.as_str(), text));
         if name != COOKIE {
             return fits(credential, SHORTEST);
         }

@@ -16,14 +16,21 @@ use std::borrow::Cow;
 use http::header::HOST;
 
 use crate::contract::check::{self, Blame, Case, Found, quoted};
-use crate::contract::head::Known;
 use crate::contract::json::Json;
 use crate::contract::{Contract, Field, Level};
 
 pub(super) use credential::mask;
+pub(super) use suspicion::Look;
 
 /// Bytes of a body that are searched.
 const SEARCHED: usize = 256 * 1024;
+
+/// Looks at the bytes of a body that is JSON.
+pub(super) fn look(body: &[u8]) -> Look {
+    let searched = &body[..body.len().min(SEARCHED)];
+    let look = Look::at(searched);
+    Look { marked: look.marked || searched.len() < body.len(), ..look }
+}
 
 /// Looks for what an error answer gives away.
 pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
@@ -31,11 +38,10 @@ pub(super) fn check(case: &Case<'_, '_>, found: &mut Found) {
         return;
     }
     let body = &case.response.body[..case.response.body.len().min(SEARCHED)];
-    let dated = case.head.value(Known::Date).filter(|_| case.head.date_us.is_some());
-    if credential::is_ours(&case.terms.secrets, case.request.headers, case.response, dated, body) {
+    if credential::is_ours(case, body) {
         found.add("L04", Level::Must, || blame("no credential", "a credential of our own".to_owned(), "own credential"));
     }
-    if body.is_empty() || (case.body.is_some() && !suspicion::is_raised_by(body)) {
+    if body.is_empty() || !case.look.raised {
         return;
     }
     suspect(case, &text_of(body, case.body), found);

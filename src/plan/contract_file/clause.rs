@@ -200,17 +200,7 @@ fn new_field(name: String) -> FieldClause {
 }
 
 fn new_header(name: HeaderName, shown: String) -> HeaderClause {
-    let header = Header {
-        name,
-        shown,
-        kind: Kind::String,
-        level: Level::Optional,
-        role: None,
-        rule: ValueRule::default(),
-        sample: None,
-        source: Source::default(),
-    };
-    HeaderClause { header, expected_for: Vec::new() }
+    HeaderClause { header: Header::new(name, shown), expected_for: Vec::new() }
 }
 
 fn read_field(mut clause: FieldClause, value: &Value<'_>) -> Option<FieldClause> {
