@@ -17,8 +17,9 @@ use super::attempt::Proxy;
 use super::control::{Control, Told};
 use super::identity::Identity;
 use crate::contract::Judged;
+use crate::fault::Level;
 use crate::id::{AttemptNumber, ExchangeId, ScenarioIx, StageIx, StepIx};
-use crate::lineage::{self, Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Repeatable, Sighted, digest};
+use crate::lineage::{self, Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Sighted, digest};
 use crate::record::{Answered, Attempt, Exchange, KEPT_ATTEMPTS, Observed, Outcome, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -37,8 +38,8 @@ pub type SharedRecorder = Arc<Mutex<dyn Recorder + Send>>;
 /// What the proxy needs to know to treat strangers as clients.
 pub struct SessionSettings {
     pub identify: Identify,
-    /// What their draws depend on.
-    pub repeatable: Repeatable,
+    /// What their draws depend on, and with that how far they repeat.
+    pub repeatable: Level,
     pub recorder: SharedRecorder,
     /// When each stage begins, the first at the start.
     pub stages: Vec<(String, Offset)>,
@@ -190,9 +191,9 @@ impl Session {
     /// What the draws about an exchange are made of.
     fn drawn_by(&self, joined: &Joined) -> u64 {
         match (self.settings.repeatable, joined.stated) {
-            (Repeatable::Exact, Some(stated)) => stated,
-            (Repeatable::Exact | Repeatable::Ordinal, _) => joined.ordinal,
-            (Repeatable::Realtime, _) => joined.exchange.number,
+            (Level::Exact, Some(stated)) => stated,
+            (Level::Exact | Level::Ordinal, _) => joined.ordinal,
+            (Level::Realtime, _) => joined.exchange.number,
         }
     }
 
