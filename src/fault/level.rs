@@ -28,6 +28,9 @@ pub struct Course {
 }
 
 impl Level {
+    /// Every level, the strictest first.
+    pub const ALL: [Level; 3] = [Level::Exact, Level::Ordinal, Level::Realtime];
+
     /// The word in plans and reports.
     pub const fn word(self) -> &'static str {
         match self {

@@ -52,30 +52,6 @@ impl Default for Identify {
     }
 }
 
-/// What the draws about an external client's requests depend on, from the strictest level to the loosest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Repeatable {
-    /// The client's own identifiers, which must be the same in every run.
-    Exact,
-    /// The number of the exchange within its route: the same number of exchanges meets the same faults, whatever
-    /// their interleaving.
-    #[default]
-    Ordinal,
-    /// The number of the exchange in order of its coming, over all routes.
-    Realtime,
-}
-
-impl Repeatable {
-    /// The word in plans and reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Repeatable::Exact => "exact",
-            Repeatable::Ordinal => "ordinal",
-            Repeatable::Realtime => "realtime",
-        }
-    }
-}
-
 /// One attempt as it comes, before anything is done.
 #[derive(Clone, Copy, Debug)]
 pub struct Sighted<'a> {

@@ -1,26 +1,16 @@
 //! How far a plan's faults are the same in every run, and what the decision log calls things.
 
 use super::forecast::looks_at;
-use super::{Plan, Repeatable, Shape};
+use super::{Plan, Shape};
 use crate::fault::log::{Head, Names};
 use crate::fault::{Course, FaultRule, Level};
 use crate::id::ScenarioIx;
-
-impl From<Repeatable> for Level {
-    fn from(repeatable: Repeatable) -> Level {
-        match repeatable {
-            Repeatable::Exact => Level::Exact,
-            Repeatable::Ordinal => Level::Ordinal,
-            Repeatable::Realtime => Level::Realtime,
-        }
-    }
-}
 
 impl Plan {
     /// How far one rule's decisions repeat, and why no further; the reason goes on after the rule's name.
     pub fn level_of(&self, rule: &FaultRule) -> (Level, &'static str) {
         let passive = self.scenarios.is_empty();
-        let best = self.proxy.as_ref().filter(|_| passive).map_or(Level::Exact, |proxy| proxy.repeatable.into());
+        let best = self.proxy.as_ref().filter(|_| passive).map_or(Level::Exact, |proxy| proxy.repeatable);
         let closed = self.load.stages.iter().any(|stage| matches!(stage.shape, Shape::Closed { .. }));
         let end = self.schedule_end() + self.load.drain;
         rule.level(&Course { best, end, unscheduled: passive || closed || self.meets_unscheduled(rule) })

@@ -34,7 +34,6 @@ use crate::units::{Micros, Offset, Ratio, Size};
 use crate::wire::SseRule;
 
 pub use crate::contract::server::Limits;
-pub use crate::lineage::Repeatable;
 pub use lower::{LoadOptions, read_baseline};
 pub use nearest::nearest;
 pub use probe::ProbeSettings;

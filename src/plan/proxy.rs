@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use super::HttpVersion;
-use crate::lineage::{Identify, Repeatable};
+use crate::fault::Level;
+use crate::lineage::Identify;
 use crate::units::Micros;
 
 /// `[proxy]`; the default is what a plan with `[[fault]]` and without `[proxy]` has.
@@ -20,8 +21,10 @@ pub struct ProxySettings {
     pub forward: bool,
     /// Do not tell the client what was injected.
     pub stealth: bool,
-    /// What the draws of a client's requests depend on.
-    pub repeatable: Repeatable,
+    /// What the draws about a client's requests are made of, and with that how far they repeat: its own identifiers, which
+    /// must be the same in every run; the number of the exchange within its route, the same whatever their interleaving
+    /// (the default); or its number in order of coming, over all routes.
+    pub repeatable: Level,
     /// How attempts of one logical request are recognised.
     pub identify: Identify,
     /// Where the control API listens, always on the loopback; off by default.
@@ -57,7 +60,7 @@ impl Default for ProxySettings {
             tls: None,
             forward: false,
             stealth: false,
-            repeatable: Repeatable::default(),
+            repeatable: Level::Ordinal,
             identify: Identify::default(),
             control: None,
             select_by_header: false,

@@ -16,9 +16,9 @@ use super::attempt::Proxy;
 use super::control::{Control, Told};
 use super::identity::Identity;
 use crate::contract::Judged;
-use crate::fault::FaultRule;
+use crate::fault::{FaultRule, Level};
 use crate::id::{AttemptNumber, ExchangeId, ScenarioIx, StageIx, StepIx};
-use crate::lineage::{Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Repeatable, Sighted, digest};
+use crate::lineage::{Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Sighted, digest};
 use crate::record::{Answered, Attempt, Exchange, KEPT_ATTEMPTS, Observed, Outcome, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -42,8 +42,8 @@ pub trait SessionRecorder: Recorder + Send {
 /// What the proxy needs to know to treat strangers as clients.
 pub struct SessionSettings {
     pub identify: Identify,
-    /// What their draws depend on.
-    pub repeatable: Repeatable,
+    /// What their draws depend on, and with that how far they repeat.
+    pub repeatable: Level,
     pub recorder: Box<dyn SessionRecorder>,
     /// When each stage begins, the first at the start.
     pub stages: Vec<(String, Offset)>,
@@ -55,7 +55,7 @@ pub struct SessionSettings {
 
 /// A session at work.
 pub(super) struct Session {
-    repeatable: Repeatable,
+    repeatable: Level,
     stages: Vec<(String, Offset)>,
     select_by_header: bool,
     inner: RefCell<Inner>,
@@ -225,9 +225,9 @@ impl Session {
     /// What the draws about an exchange are made of.
     fn drawn_by(&self, joined: &Joined) -> u64 {
         match (self.repeatable, joined.stated) {
-            (Repeatable::Exact, Some(stated)) => stated,
-            (Repeatable::Exact | Repeatable::Ordinal, _) => joined.ordinal,
-            (Repeatable::Realtime, _) => joined.exchange.number,
+            (Level::Exact, Some(stated)) => stated,
+            (Level::Exact | Level::Ordinal, _) => joined.ordinal,
+            (Level::Realtime, _) => joined.exchange.number,
         }
     }
 

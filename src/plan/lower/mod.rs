@@ -225,7 +225,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
 
 /// The level that `[proxy] repeatable` names; another word has been refused already.
 fn level_word(value: &super::file::Value<'_>) -> Option<Level> {
-    [Level::Exact, Level::Ordinal, Level::Realtime].into_iter().find(|level| value.raw() == Some(level.word()))
+    Level::ALL.into_iter().find(|level| value.raw() == Some(level.word()))
 }
 
 /// Masks credentials that the plan itself spells out in headers: nobody has declared them, and a report travels further than a plan.

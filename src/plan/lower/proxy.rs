@@ -6,7 +6,8 @@ use std::path::Path;
 use http::HeaderName;
 
 use super::target::{pem_file, span};
-use crate::lineage::{Identify, Repeatable};
+use crate::fault::Level;
+use crate::lineage::Identify;
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::Problem;
 use crate::plan::proxy::{ClientProgram, ProxySettings, ProxyTls};
@@ -71,8 +72,8 @@ fn settings(table: Table<'_>, folder: &Path) -> ProxySettings {
     let tls = table.take("tls").and_then(|value| tls(&value, folder));
     let forward = table.boolean("forward").unwrap_or(false);
     let stealth = table.boolean("stealth").unwrap_or(false);
-    let levels = [Repeatable::Exact, Repeatable::Ordinal, Repeatable::Realtime].map(|level| (level.word(), level));
-    let repeatable = table.one_of("repeatable", &levels).unwrap_or_default();
+    let levels = Level::ALL.map(|level| (level.word(), level));
+    let repeatable = table.one_of("repeatable", &levels).unwrap_or(usual.repeatable);
     let identify = identify(&table);
     let control = table.take("control").and_then(|value| control(&value));
     let select_by_header = table.boolean("select_by_header").unwrap_or(false);
