@@ -72,7 +72,7 @@ impl Program {
         let mut waited = Micros::ZERO;
         while waited < GRACE && (self.left().is_none() || self.signal(Signal::Look)) {
             tokio::time::sleep(LOOK_EVERY.as_duration()).await;
-            waited = waited + LOOK_EVERY;
+            waited += LOOK_EVERY;
         }
         self.signal(Signal::Kill);
         if self.left().is_none() {

@@ -20,7 +20,7 @@ use super::child::{Left, Program};
 use super::folder::Folder;
 use super::live::Live;
 use super::rig::{Gate, Rig};
-use super::run::{Outcome, in_report, never_began, one_line, refuse, report_of, run_id, unreachable_target};
+use super::run::{Outcome, fault_log, in_report, never_began, one_line, refuse, report_of, run_id, unreachable_target};
 use super::session::{Home, Lent};
 use super::watch::Signals;
 use super::{Exit, load, panics, session, surroundings, terminal};
@@ -138,7 +138,7 @@ impl Job<'_> {
             Box::new(Lent::new(tally, &home))
         };
         let raised = tokio::select! {
-            raised = Rig::stand_alone(self.plan, self.id, recorder, rules) => raised,
+            raised = Rig::stand_alone(self.plan, self.id, recorder, rules, self.folder.path()) => raised,
             signal = signals.next() => {
                 return nothing(never_began(self.plan, signal, "interrupted before the proxy listened"), "never-started");
             }
@@ -426,13 +426,14 @@ fn write(report: &mut report::Report, plan: &Plan, folder: &Folder, attempts: &[
         report.artifacts.push(report::Artifact::of(ATTEMPTS_FILE, "application/jsonl", attempts));
         written = folder.write(ATTEMPTS_FILE, attempts);
     }
+    report.artifacts.extend(fault_log(report, folder));
     let formats: Vec<report::Format> = plan.report.formats.iter().map(|format| in_report(*format)).collect();
     let written =
         written.and_then(|()| report::files(report, &formats).into_iter().try_for_each(|(name, bytes)| folder.write(&name, &bytes)));
     let text = if quiet { one_line(report) } else { report::text::render(report, terminal::colour_err()) };
     terminal::say(text.trim_end());
     let exit = Exit::from_code(report.run.exit_code);
-    if !quiet && let Some(client) = report.extra.get("session").and_then(|session| client_in_words(session)) {
+    if !quiet && let Some(client) = report.extra.get("session").and_then(client_in_words) {
         terminal::say(&format!("  client    {client}"));
     }
     if let Err(error) = written {

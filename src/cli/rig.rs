@@ -118,6 +118,7 @@ impl Rig {
         run_id: &str,
         recorder: impl FnOnce(&Rig) -> Box<dyn SessionRecorder>,
         rules: Arc<dyn NewRules>,
+        folder: &Path,
     ) -> Result<(Rig, Gate), RigError> {
         let usual = plan::ProxySettings::default();
         let asked = plan.proxy.as_ref().unwrap_or(&usual);
@@ -127,6 +128,7 @@ impl Rig {
         let board = Arc::new(Board::new(PLACES));
         let (api, control) = api(asked.control, rules)?.unzip();
         let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
+        settings.log = (!plan.faults.rules.is_empty()).then(|| fault_log(plan, folder));
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,
@@ -198,7 +200,7 @@ impl Rig {
     ) -> Result<(), RigError> {
         let board = Arc::new(Board::new(Setup::sessions(plan, self.workers)));
         let mut settings = proxy_settings(plan, run_id, settings, upstream, Arc::clone(&board), self.clock);
-        settings.log = folder.map(|folder| fault_log(plan, folder));
+        settings.log = folder.filter(|_| !plan.faults.rules.is_empty()).map(|folder| fault_log(plan, folder));
         let running = proxy::start(loopback()?, settings).map_err(system("the fault proxy could not start"))?;
         let url = Url::parse(&format!("http://{}", running.addr)).expect("an address is a URL's host");
         let hop = Connector::resolve(&Destination::of(&url, None)?, &TlsSettings::default(), HttpVersion::Http1, self.clock).await?;
@@ -290,8 +292,11 @@ fn fault_log(plan: &Plan, folder: &Path) -> proxy::LogSettings {
     proxy::LogSettings { path: folder.join(FAULT_LOG), head: plan.log_head(), names: plan.log_names(), most: MOST_LINES }
 }
 
+/// Where the control API listens, and the token that it asks for.
+type Control = (SocketAddr, String);
+
 /// The control API, where the plan wants one, and what a user must know of it.
-fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(ApiSettings, (SocketAddr, String))>, RigError> {
+fn api(wanted: Option<SocketAddr>, rules: Arc<dyn NewRules>) -> Result<Option<(ApiSettings, Control)>, RigError> {
     let Some(wanted) = wanted else { return Ok(None) };
     let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
     let address = listener.local_addr().map_err(system("the control API's address"))?;

@@ -390,7 +390,7 @@ fn finish(report: &Report, plan: &Plan, folder: &Folder, args: &RunArgs) -> Exit
 }
 
 /// The decision log as a file of the report.
-fn fault_log(report: &Report, folder: &Folder) -> Option<Artifact> {
+pub(super) fn fault_log(report: &Report, folder: &Folder) -> Option<Artifact> {
     let log = report.decisions.as_ref()?.log.as_ref()?;
     let file = File::open(folder.path().join(FAULT_LOG)).ok().filter(|_| log.error.is_none())?;
     Artifact::of_file(FAULT_LOG, "application/jsonl", file).ok()

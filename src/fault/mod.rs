@@ -167,7 +167,7 @@ pub struct Sighting<'a> {
     /// Who asks: [`key_of`] the credentials; 0 where there are none.
     pub key: u64,
     /// The client's address.
-    pub address: std::net::IpAddr,
+    pub address: core::net::IpAddr,
     /// The proxy's clock, which limits are kept by.
     pub now: Offset,
 }

@@ -93,7 +93,7 @@ pub(super) async fn serve(proxy: &Rc<Proxy>, settings: Option<ApiSettings>) {
                         Some(proxy) => api.answer(&proxy, request).await,
                         None => Err(refusal(StatusCode::SERVICE_UNAVAILABLE, "the session is over")),
                     };
-                    Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(|refused| refused))
+                    Ok::<_, std::convert::Infallible>(answer.unwrap_or_else(Answer::from))
                 }
             });
             let deadline = timer.clock().now() + PATIENCE;
@@ -114,12 +114,24 @@ fn answer(status: StatusCode, value: &Value) -> Answer {
     response
 }
 
-fn refusal(status: StatusCode, why: &str) -> Answer {
-    answer(status, &json!({ "error": why }))
+/// Why something is not done.
+struct Refused {
+    status: StatusCode,
+    why: String,
+}
+
+impl From<Refused> for Answer {
+    fn from(refused: Refused) -> Answer {
+        answer(refused.status, &json!({ "error": refused.why }))
+    }
+}
+
+fn refusal(status: StatusCode, why: &str) -> Refused {
+    Refused { status, why: why.to_owned() }
 }
 
 impl Api {
-    async fn answer(&self, proxy: &Rc<Proxy>, request: Request<Incoming>) -> Result<Answer, Answer> {
+    async fn answer(&self, proxy: &Rc<Proxy>, request: Request<Incoming>) -> Result<Answer, Refused> {
         self.admits(request.headers())?;
         let (head, body) = request.into_parts();
         let path = decoded(head.uri.path());
@@ -160,7 +172,7 @@ impl Api {
     }
 
     /// Whether the request comes from somebody who has read the token, and not from a web page.
-    fn admits(&self, headers: &HeaderMap) -> Result<(), Answer> {
+    fn admits(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text("host").unwrap_or_default();
         let (name, port) = host.rsplit_once(':').unwrap_or((host, ""));
@@ -176,7 +188,7 @@ impl Api {
         }
     }
 
-    fn add(&self, proxy: &Rc<Proxy>, text: &str) -> Result<Answer, Answer> {
+    fn add(&self, proxy: &Rc<Proxy>, text: &str) -> Result<Answer, Refused> {
         let rule = self.new.read(text).map_err(|why| refusal(StatusCode::UNPROCESSABLE_ENTITY, &why))?;
         if self.find(proxy, &rule.name).is_some() {
             return Err(refusal(StatusCode::CONFLICT, &format!("there is a rule `{}` already", rule.name)));
@@ -195,7 +207,7 @@ impl Api {
         Ok(answer(StatusCode::CREATED, &self.rules(proxy)))
     }
 
-    fn switch(&self, proxy: &Rc<Proxy>, name: &str, how: Switch) -> Result<Answer, Answer> {
+    fn switch(&self, proxy: &Rc<Proxy>, name: &str, how: Switch) -> Result<Answer, Refused> {
         let ix = self.find(proxy, name).ok_or_else(|| refusal(StatusCode::NOT_FOUND, &format!("there is no rule `{name}`")))?;
         let mut off = self.off.borrow_mut();
         let known = off.iter().position(|(rule, _)| *rule == ix);

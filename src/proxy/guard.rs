@@ -156,7 +156,8 @@ impl Guard {
         }
         let text = &part[..part.len() - usize::from(carriage)];
         let judged = if self.length == 0 {
-            self.line_ends(text, text.len())
+            // However a line came, in one piece or many, the same of it is looked at.
+            self.line_ends(&text[..text.len().min(REMEMBERED)], text.len())
         } else {
             self.remember(text);
             let line = std::mem::take(&mut self.line);

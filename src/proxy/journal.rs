@@ -230,9 +230,9 @@ fn merge(file: &File, runs: &[usize], last: &[Entry], tell: &mut impl FnMut(&Ent
     };
     let mut heads = BinaryHeap::with_capacity(runs.len() + 1);
     let mut entries: Vec<Option<Entry>> = vec![None; runs.len() + 1];
-    for source in 0..=runs.len() {
-        entries[source] = next(source)?;
-        heads.extend(entries[source].map(|entry| Reverse((entry.key(), source))));
+    for (source, first) in entries.iter_mut().enumerate() {
+        *first = next(source)?;
+        heads.extend(first.map(|entry| Reverse((entry.key(), source))));
     }
     while let Some(Reverse((_, source))) = heads.pop() {
         if let Some(entry) = entries[source].take() {

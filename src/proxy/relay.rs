@@ -23,7 +23,6 @@ use crate::record::Unfired;
 use crate::wire::Failure;
 
 /// The body of an answer.
-#[expect(clippy::large_enum_variant, reason = "most are relayed, and a box would be one more allocation for each of them")]
 pub(super) enum AnswerBody {
     /// Made by the proxy.
     Made(Bytes),

@@ -207,7 +207,8 @@ fn unsafe_code_stands_in_exactly_one_place() {
 fn no_code_knows_a_product() {
     for (_, path, code) in sources() {
         let lower = code.to_lowercase();
-        let named = lower.replace("jan-server", "").replace("jan_server", "");
+        // The shipped contract has a name, and so has the first month.
+        let named = lower.replace("jan-server", "").replace("jan_server", "").replace("b\"jan\"", "");
         assert!(!named.contains("jan server") && !named.contains("\"jan"), "{}", path.display());
     }
 }

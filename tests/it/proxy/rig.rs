@@ -41,6 +41,7 @@ impl Rig {
             log: None,
             contract: None,
             stealth: false,
+            session: None,
             run_id: RUN.to_owned(),
             board: Arc::clone(&board),
             clock,

@@ -1,6 +1,7 @@
 //! Clients that are not ours: programs of the machine, where it has them.
 
 use std::io::ErrorKind;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -36,7 +37,7 @@ fn run(program: &str, args: &[&str]) -> Option<Ran> {
             err: String::from_utf8_lossy(&output.stderr).into_owned(),
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            eprintln!("not shown with {program}: there is none on this machine");
+            let _ = writeln!(std::io::stderr(), "not shown with {program}: there is none on this machine");
             None
         }
         Err(error) => panic!("{program}: {error}"),
