@@ -18,7 +18,7 @@ use super::control::{Control, Told};
 use super::identity::Identity;
 use crate::contract::Judged;
 use crate::id::{AttemptNumber, ExchangeId, ScenarioIx, StageIx, StepIx};
-use crate::lineage::{self, Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Repeatable, Sighted, digest};
+use crate::lineage::{self, Basis, Came, Identify, Joined, Lineage, Repeatable, Sighted, digest};
 use crate::record::{Answered, Attempt, Exchange, KEPT_ATTEMPTS, Observed, Outcome, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -85,7 +85,7 @@ impl Session {
         let api = settings.api.take();
         let inner = Inner {
             lineage: Lineage::new(settings.identify.clone()),
-            kept: (0..MOST_OPEN).map(|_| None).collect(),
+            kept: Vec::new(),
             places: (0..PLACES as u32).rev().collect(),
             tally: SessionTally::default(),
             next: 0,
@@ -231,14 +231,17 @@ impl Session {
         inner.count(&joined, first, connection_new);
         if first {
             let stage = self.stage_at(begun.head_at);
-            inner.kept[joined.exchange.place as usize] = Some(Kept {
-                number: joined.exchange.number,
-                id,
-                stage,
-                method: head.method.clone(),
-                path: head.uri.path().to_owned(),
-                attempts: Vec::new(),
-            });
+            inner.keep_open(
+                joined.exchange.place,
+                Kept {
+                    number: joined.exchange.number,
+                    id,
+                    stage,
+                    method: head.method.clone(),
+                    path: head.uri.path().to_owned(),
+                    attempts: Vec::new(),
+                },
+            );
             self.recorder().started(stage, begun.head_at, begun.head_at);
         }
         let place = inner.places.pop();
@@ -329,12 +332,12 @@ impl Session {
         };
         let place = met.joined.exchange.place as usize;
         let kept = inner.kept[place].as_mut().filter(|kept| kept.number == met.joined.exchange.number);
-        // An exchange that was closed meanwhile, for want of room, is not told twice.
+        // The lineage closes none that has an attempt under way; all are closed at the end alone.
         let Some(kept) = kept else { return inner.keep(observed) };
         self.judge(proxy, kept, met, &attempt);
         self.recorder().observed(&observed);
         kept.attempts.push(attempt);
-        let full = kept.attempts.len() >= MOST_ATTEMPTS;
+        let full = kept.attempts.len() == MOST_ATTEMPTS;
         inner.keep(observed);
         let wait = hint.map(|hint| match hint {
             RetryAfter::Delay(wait) => wait,
@@ -452,6 +455,15 @@ impl Inner {
             self.tally.changed += u64::from(joined.changed);
             self.tally.confidence[joined.confidence as usize] += 1;
         }
+    }
+
+    /// Keeps an exchange that begins.
+    fn keep_open(&mut self, place: u32, exchange: Kept) {
+        let place = place as usize;
+        if place >= self.kept.len() {
+            self.kept.resize_with(place + 1, || None);
+        }
+        self.kept[place] = Some(exchange);
     }
 
     /// Keeps an attempt, in place of the oldest where there is no more room.

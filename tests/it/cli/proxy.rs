@@ -114,6 +114,35 @@ fn the_wait_of_a_client_that_is_known_is_measured_as_it_was() {
 }
 
 #[test]
+fn more_requests_at_once_than_exchanges_are_kept_are_all_accounted_for() {
+    let upstream = ok();
+    let rules = "[proxy]\n[[fault]]\nname = \"busy\"\nrespond = { status = 503 }\ndelay = \"6s\"\n";
+    let folder = Folder::with_plan(&plan(&at(&upstream), rules));
+    let script = "import os, resource, socket, sys\n\
+                  hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n\
+                  if hard != resource.RLIM_INFINITY and hard < 5000: sys.exit(9)\n\
+                  resource.setrlimit(resource.RLIMIT_NOFILE, (5000, hard))\n\
+                  host, port = os.environ['BROWNOUT_URL'].removeprefix('http://').split(':')\n\
+                  all = []\n\
+                  for k in range(4500):\n\
+                  \x20   one = socket.create_connection((host, int(port)))\n\
+                  \x20   one.sendall(b'GET /?%d HTTP/1.1\\r\\nHost: h\\r\\n\\r\\n' % k)\n\
+                  \x20   all.append(one)\n\
+                  assert all[0].recv(12) and sum(one.recv(12) == b'HTTP/1.1 503' for one in all[1:]) == 4499\n";
+    folder.put("client.py", script);
+    let ended = session(&folder, &[], &["python3", "-I", "client.py"]);
+    let report = folder.report();
+    if fact(&report, &["client", "exit_code"]) == 9 {
+        eprintln!("not shown: this system gives a process too few descriptors");
+        return;
+    }
+    assert_eq!(fact(&report, &["client", "exit_code"]), 0, "{ended:?}");
+    assert_accounts(&report);
+    assert_eq!((report.accounting.exchanges, report.accounting.attempts), (4_500, 4_500), "{ended:?}");
+    assert_eq!(report.faults[0].fired, 4_500);
+}
+
+#[test]
 fn resets_and_answers_after_which_a_client_comes_again_are_attempts_of_one_exchange() {
     let upstream = ok();
     let rules = "[proxy]\n[[fault]]\nname = \"lost\"\nsequence = [\"reset\", \"pass\"]\n";
