@@ -207,13 +207,14 @@ struct Touch<'r> {
 
 /// The attempt as rules see it.
 fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
-    let Identity { exchange, attempt } = *identity;
+    let Identity { exchange, attempt, overall } = *identity;
     let now = proxy.timer.clock().now();
     Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
+        overall,
         attempt,
         at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { now }),
         method: &head.method,

@@ -256,7 +256,7 @@ impl Session {
         proxy.settings.board.claim(&noted);
         Met {
             proxy: Rc::clone(proxy),
-            identity: Identity { exchange: noted, attempt: joined.attempt },
+            identity: Identity { exchange: noted, attempt: joined.attempt, overall: joined.exchange.number },
             joined,
             place,
             request: Asked { method: head.method.clone(), uri: head.uri.clone(), headers: head.headers.clone(), body: begun.body },

@@ -143,6 +143,16 @@ fn more_requests_at_once_than_exchanges_are_kept_are_all_accounted_for() {
 }
 
 #[test]
+fn what_is_counted_over_the_whole_session_is_counted_over_all_routes() {
+    let upstream = ok();
+    let rules = "[proxy]\n[[fault]]\nname = \"third\"\nevery = 3\nper = \"global\"\nrespond = { status = 400 }\n";
+    let folder = Folder::with_plan(&plan(&at(&upstream), rules));
+    let script = "for path in a b c d e f; do curl -s -o /dev/null -w '%{http_code} ' $BROWNOUT_URL/$path; done";
+    let ended = session(&folder, &[], &["sh", "-c", script]);
+    assert_eq!(ended.stdout.trim(), "200 200 400 200 200 400", "{}", ended.stderr);
+}
+
+#[test]
 fn resets_and_answers_after_which_a_client_comes_again_are_attempts_of_one_exchange() {
     let upstream = ok();
     let rules = "[proxy]\n[[fault]]\nname = \"lost\"\nsequence = [\"reset\", \"pass\"]\n";
