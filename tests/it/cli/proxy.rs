@@ -152,6 +152,19 @@ fn what_is_counted_over_the_whole_session_is_counted_over_all_routes() {
     assert_eq!(ended.stdout.trim(), "200 200 400 200 200 400", "{}", ended.stderr);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_leaves_the_clients_process_group_is_ended_with_it() {
+    let upstream = ok();
+    let folder = Folder::with_plan(&plan(&at(&upstream), "[proxy]\n"));
+    // It is its own session's first process, and has no parent of the client's any more.
+    let script = "setsid sh -c 'echo $$ > stray; exec sleep 300' & while ! test -s stray; do sleep 0.05; done; curl -s $BROWNOUT_URL/";
+    let ended = session(&folder, &[], &["sh", "-c", script]);
+    let stray = folder.text("stray");
+    assert!(!std::path::Path::new(&format!("/proc/{}", stray.trim())).exists(), "process {stray} goes on: {ended:?}");
+    ended.exits(0);
+}
+
 #[test]
 fn resets_and_answers_after_which_a_client_comes_again_are_attempts_of_one_exchange() {
     let upstream = ok();
