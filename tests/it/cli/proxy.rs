@@ -166,6 +166,27 @@ fn what_leaves_the_clients_process_group_is_ended_with_it() {
 }
 
 #[test]
+fn faults_that_can_never_be_done_are_named_with_the_reason() {
+    let upstream = ok();
+    let of = |http: &str| {
+        let kinds = ["tls_failure", "goaway", "refused_stream", "reset_stream", "half_close", "truncate_chunked", "bad_chunk"];
+        let rules = kinds.map(|kind| format!("[[fault]]\nname = \"{kind}\"\n{kind} = true\n")).concat();
+        let rules =
+            format!("[proxy]\nhttp = \"{http}\"\n{rules}[[fault]]\nname = \"length\"\nsequence = [{{ content_length = \"+1\" }}]\n");
+        let folder = Folder::with_plan(&plan(&at(&upstream), &rules));
+        let checked = folder.brownout(["check", "plan.toml"]).ended();
+        let named = |line: &&str| line.contains("can never do");
+        let lines =
+            checked.stderr.lines().filter(named).map(|line| line.split('`').nth(1).unwrap_or_default().to_owned()).collect::<Vec<_>>();
+        checked.exits(0);
+        lines.join(" ")
+    };
+    assert_eq!(of("1.1"), "tls_failure goaway refused_stream reset_stream");
+    assert_eq!(of("2"), "tls_failure half_close truncate_chunked bad_chunk length");
+    assert_eq!(of("auto"), "tls_failure");
+}
+
+#[test]
 fn resets_and_answers_after_which_a_client_comes_again_are_attempts_of_one_exchange() {
     let upstream = ok();
     let rules = "[proxy]\n[[fault]]\nname = \"lost\"\nsequence = [\"reset\", \"pass\"]\n";
