@@ -284,16 +284,22 @@ async fn pass(
     };
     let (mut head, body) = reply.response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        spared(proxy, identity, touch, Unfired::OverBefore);
+        if let (Some(identity), Some(touch)) = (identity, touch)
+            && let Some(ending) = switched(proxy, &identity, touch, &mut head).await
+        {
+            drop(reply.lease);
+            control.flushed().await;
+            return Err(control.end(ending));
+        }
         return Passage::switch(control, head, reply.lease);
+    if identity.is_some() {
+        proxy.counters.borrow_mut().upstream_answered(reply.took);
+    }
     }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
         forward::keep_one_length(&mut head.headers);
-    }
-    if identity.is_some() {
-        proxy.counters.borrow_mut().upstream_answered(reply.took);
     }
     match (identity, touch) {
         (Some(identity), Some(touch)) => disturb(proxy, control, identity, touch, version, head, body, reply.lease).await,
@@ -377,6 +383,32 @@ async fn disturb(
 /// There is no answer that could be disturbed.
 fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
     if let (Some(identity), Some(touch)) = (identity, touch) {
+/// Does to a change of protocol what can be done to it: it is late, or the client never hears of it. What comes after it are
+/// bytes that no rule looks at.
+async fn switched(proxy: &Rc<Proxy>, identity: &Identity, touch: Touch<'_>, head: &mut response::Parts) -> Option<Ending> {
+    let Touch { mut mark, action, delay_after, .. } = touch;
+    let status = head.status.as_u16();
+    if let Some(delay) = delay_after {
+        effect::delay::wait(&proxy.timer, delay).await;
+        mark.fire();
+    }
+    let ending = match action {
+        Action::Fault(Fault::DropAfterUpstream) => Some(Ending::Cut),
+        Action::Fault(Fault::ResetAfterUpstream) => Some(Ending::Reset),
+        _ => None,
+    };
+    if ending.is_some() {
+        mark.fire();
+        proxy.counters.borrow_mut().lost(mark.rule, status);
+    }
+    mark.unfired(Unfired::OverBefore);
+    proxy.note(identity, mark.done(), true, Some(status));
+    if let Some(rule) = mark.done() {
+        proxy.sign(&mut head.headers, identity, rule);
+    }
+    ending
+}
+
         touch.mark.unfired(why);
         proxy.note(&identity, touch.mark.done(), true, None);
     }
