@@ -129,7 +129,8 @@ impl Rig {
         let board = Arc::new(Board::new(PLACES));
         let (api, control) = api(asked.control, rules)?.unzip();
         let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
-        settings.log = (!plan.faults.rules.is_empty()).then(|| fault_log(plan, folder));
+        // Where rules can be added later, there is something to be logged then.
+        settings.log = (!plan.faults.rules.is_empty() || asked.control.is_some()).then(|| fault_log(plan, folder));
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,

@@ -353,6 +353,9 @@ fn rules_are_changed_while_a_session_goes_on_by_whoever_has_the_token() {
     let (code, said) = ask("POST", "/rules", "name = \"odd\"\nrespnd = { status = 410 }");
     assert_eq!(code, "422");
     assert!(said.contains("did you mean `respond`?"), "{said}");
+    let (code, said) = ask("POST", "/rules", "name = \"closed\"\nrefuse = true\nduring = { from = \"5m\", for = \"10s\" }");
+    assert_eq!(code, "422");
+    assert!(said.contains("`refuse` strikes connections"), "{said}");
     assert_eq!((ask("POST", "/rules/gone/disable", "").0.as_str(), status(3).as_str()), ("200", "200"));
     assert_eq!((ask("POST", "/rules/gone/enable", "").0.as_str(), status(4).as_str()), ("200", "410"));
     assert_eq!((ask("DELETE", "/rules/gone", "").0.as_str(), status(5).as_str()), ("200", "200"));
@@ -365,6 +368,9 @@ fn rules_are_changed_while_a_session_goes_on_by_whoever_has_the_token() {
     assert!(exchange.contains("\"status\": 410") && exchange.contains("GET /x"), "{exchange}");
     started.signal("INT");
     started.ended();
+    let log = folder.text("run/faults.jsonl");
+    let gone = log.lines().filter(|line| line.contains("\"rule\":\"gone\"")).count();
+    assert!(gone == 2 && log.lines().next().is_some_and(|head| head.contains("\"gone\"")), "{log}");
     let report = folder.report();
     assert_accounts(&report);
     let fired: Vec<(&str, u64)> = report.faults.iter().map(|fault| (fault.name.as_str(), fault.fired)).collect();
