@@ -70,6 +70,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             };
             let rules = proxy.rules();
             let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
+            let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
@@ -78,12 +79,14 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             let identity = met.identity;
             let rules = proxy.rules();
             let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
+            let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
         }
         (_, None) => {
             proxy.counters.borrow_mut().stranger();
-            pass(&proxy, &control, None, None, head, Upload::of(body)).await
+            let body = Upload::of(body).patient(&control, &proxy.timer, proxy.settings.head_timeout);
+            pass(&proxy, &control, None, None, head, body).await
         }
     }
 }
@@ -283,6 +286,9 @@ async fn pass(
         Err(astray) => return stray(proxy, control, identity, touch, astray).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if identity.is_some() {
+        proxy.counters.borrow_mut().upstream_answered(reply.took);
+    }
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         if let (Some(identity), Some(touch)) = (identity, touch)
             && let Some(ending) = switched(proxy, &identity, touch, &mut head).await
@@ -292,9 +298,6 @@ async fn pass(
             return Err(control.end(ending));
         }
         return Passage::switch(control, head, reply.lease);
-    if identity.is_some() {
-        proxy.counters.borrow_mut().upstream_answered(reply.took);
-    }
     }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
@@ -380,9 +383,6 @@ async fn disturb(
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
 }
 
-/// There is no answer that could be disturbed.
-fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
-    if let (Some(identity), Some(touch)) = (identity, touch) {
 /// Does to a change of protocol what can be done to it: it is late, or the client never hears of it. What comes after it are
 /// bytes that no rule looks at.
 async fn switched(proxy: &Rc<Proxy>, identity: &Identity, touch: Touch<'_>, head: &mut response::Parts) -> Option<Ending> {
@@ -409,6 +409,9 @@ async fn switched(proxy: &Rc<Proxy>, identity: &Identity, touch: Touch<'_>, head
     ending
 }
 
+/// There is no answer that could be disturbed.
+fn spared(proxy: &Proxy, identity: Option<Identity>, touch: Option<Touch<'_>>, why: Unfired) {
+    if let (Some(identity), Some(touch)) = (identity, touch) {
         touch.mark.unfired(why);
         proxy.note(&identity, touch.mark.done(), true, None);
     }

@@ -149,6 +149,19 @@ fn a_target_that_knows_no_expectations_is_sent_the_body_all_the_same() {
 }
 
 #[test]
+fn a_tunnel_through_which_nothing_passes_is_closed_and_one_that_is_used_is_not() {
+    let rig = Rig::with(echo(), vec![], |settings| settings.downstream.silence = Micros::from_millis(600));
+    let mut silent = tunnel(&rig);
+    let mut used = tunnel(&rig);
+    for _ in 0..15 {
+        std::thread::sleep(Duration::from_millis(100));
+        used.socket.write_all(b"x").expect("a tunnel");
+        assert_eq!(used.byte(), Ok(b'x'));
+    }
+    assert_eq!(silent.byte(), Err(Broken::Closed));
+}
+
+#[test]
 fn a_change_of_protocol_is_counted_and_can_be_late() {
     let fault = Fault::DelayAfterUpstream(Distribution::Fixed(Micros::from_millis(300)));
     let rig = Rig::new(echo(), vec![rule("late", Effect::Fault(fault))]);
