@@ -37,6 +37,7 @@ pub fn check(args: &CheckArgs) -> Exit {
                 if let Some(used) = &plan.contract {
                     warn(&used.contract);
                 }
+                warn_of_faults(&plan);
                 let text = match (args.print, args.explain) {
                     (true, _) => plan.normalised,
                     (_, true) => decisions::explain(&Arc::new(plan), usize::try_from(args.arrivals).unwrap_or(usize::MAX)),
@@ -48,6 +49,17 @@ pub fn check(args: &CheckArgs) -> Exit {
         }
     }
     exit
+}
+
+/// Says which faults can never be done.
+fn warn_of_faults(plan: &Plan) {
+    let warnings = Problems::new();
+    for what in plan.unfit_faults(plan.has_load()) {
+        warnings.add(Problem::nowhere(what).warning());
+    }
+    if !warnings.is_empty() {
+        terminal::say(&format!("{}\n", warnings.render(terminal::colour_err()).trim_end()));
+    }
 }
 
 /// What a run of the plan can show; of one whose requests come from a client, what awaits that.

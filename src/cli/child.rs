@@ -1,4 +1,7 @@
 //! A client that is started by us: in a process group of its own, so that nothing of it outlives the session.
+//!
+//! What leaves the group (`setsid`, as daemons do) is found on Linux as well: whoever loses its parent becomes a child of ours
+//! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), and is ended with the rest.
 
 use std::io::IsTerminal;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,6 +10,9 @@ use crate::units::Micros;
 
 /// How long a client that is asked to end may take before it is killed.
 const GRACE: Micros = Micros::from_secs(3);
+/// Children of children that are followed, where each has left its parent.
+#[cfg(target_os = "linux")]
+const MOST_GENERATIONS: usize = 1_000;
 /// How often is looked whether it has ended.
 const LOOK_EVERY: Micros = Micros::from_millis(20);
 
@@ -16,6 +22,8 @@ pub struct Program {
     /// Its process group: the number of its first process.
     group: u32,
     ended: Option<ExitStatus>,
+    /// Children of ours that are none of its doing.
+    before: Vec<i32>,
 }
 
 /// How a client ended.
@@ -44,9 +52,10 @@ impl Program {
         }
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let before = adopt();
         let child = command.spawn()?;
         let group = child.id();
-        Ok(Program { child, group, ended: None })
+        Ok(Program { child, group, ended: None, before })
     }
 
     /// Its process number.
@@ -62,12 +71,12 @@ impl Program {
         self.ended.map(Left::of)
     }
 
-    /// Ends it and everything it started in its group; whether there was anything left to end.
+    /// Ends it and everything it started; whether there was anything left to end.
     pub async fn end(&mut self) -> bool {
         let alone = self.left().is_some();
         let others = self.signal(Signal::Ask);
         if alone && !others {
-            return false;
+            return self.end_strays();
         }
         let mut waited = Micros::ZERO;
         while waited < GRACE && (self.left().is_none() || self.signal(Signal::Look)) {
@@ -79,7 +88,36 @@ impl Program {
             let _ = self.child.kill();
             self.ended = self.child.wait().ok();
         }
+        self.end_strays();
         true
+    }
+
+    /// Kills what has left the group, and what that leaves behind; whether there was any.
+    #[cfg(target_os = "linux")]
+    fn end_strays(&mut self) -> bool {
+        use rustix::process::{Pid, Signal as Number, WaitOptions, kill_process, waitpid};
+        let mut any = false;
+        // Every one that ends may hand its own children over to us.
+        for _ in 0..MOST_GENERATIONS {
+            let known = |child: &i32| self.before.contains(child) || u32::try_from(*child) == Ok(self.group);
+            let strays: Vec<Pid> = children().into_iter().filter(|child| !known(child)).filter_map(Pid::from_raw).collect();
+            if strays.is_empty() {
+                break;
+            }
+            for stray in strays {
+                // What has ended already only waits to be asked how.
+                any |= matches!(waitpid(Some(stray), WaitOptions::NOHANG), Ok(None));
+                if kill_process(stray, Number::KILL).is_ok() {
+                    let _ = waitpid(Some(stray), WaitOptions::empty());
+                }
+            }
+        }
+        any
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn end_strays(&mut self) -> bool {
+        false
     }
 
     #[cfg(target_os = "linux")]
@@ -108,7 +146,35 @@ impl Drop for Program {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+        self.end_strays();
     }
+}
+
+/// Makes this process the parent of whatever its descendants leave behind; the children that it has already.
+#[cfg(target_os = "linux")]
+fn adopt() -> Vec<i32> {
+    // A kernel that will not leaves us with the group alone.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+    children()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn adopt() -> Vec<i32> {
+    Vec::new()
+}
+
+/// The children of this process (proc(5)); none where that cannot be read.
+#[cfg(target_os = "linux")]
+fn children() -> Vec<i32> {
+    let own = std::process::id();
+    let of = |entry: std::io::Result<std::fs::DirEntry>| {
+        let process: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // The name stands in parentheses, and may hold some; the state and the parent come after the last.
+        let parent: u32 = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+        (parent == own).then_some(process)
+    };
+    std::fs::read_dir("/proc").map(|all| all.filter_map(of).collect()).unwrap_or_default()
 }
 
 /// What a process group is told.

@@ -110,6 +110,7 @@ fn sighting<'a>(visit: &Visit, step: StepIx, attempt: AttemptNumber, method: &'a
         step,
         arrival: visit.arrival,
         ordinal: visit.ordinal,
+        overall: visit.arrival,
         attempt,
         at: visit.at,
         method,

@@ -303,7 +303,7 @@ impl Job<'_> {
             && matches!(ended.0, Client::Left(_))
             && !self.quiet
         {
-            terminal::say(&format!("the client left processes behind in its group {}; they were ended", program.id()));
+            terminal::say(&format!("the client (process {}) left processes behind; they were ended", program.id()));
         }
         ended
     }

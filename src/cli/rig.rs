@@ -101,7 +101,7 @@ impl Rig {
     /// # Errors
     /// Where the target does not resolve, connect or complete a TLS handshake, or the system gives no socket.
     pub async fn raise(plan: &Arc<Plan>, run_id: &str, folder: Option<&Path>) -> Result<Rig, RigError> {
-        let (mut rig, connector) = Rig::before_the_target(plan).await?;
+        let (mut rig, connector) = Rig::before_the_target(plan, LEAD).await?;
         if let Some(settings) = &plan.proxy {
             rig.stand_between(plan, run_id, settings, connector, folder).await?;
         }
@@ -124,11 +124,13 @@ impl Rig {
         let asked = plan.proxy.as_ref().unwrap_or(&usual);
         let wanted = asked.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         let listener = TcpListener::bind(wanted).map_err(|error| RigError::Listen { wanted, error })?;
-        let (mut rig, connector) = Rig::before_the_target(plan).await?;
+        // A client may come at once: its first waits are measured, too.
+        let (mut rig, connector) = Rig::before_the_target(plan, Micros::ZERO).await?;
         let board = Arc::new(Board::new(PLACES));
         let (api, control) = api(asked.control, rules)?.unzip();
         let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
-        settings.log = (!plan.faults.rules.is_empty()).then(|| fault_log(plan, folder));
+        // Where rules can be added later, there is something to be logged then.
+        settings.log = (!plan.faults.rules.is_empty() || asked.control.is_some()).then(|| fault_log(plan, folder));
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,
@@ -152,8 +154,9 @@ impl Rig {
         if self.target.is_some() { "embedded target".to_owned() } else { self.authority.clone() }
     }
 
-    /// Looks whether the target can be reached, and starts an embedded one.
-    async fn before_the_target(plan: &Arc<Plan>) -> Result<(Rig, Connector), RigError> {
+    /// Looks whether the target can be reached, and starts an embedded one. The run begins so long after that; until then its
+    /// clock shows nothing.
+    async fn before_the_target(plan: &Arc<Plan>, lead: Micros) -> Result<(Rig, Connector), RigError> {
         let (url, server) = match &plan.target.place {
             Place::Url(url) => (url.clone(), None),
             Place::Embedded(_) => {
@@ -169,7 +172,7 @@ impl Rig {
             connector.preflight(plan.target.timeouts.connect).await?;
         }
         // The run begins once all that may take long is over, and with what the preflight learnt.
-        let clock = Clock::starting_in(LEAD);
+        let clock = Clock::starting_in(lead);
         let connector = connector.on(clock);
         let target = server.map(|listener| start_target(plan, listener, clock)).transpose()?;
         let places = plan.target.connections.max.min(plan.load.max_in_flight);

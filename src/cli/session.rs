@@ -18,7 +18,7 @@ pub const ENDLESS: Micros = Micros(7 * 24 * Micros::HOUR.0);
 
 /// The plan for clients that are not ours, and what of it cannot apply to them.
 pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>) {
-    let mut warnings = Vec::new();
+    let mut warnings = plan.unfit_faults(false);
     let end = plan.schedule_end() + plan.load.drain;
     for rule in &mut plan.faults.rules {
         last_as_long(rule, end);

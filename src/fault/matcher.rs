@@ -293,6 +293,7 @@ mod tests {
             step: StepIx(0),
             arrival: 0,
             ordinal: 0,
+            overall: 0,
             attempt: AttemptNumber::FIRST,
             at: Offset::START,
             method,

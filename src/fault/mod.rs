@@ -152,6 +152,9 @@ pub struct Sighting<'a> {
     pub arrival: u64,
     /// The arrival's number among those of its scenario, from 0: what `every` and `exactly` count.
     pub ordinal: u64,
+    /// The exchange's number over all of the run or session, from 0: what `every` counts with `per = "global"`. The
+    /// same as `arrival`, but for a client that is not ours, whose `arrival` is what its draws depend on.
+    pub overall: u64,
     pub attempt: AttemptNumber,
     /// What windows are compared with: the scheduled start for first attempts, the proxy's clock for retries.
     pub at: Offset,

@@ -72,7 +72,7 @@ fn unit(rule: Draw, per: Per, seen: &Sighting<'_>) -> Draw {
 
 /// What is counted: the arrivals of the scenario, or of the whole run.
 fn number(per: Per, seen: &Sighting<'_>) -> u64 {
-    if per == Per::Global { seen.arrival } else { seen.ordinal }
+    if per == Per::Global { seen.overall } else { seen.ordinal }
 }
 
 /// The draw from which blocks are permuted: one family of blocks for every (scenario, step), or one for the run.

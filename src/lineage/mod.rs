@@ -27,7 +27,8 @@ pub use evidence::{Basis, Confidence};
 use evidence::{Evidence, read};
 pub use route::{MOST_ROUTES, Route, RouteIx, Routes};
 
-/// Exchanges kept open at most; beyond, the one that was quiet for longest is taken to be over.
+/// Exchanges kept open at most while no attempt of theirs is under way; beyond, the one that was quiet for longest is taken to
+/// be over. Those under way are never closed: there are as many as the client has requests open.
 pub const MOST_OPEN: usize = 4_096;
 /// How long an exchange that the client names itself is waited for after a failed attempt, at least.
 const NAMED_WITHIN: Micros = Micros::from_secs(600);
@@ -71,7 +72,7 @@ pub struct Sighted<'a> {
 /// An exchange that is open, or was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExchangeRef {
-    /// Its place among those that are open, below [`MOST_OPEN`]; given to another once it is closed.
+    /// Its place among those that are open, the lowest that are free; given to another once it is closed.
     pub place: u32,
     /// Its number over the session, from 0.
     pub number: u64,
@@ -128,6 +129,8 @@ pub struct Lineage {
     free: Vec<u32>,
     /// The exchange of this key that began last.
     latest: HashMap<u64, u32>,
+    /// Open exchanges that have an attempt under way.
+    busy: usize,
     exchanges: u64,
     /// Open exchanges of which no attempt is under way: those that another may belong to.
     waiting: usize,
@@ -145,6 +148,8 @@ struct Open {
     ordinal: u64,
     attempts: u32,
     under_way: u32,
+    /// No more attempts join it: it is over with those under way.
+    sealed: bool,
     body: u64,
     connection: u64,
     /// Of the attempt that came last.
@@ -167,6 +172,7 @@ impl Lineage {
             open: Vec::new(),
             free: Vec::new(),
             latest: HashMap::new(),
+            busy: 0,
             exchanges: 0,
             request_ids: (0, 0),
             closed: VecDeque::new(),
@@ -202,6 +208,7 @@ impl Lineage {
             self.waiting -= 1;
         }
         open.under_way += 1;
+        self.busy += usize::from(open.under_way == 1);
         if retry && open.under_way == 1 {
             open.gap = seen.at.since(open.ended_at);
         }
@@ -231,12 +238,13 @@ impl Lineage {
         if open.under_way == 1 {
             self.waiting += 1;
         }
+        self.busy -= usize::from(open.under_way == 1);
         open.under_way = open.under_way.saturating_sub(1);
         (open.ended_at, open.hint) = (open.ended_at.max(at), hint.unwrap_or_default());
         if open.came != Some(Came::Well) {
             open.came = Some(came);
         }
-        let over = open.came == Some(Came::Well) || open.evidence.basis == Basis::Alone;
+        let over = open.sealed || open.came == Some(Came::Well) || open.evidence.basis == Basis::Alone;
         if over && open.under_way == 0 {
             self.shut(exchange.place);
         }
@@ -260,11 +268,17 @@ impl Lineage {
         }
     }
 
-    /// Closes one exchange: nothing that comes belongs to it any more.
+    /// Closes one exchange: nothing that comes belongs to it any more. Where attempts of it are under way, it is over with
+    /// the last of them.
     pub fn close(&mut self, exchange: ExchangeRef) {
-        if self.open.get(exchange.place as usize).and_then(Option::as_ref).is_some_and(|open| open.number == exchange.number) {
-            self.shut(exchange.place);
+        let open = self.open.get_mut(exchange.place as usize).and_then(Option::as_mut);
+        let Some(open) = open.filter(|open| open.number == exchange.number && !open.sealed) else { return };
+        if open.under_way == 0 {
+            return self.shut(exchange.place);
         }
+        open.sealed = true;
+        let (key, before, after) = (open.evidence.key, open.before.take(), open.after.take());
+        self.unlink(key, before, after);
     }
 
     /// The exchange that was closed first of those that this has not told yet.
@@ -361,6 +375,7 @@ impl Lineage {
             ordinal,
             attempts: 0,
             under_way: 0,
+            sealed: false,
             body: seen.body,
             connection: seen.connection,
             seen_at: seen.at,
@@ -380,24 +395,23 @@ impl Lineage {
 
     /// A place for one more.
     fn room(&mut self) -> u32 {
-        if self.free.is_empty() && self.open.len() < MOST_OPEN {
-            self.open.push(None);
-            return self.open.len() as u32 - 1;
-        }
-        if self.free.is_empty() {
+        if self.open() >= MOST_OPEN && self.busy < self.open() {
             self.make_room();
         }
-        self.free.pop().expect("a place was free, or has just been made so")
+        self.free.pop().unwrap_or_else(|| {
+            self.open.push(None);
+            self.open.len() as u32 - 1
+        })
     }
 
     /// Closes those that were quiet for longest, several at once, so that not every request has to look for one.
     fn make_room(&mut self) {
-        let of = |(place, open): (usize, &Option<Open>)| open.as_ref().map(|open| (open.under_way > 0, open.seen_at, place as u32));
-        let mut all: Vec<_> = self.open.iter().enumerate().filter_map(of).collect();
-        all.sort_unstable();
-        let idle = all.iter().take(MOST_OPEN / 16).take_while(|(under_way, ..)| !under_way).count();
-        for (_, _, place) in &all[..idle.max(1).min(all.len())] {
-            self.shut(*place);
+        let idle = |open: &&Open| open.under_way == 0;
+        let of = |(place, open): (usize, &Option<Open>)| open.as_ref().filter(idle).map(|open| (open.seen_at, place as u32));
+        let mut quiet: Vec<_> = self.open.iter().enumerate().filter_map(of).collect();
+        quiet.sort_unstable();
+        for (_, place) in quiet.into_iter().take(MOST_OPEN / 16) {
+            self.shut(place);
         }
     }
 
@@ -407,19 +421,27 @@ impl Lineage {
         self.closed.push_back(ExchangeRef { place, number: open.number });
         if open.under_way == 0 {
             self.waiting -= 1;
+        } else {
+            self.busy -= 1;
         }
-        // Out of the chain of its key.
+        if !open.sealed {
+            self.unlink(open.evidence.key, open.before, open.after);
+        }
+    }
+
+    /// Takes an exchange out of the chain of its key, in which it has these neighbours.
+    fn unlink(&mut self, key: u64, before: Option<u32>, after: Option<u32>) {
         let at = |place: Option<u32>| place.map(|place| place as usize);
-        if let Some(before) = at(open.before).and_then(|before| self.open[before].as_mut()) {
-            before.after = open.after;
+        if let Some(before) = at(before).and_then(|before| self.open[before].as_mut()) {
+            before.after = after;
         }
-        match (at(open.after).and_then(|after| self.open[after].as_mut()), open.before) {
+        match (at(after).and_then(|after| self.open[after].as_mut()), before) {
             (Some(after), before) => after.before = before,
             (None, Some(before)) => {
-                self.latest.insert(open.evidence.key, before);
+                self.latest.insert(key, before);
             }
             (None, None) => {
-                self.latest.remove(&open.evidence.key);
+                self.latest.remove(&key);
             }
         }
     }

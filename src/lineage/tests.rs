@@ -209,3 +209,35 @@ fn an_end_that_is_told_too_late_is_about_nothing() {
     told.ended(first, Some(200));
     assert_eq!(told.lineage.open(), 1);
 }
+
+#[test]
+fn exchanges_under_way_are_never_closed_for_want_of_room() {
+    let mut told = Told::usual();
+    let all: Vec<Joined> = (0..3 * MOST_OPEN as u64).map(|n| told.after(1, &[], n)).collect();
+    assert_eq!((told.lineage.open(), told.lineage.closed().count()), (3 * MOST_OPEN, 0));
+    all.iter().for_each(|joined| told.ended(*joined, Some(503)));
+    // Now that nobody waits for them, memory is given back as others come.
+    for n in 0..3 * MOST_OPEN as u64 {
+        let joined = told.after(0, &[("idempotency-key", &n.to_string())], 7);
+        told.ended(joined, Some(503));
+    }
+    assert!(told.lineage.open() <= MOST_OPEN, "{}", told.lineage.open());
+    assert_eq!(told.lineage.busy, 0);
+}
+
+#[test]
+fn an_exchange_that_is_closed_with_attempts_under_way_is_over_with_the_last_of_them() {
+    let mut told = Told::usual();
+    let key = [("idempotency-key", "k")];
+    let (first, hedge) = (told.after(0, &key, 7), told.after(1, &key, 7));
+    assert_eq!(first.exchange, hedge.exchange);
+    told.ended(first, Some(503));
+    told.lineage.close(first.exchange);
+    let next = told.after(1, &key, 7);
+    assert_ne!(next.exchange.number, first.exchange.number, "nothing joins it any more");
+    assert_eq!(told.lineage.closed().count(), 0);
+    told.ended(hedge, Some(503));
+    assert_eq!(told.lineage.closed().map(|exchange| exchange.number).collect::<Vec<_>>(), [first.exchange.number]);
+    told.ended(next, Some(200));
+    assert_eq!((told.lineage.open(), told.lineage.latest.len(), told.lineage.busy), (0, 0, 0));
+}

@@ -15,6 +15,7 @@ pub mod problem;
 pub mod proxy;
 pub mod server_file;
 pub mod source;
+mod unfit;
 
 use std::sync::Arc;
 

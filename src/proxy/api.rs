@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::attempt::Proxy;
-use crate::fault::{FaultRule, Window};
+use crate::fault::{Effect, Fault, FaultRule, Window};
 use crate::id::RuleIx;
 use crate::units::{Micros, Offset};
 
@@ -196,8 +196,9 @@ impl Api {
         if proxy.rules().rules.len() >= MOST_RULES {
             return Err(refusal(StatusCode::CONFLICT, "there are a thousand rules already"));
         }
-        if rule.effect.is_of_handshake() {
-            return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, "what is done to connections belongs in the plan"));
+        if let Effect::Fault(fault @ (Fault::Refuse | Fault::TlsFailure)) = &rule.effect {
+            let why = format!("`{}` strikes connections and not requests: such a rule belongs in the plan", fault.kind());
+            return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, &why));
         }
         proxy.counters.borrow_mut().added(&rule);
         if let Some(session) = &proxy.session {

@@ -71,6 +71,7 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             };
             let rules = proxy.rules();
             let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
+            let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             answer(&proxy, &control, identity, decision, head, body).await
         }
         (Some(session), None) if head.method != Method::CONNECT => {
@@ -85,12 +86,14 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             let identity = met.identity;
             let rules = proxy.rules();
             let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
+            let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
         }
         (_, None) => {
             proxy.counters.borrow_mut().stranger();
-            pass(&proxy, &control, None, None, head, Upload::of(body)).await
+            let body = Upload::of(body).patient(&control, &proxy.timer, proxy.settings.head_timeout);
+            pass(&proxy, &control, None, None, head, body).await
         }
     }
 }
@@ -219,13 +222,14 @@ struct Touch<'r> {
 
 /// The attempt as rules see it.
 fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
-    let Identity { exchange, attempt } = *identity;
+    let Identity { exchange, attempt, overall } = *identity;
     let now = proxy.timer.clock().now();
     Sighting {
         scenario: exchange.scenario,
         step: exchange.step,
         arrival: exchange.arrival,
         ordinal: exchange.ordinal,
+        overall,
         attempt,
         at: proxy.moment(if attempt == AttemptNumber::FIRST { exchange.scheduled_at } else { now }),
         method: &head.method,
@@ -294,17 +298,23 @@ async fn pass(
         Err(astray) => return Box::pin(stray(proxy, control, identity, touch, astray)).await,
     };
     let (mut head, body) = reply.response.into_parts();
+    if identity.is_some() {
+        proxy.counters.borrow_mut().upstream_answered(reply.took);
+    }
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        spared(proxy, identity, touch, Unfired::OverBefore);
+        if let (Some(identity), Some(touch)) = (identity, touch)
+            && let Some(ending) = switched(proxy, &identity, touch, &mut head).await
+        {
+            drop(reply.lease);
+            control.flushed().await;
+            return Err(control.end(ending));
+        }
         return Passage::switch(control, head, reply.lease);
     }
     head.version = Version::HTTP_11;
     forward::strip(&mut head.headers);
     if body.is_end_stream() {
         forward::keep_one_length(&mut head.headers);
-    }
-    if identity.is_some() {
-        proxy.counters.borrow_mut().upstream_answered(reply.took);
     }
     match (identity, touch) {
         (Some(identity), Some(touch)) => Box::pin(disturb(proxy, control, identity, touch, version, head, body, reply.lease)).await,
@@ -383,6 +393,32 @@ async fn disturb(
     let pending = done || !course.is_whole();
     let relay = relay.of(identity, pending.then_some(mark), course);
     Ok(Response::from_parts(head, AnswerBody::Relayed(relay)))
+}
+
+/// Does to a change of protocol what can be done to it: it is late, or the client never hears of it. What comes after it are
+/// bytes that no rule looks at.
+async fn switched(proxy: &Rc<Proxy>, identity: &Identity, touch: Touch<'_>, head: &mut response::Parts) -> Option<Ending> {
+    let Touch { mut mark, action, delay_after, .. } = touch;
+    let status = head.status.as_u16();
+    if let Some(delay) = delay_after {
+        effect::delay::wait(&proxy.timer, delay).await;
+        mark.fire();
+    }
+    let ending = match action {
+        Action::Fault(Fault::DropAfterUpstream) => Some(Ending::Cut),
+        Action::Fault(Fault::ResetAfterUpstream) => Some(Ending::Reset),
+        _ => None,
+    };
+    if ending.is_some() {
+        mark.fire();
+        proxy.counters.borrow_mut().lost(mark.rule, status);
+    }
+    mark.unfired(Unfired::OverBefore);
+    proxy.note(identity, mark.done(), true, Some(status));
+    if let Some(rule) = mark.done() {
+        proxy.sign(&mut head.headers, identity, rule);
+    }
+    ending
 }
 
 /// There is no answer that could be disturbed.

@@ -21,7 +21,7 @@ use super::session::Met;
 use super::socket::ClientStream;
 use super::tunnel::FarEnd;
 use crate::clock::Clock;
-use crate::units::Offset;
+use crate::units::{Micros, Offset};
 
 /// How a connection ends, or on HTTP/2 a stream.
 ///
@@ -152,6 +152,12 @@ pub(super) struct Control {
     serving: Cell<bool>,
     /// Whether what the client sends was refused.
     refused: Cell<bool>,
+    /// Whether the rest of the body was waited for in vain.
+    stalled: Cell<bool>,
+    /// Streams of HTTP/2 that are open.
+    streams: Cell<u32>,
+    /// Since when there were none when that was so last; `None` where HTTP/2 is not spoken.
+    silent_since: Cell<Option<Offset>>,
     /// Requests so far; of a stream those up to its own.
     requests: Cell<u32>,
     /// Whether the last of them gives up the connection, and was not processed.
@@ -184,6 +190,7 @@ impl Control {
     /// The control of a stream of HTTP/2 on this connection.
     pub(super) fn stream(connection: &Rc<Control>) -> Control {
         connection.requests.set(connection.requests.get() + 1);
+        connection.streams.set(connection.streams.get() + 1);
         let stream = Control::below(Some(Rc::clone(connection)), connection.clock);
         stream.requests.set(connection.requests.get());
         stream
@@ -205,6 +212,9 @@ impl Control {
             starved: Cell::new(false),
             serving: Cell::new(false),
             refused: Cell::new(false),
+            stalled: Cell::new(false),
+            streams: Cell::new(0),
+            silent_since: Cell::new(None),
             requests: Cell::new(0),
             spared: Cell::new(false),
             requests_before: Cell::new(0),
@@ -343,6 +353,26 @@ impl Control {
         self.refused.set(true);
     }
 
+    /// The rest of the body was waited for in vain.
+    pub(super) fn stall(&self) {
+        self.stalled.set(true);
+    }
+
+    /// Whether the rest of the body was waited for in vain.
+    pub(super) fn has_stalled(&self) -> bool {
+        self.stalled.get()
+    }
+
+    /// HTTP/2 is spoken from now on.
+    pub(super) fn multiplexes(&self) {
+        self.silent_since.set(Some(self.clock.now()));
+    }
+
+    /// For how long a connection of HTTP/2 has had no stream; `None` where it has one, or is none.
+    pub(super) fn silent_for(&self, now: Offset) -> Option<Micros> {
+        self.silent_since.get().filter(|_| self.streams.get() == 0).map(|since| now.since(since))
+    }
+
     /// Whether what the client sends was refused.
     pub(super) fn has_refused(&self) -> bool {
         self.refused.get()
@@ -477,5 +507,15 @@ impl Control {
         self.settled.set(true);
         self.flushes.set(self.flushes.get() + 1);
         self.unflushed.borrow_mut().drain(..).for_each(Waker::wake);
+    }
+}
+
+/// A stream of HTTP/2 is over when nobody needs its control any more.
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.parent {
+            connection.streams.set(connection.streams.get().saturating_sub(1));
+            connection.silent_since.set(Some(self.clock.now()));
+        }
     }
 }

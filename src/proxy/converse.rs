@@ -74,7 +74,8 @@ pub(super) async fn converse(proxy: Rc<Proxy>, control: Rc<Control>, socket: Tcp
         match control.take_next() {
             None => return Box::pin(end(&proxy, &control, client)).await,
             Some(Next::Tunnel(far_end)) => {
-                return unless(&control, Order::Abort, Box::pin(tunnel::carry(client, far_end, &proxy.timer))).await.unwrap_or_default();
+                let carried = Box::pin(tunnel::carry(client, far_end, &proxy.timer, proxy.settings.downstream.silence));
+                return unless(&control, Order::Abort, carried).await.unwrap_or_default();
             }
             Some(Next::Origin(authority)) => match Box::pin(stand_in(&proxy, &control, client, authority)).await {
                 Some(inside) => stream = inside,
@@ -99,6 +100,12 @@ async fn in_time<T>(proxy: &Proxy, control: &Control, waited_for: impl Future<Ou
     unless(control, Order::WindDown, proxy.timer.within(deadline, waited_for)).await.flatten()
 }
 
+/// The same, for what a client may take its time to begin.
+async fn in_silence<T>(proxy: &Proxy, control: &Control, waited_for: impl Future<Output = T>) -> Option<T> {
+    let deadline = proxy.timer.clock().now() + proxy.settings.downstream.silence;
+    unless(control, Order::WindDown, proxy.timer.within(deadline, waited_for)).await.flatten()
+}
+
 /// Whether something came, and not the end of the proxy.
 async fn something_comes(control: &Control, stream: &ClientStream) -> bool {
     unless(control, Order::WindDown, stream.socket().readable()).await.is_some_and(|readable| readable.is_ok())
@@ -107,7 +114,7 @@ async fn something_comes(control: &Control, stream: &ClientStream) -> bool {
 /// The TLS handshake, once the client begins it.
 async fn greet(proxy: &Proxy, control: &Control, tls: &TlsAcceptor, socket: Rewound) -> Option<ClientStream> {
     if socket.first.is_empty() {
-        unless(control, Order::WindDown, socket.socket.readable()).await?.ok()?;
+        in_silence(proxy, control, socket.socket.readable()).await?.ok()?;
     }
     let stream = in_time(proxy, control, tls.accept(socket)).await?.ok()?;
     Some(ClientStream::Tls(Box::new(stream)))
@@ -187,6 +194,7 @@ async fn speak_http1(proxy: &Rc<Proxy>, control: &Rc<Control>, stream: ClientStr
 /// Speaks HTTP/2 until the connection ends.
 async fn speak_http2(proxy: &Rc<Proxy>, control: &Rc<Control>, stream: ClientStream) -> Over {
     let service = service_fn(|request| attempt::serve(Rc::clone(proxy), Rc::new(Control::stream(control)), request));
+    control.multiplexes();
     let socket = TokioIo::new(Socket::multiplexed(stream, Rc::clone(control)));
     let mut builder = http2::Builder::new(Local);
     builder.auto_date_header(false).max_send_buf_size(SEND_BUFFER).max_header_list_size(HEAD);
@@ -246,7 +254,7 @@ async fn stand_in(proxy: &Proxy, control: &Control, client: LetGo, authority: Au
     match unread.first() {
         Some(byte) => first[0] = *byte,
         None => {
-            unless(control, Order::WindDown, stream.socket().peek(&mut first)).await?.ok().filter(|&n| n > 0)?;
+            in_silence(proxy, control, stream.socket().peek(&mut first)).await?.ok().filter(|&n| n > 0)?;
         }
     }
     let tls = first[0] == HANDSHAKE;

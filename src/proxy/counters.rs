@@ -100,6 +100,9 @@ impl Counters {
     pub(super) fn added(&mut self, rule: &FaultRule) {
         self.tally.rules.push(RuleTally::default());
         self.ledger.added(rule);
+        if let Some(journal) = &mut self.journal {
+            journal.added(rule);
+        }
     }
 
     /// What was counted of a rule so far: eligible, planned, fired.

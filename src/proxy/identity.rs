@@ -10,6 +10,8 @@ use crate::wire::{ATTEMPT_HEADER, EXCHANGE_HEADER, OWN_HEADERS};
 pub(super) struct Identity {
     pub(super) exchange: ExchangeId,
     pub(super) attempt: AttemptNumber,
+    /// The exchange's number over all of the run or session.
+    pub(super) overall: u64,
 }
 
 /// Reads the identity that a request claims and removes every header of ours: none is ever sent to a target.
@@ -33,8 +35,8 @@ fn read(headers: &HeaderMap, run_id: &str) -> Option<Identity> {
         return None;
     }
     let attempt: u32 = only(headers, ATTEMPT_HEADER)?.parse().ok()?;
-    let exchange = exchange.parse().ok()?;
-    (attempt > 0).then_some(Identity { exchange, attempt: AttemptNumber(attempt) })
+    let exchange: ExchangeId = exchange.parse().ok()?;
+    (attempt > 0).then_some(Identity { exchange, attempt: AttemptNumber(attempt), overall: exchange.arrival })
 }
 
 /// The value of a header that stands there exactly once.
@@ -63,7 +65,7 @@ mod tests {
         let mut map = headers(&[("host", "h"), (EXCHANGE_HEADER, "run-1/9.4.1.2.500.3"), (ATTEMPT_HEADER, "2"), ("content-length", "0")]);
         let exchange =
             ExchangeId { arrival: 9, ordinal: 4, scenario: ScenarioIx(1), step: StepIx(2), scheduled_at: Offset::micros(500), slot: 3 };
-        assert_eq!(take(&mut map, "run-1"), Some(Identity { exchange, attempt: AttemptNumber(2) }));
+        assert_eq!(take(&mut map, "run-1"), Some(Identity { exchange, attempt: AttemptNumber(2), overall: 9 }));
         assert_eq!(map.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["host", "content-length"]);
     }
 

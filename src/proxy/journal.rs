@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::fault::FaultRule;
 use crate::fault::log::{Entry, Head, Names, Tail};
 use crate::record::LogFacts;
 
@@ -44,13 +45,22 @@ pub(super) struct Journal {
     full: SyncSender<Message>,
     spare: Receiver<Vec<Entry>>,
     missing: u64,
+    added: Vec<Named>,
     writer: JoinHandle<LogFacts>,
 }
 
+/// A rule's name and what it does in words, one for every element of a sequence.
+type Named = (String, Vec<String>);
+
 enum Message {
     Batch(Vec<Entry>),
-    /// So many attempts were decided about that the writer will not hear of.
-    Missing(u64),
+    /// That was all.
+    End {
+        /// So many attempts were decided about that the writer will not hear of.
+        missing: u64,
+        /// Rules that the plan did not have, in the order in which they came.
+        added: Vec<Named>,
+    },
 }
 
 impl Journal {
@@ -67,7 +77,7 @@ impl Journal {
         let writer = std::thread::Builder::new()
             .name("fault log".to_owned())
             .spawn(move || Writer::new(settings).write_all(&batches, &give_back))?;
-        Ok(Journal { batch: Vec::with_capacity(BATCH), full, spare, missing: 0, writer })
+        Ok(Journal { batch: Vec::with_capacity(BATCH), full, spare, missing: 0, added: Vec::new(), writer })
     }
 
     /// Writes down what was decided about an attempt.
@@ -88,10 +98,15 @@ impl Journal {
         }
     }
 
+    /// There is one rule more, after all others; lines about it come after this.
+    pub(super) fn added(&mut self, rule: &FaultRule) {
+        self.added.push((rule.name.clone(), rule.words.clone()));
+    }
+
     /// Ends the log, and waits until the file is there.
     pub(super) fn finish(self) -> LogFacts {
-        let Journal { batch, full, missing, writer, .. } = self;
-        for message in [Message::Batch(batch), Message::Missing(missing)] {
+        let Journal { batch, full, missing, added, writer, .. } = self;
+        for message in [Message::Batch(batch), Message::End { missing, added }] {
             // A writer that is gone has panicked: joining it says so.
             let _ = full.send(message);
         }
@@ -125,7 +140,11 @@ impl Writer {
                     // Nobody waits for it once the proxy has stopped.
                     let _ = give_back.try_send(batch);
                 }
-                Message::Missing(missing) => self.missing += missing,
+                Message::End { missing, added } => {
+                    self.missing += missing;
+                    self.settings.head.rules.extend(added.iter().map(|(name, _)| name.clone()));
+                    self.settings.names.rules.extend(added);
+                }
             }
         }
         let written = match self.error.take() {

@@ -163,10 +163,17 @@ async fn look_after(proxy: &Rc<Proxy>, open: &Rc<RefCell<Open>>) {
         if let Some(session) = &proxy.session {
             session.look_after(proxy.timer.clock().now());
         }
-        let limit = proxy.timer.clock().now() - proxy.settings.head_timeout;
+        let (now, patience) = (proxy.timer.clock().now(), proxy.settings.head_timeout);
+        let (limit, silence) = (now - patience, proxy.settings.downstream.silence);
         for control in open.borrow().controls.values() {
             if control.is_overdue(limit) {
                 control.order(Order::Abort);
+            }
+            match control.silent_for(now) {
+                // It has not even heard that it is to end.
+                Some(span) if span > silence + patience => control.order(Order::Abort),
+                Some(span) if span > silence => control.order(Order::WindDown),
+                _ => {}
             }
             control.look_after();
         }

@@ -60,6 +60,8 @@ impl Passage {
             Ok(reply) => Ok(reply),
             // The body that the target waited for was none.
             Err(_) if control.has_refused() => Err(Astray::answered(closing(said(StatusCode::BAD_REQUEST, "")))),
+            // It is the client that failed, and not the target.
+            Err(_) if control.has_stalled() => Err(Astray::Ended(control.end(Ending::Reset))),
             Err(failure) => Err(Astray::Failed(failure)),
         }
     }

@@ -18,7 +18,7 @@ use super::identity::Identity;
 use crate::contract::Judged;
 use crate::fault::{FaultRule, Level};
 use crate::id::{AttemptNumber, ExchangeId, ScenarioIx, StageIx, StepIx};
-use crate::lineage::{Basis, Came, Identify, Joined, Lineage, MOST_OPEN, Sighted, digest};
+use crate::lineage::{Basis, Came, Identify, Joined, Lineage, Sighted, digest};
 use crate::record::{Answered, Attempt, Exchange, KEPT_ATTEMPTS, Observed, Outcome, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
 use crate::wire::{self, Ending, Failure, Phase, RequestFacts, ResponseFacts, RetryAfter, Stamps};
@@ -94,7 +94,7 @@ impl Session {
         let SessionSettings { identify, repeatable, recorder, stages, select_by_header, api } = settings;
         let inner = Inner {
             lineage: Lineage::new(identify),
-            kept: (0..MOST_OPEN).map(|_| None).collect(),
+            kept: Vec::new(),
             places: (0..PLACES as u32).rev().collect(),
             tally: SessionTally::default(),
             next: 0,
@@ -266,14 +266,17 @@ impl Session {
         inner.count(&joined, first, connection_new);
         if first {
             let stage = self.stage_at(begun.head_at);
-            inner.kept[joined.exchange.place as usize] = Some(Kept {
-                number: joined.exchange.number,
-                id,
-                stage,
-                method: head.method.clone(),
-                path: head.uri.path().to_owned(),
-                attempts: Vec::with_capacity(1),
-            });
+            inner.keep_open(
+                joined.exchange.place,
+                Kept {
+                    number: joined.exchange.number,
+                    id,
+                    stage,
+                    method: head.method.clone(),
+                    path: head.uri.path().to_owned(),
+                    attempts: Vec::with_capacity(1),
+                },
+            );
             if let Some(mut recorder) = self.recorder() {
                 recorder.started(stage, begun.head_at, begun.head_at);
             }
@@ -290,7 +293,7 @@ impl Session {
         proxy.settings.board.claim(&noted);
         Met {
             proxy: Rc::clone(proxy),
-            identity: Identity { exchange: noted, attempt: joined.attempt },
+            identity: Identity { exchange: noted, attempt: joined.attempt, overall: joined.exchange.number },
             joined,
             place,
             request: Asked { method: head.method.clone(), uri: head.uri.clone(), headers: head.headers.clone(), body: begun.body },
@@ -366,14 +369,14 @@ impl Session {
         };
         let place = met.joined.exchange.place as usize;
         let kept = inner.kept[place].as_mut().filter(|kept| kept.number == met.joined.exchange.number);
-        // An exchange that was closed meanwhile, for want of room, is not told twice.
+        // The lineage closes none that has an attempt under way; all are closed at the end alone.
         let Some(kept) = kept else { return inner.keep(observed) };
         self.judge(proxy, kept, met, &attempt);
         if let Some(mut recorder) = self.recorder() {
             recorder.observed(&observed);
         }
         kept.attempts.push(attempt);
-        let full = kept.attempts.len() >= MOST_ATTEMPTS;
+        let full = kept.attempts.len() == MOST_ATTEMPTS;
         inner.keep(observed);
         let wait = hint.map(|hint| match hint {
             RetryAfter::Delay(wait) => wait,
@@ -491,6 +494,15 @@ impl Inner {
             self.tally.changed += u64::from(joined.changed);
             self.tally.confidence[joined.confidence as usize] += 1;
         }
+    }
+
+    /// Keeps an exchange that begins.
+    fn keep_open(&mut self, place: u32, exchange: Kept) {
+        let place = place as usize;
+        if place >= self.kept.len() {
+            self.kept.resize_with(place + 1, || None);
+        }
+        self.kept[place] = Some(exchange);
     }
 
     /// Keeps an attempt, in place of the oldest where there is no more room.

@@ -11,13 +11,28 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::authority::{Authority, Vouching};
 use crate::client::tls::provider;
+use crate::units::Micros;
 
 /// How the proxy is spoken to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Downstream {
     pub http: HttpVersions,
     /// TLS on the listener; without it connections are plain.
     pub tls: Option<ServerTls>,
+    /// For so long a connection may hold memory and do nothing: one of HTTP/2 without a stream, a tunnel through which nothing
+    /// passes, one whose TLS handshake nobody begins. An idle connection of HTTP/1.1 holds next to nothing, and stays.
+    pub silence: Micros,
+}
+
+impl Downstream {
+    /// The usual [`silence`](Downstream::silence): longer than WebSockets are usually silent for.
+    pub const SILENCE: Micros = Micros::from_secs(600);
+}
+
+impl Default for Downstream {
+    fn default() -> Downstream {
+        Downstream { http: HttpVersions::default(), tls: None, silence: Downstream::SILENCE }
+    }
 }
 
 /// The HTTP versions that clients may speak: without TLS told apart by their first bytes, with TLS agreed upon by ALPN.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
@@ -14,6 +15,7 @@ use http::{Request, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::control::Control;
 use crate::clock::Timer;
 use crate::units::Micros;
 
@@ -25,6 +27,25 @@ pub(super) struct Upload {
     rest: Incoming,
     /// Closed while the target has not asked for the body.
     gate: Option<Box<Gate>>,
+    /// How long its next piece is waited for, on HTTP/2; on HTTP/1.1 that is looked after for the whole connection.
+    patience: Option<Box<Patience>>,
+}
+
+/// For how long a client may send nothing in the middle of a body.
+struct Patience {
+    limit: Micros,
+    timer: Timer,
+    control: Rc<Control>,
+    waiting: Option<Pin<Box<dyn Future<Output = ()>>>>,
+}
+
+/// Why a body comes to no end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Interrupted {
+    #[error("the client is gone")]
+    Gone(#[source] hyper::Error),
+    #[error("the client sends nothing more")]
+    Stalled,
 }
 
 /// Where a client waits to be asked for its body (`Expect: 100-continue`, RFC 9110 §10.1.1), so does the proxy.
@@ -79,6 +100,24 @@ impl Gate {
     }
 }
 
+impl Patience {
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let (timer, limit) = (self.timer.clone(), self.limit);
+            Box::pin(async move { timer.sleep(limit).await })
+        });
+        ready!(waiting.as_mut().poll(cx));
+        self.control.stall();
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Patience").field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").finish_non_exhaustive()
@@ -88,27 +127,49 @@ impl fmt::Debug for Gate {
 impl Upload {
     /// A body of which nothing was read.
     pub(super) fn of(rest: Incoming) -> Upload {
-        Upload { read: VecDeque::new(), rest, gate: None }
+        Upload { read: VecDeque::new(), rest, gate: None, patience: None }
     }
 
     /// A body whose beginning was read.
     pub(super) fn after(read: VecDeque<Frame<Bytes>>, rest: Incoming) -> Upload {
-        Upload { read, rest, gate: None }
+        Upload { read, rest, gate: None, patience: None }
+    }
+
+    /// The same, on this stream of HTTP/2, whose client may be silent for so long.
+    pub(super) fn patient(mut self, control: &Rc<Control>, timer: &Timer, limit: Micros) -> Upload {
+        if control.is_http2() && !self.rest.is_end_stream() {
+            let patience = Patience { limit, timer: timer.clone(), control: Rc::clone(control), waiting: None };
+            self.patience = Some(Box::new(patience));
+        }
+        self
+    }
+
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
+        match (Pin::new(&mut self.rest).poll_frame(cx), &mut self.patience) {
+            (Poll::Ready(frame), patience) => {
+                if let Some(patience) = patience {
+                    patience.waiting = None;
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(Interrupted::Gone)))
+            }
+            (Poll::Pending, Some(patience)) => patience.poll_over(cx).map(|()| Some(Err(Interrupted::Stalled))),
+            (Poll::Pending, None) => Poll::Pending,
+        }
     }
 }
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Interrupted;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Interrupted>>> {
         if let Some(gate) = &mut self.gate {
             ready!(gate.poll_open(cx));
             self.gate = None;
         }
         match self.read.pop_front() {
             Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+            None => self.poll_rest(cx),
         }
     }
 

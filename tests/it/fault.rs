@@ -33,6 +33,7 @@ fn seen<'a>(at: At, method: &'a Method, headers: &'a HeaderMap) -> Sighting<'a> 
         step: StepIx(at.step),
         arrival: at.arrival,
         ordinal: at.ordinal,
+        overall: at.arrival,
         attempt: AttemptNumber(at.attempt),
         at: at.at,
         method,

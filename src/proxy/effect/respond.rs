@@ -162,7 +162,7 @@ pub(super) fn circumstances(
     retry_after: Option<Micros>,
     form: RetryAfterForm,
 ) -> Circumstances<'static> {
-    let Identity { exchange, attempt } = *identity;
+    let Identity { exchange, attempt, .. } = *identity;
     let unique = proxy.settings.faults.seed.draw("answer").with(u64::from(row.0)).with(exchange.arrival);
     let unique = unique.with(u64::from(exchange.scenario.0)).with(u64::from(exchange.step.0)).with(u64::from(attempt.0));
     Circumstances {

@@ -408,3 +408,41 @@ fn a_connection_under_tls_ends_below_tls() {
         wait_until("the rule is counted", || rig.noted(1, 1).is_some());
     }
 }
+
+#[test]
+fn an_upload_that_stalls_between_two_frames_ends_its_stream_and_no_other() {
+    let upstream = Upstream::always(answer("200 OK", "hello"));
+    let rig = Rig::with(upstream.address(), vec![], |settings| settings.head_timeout = brownout::units::Micros::from_millis(300));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let addr = rig.addr;
+    runtime.block_on(async move {
+        let socket = tokio::net::TcpStream::connect(addr).await.expect("a listener");
+        let (sender, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.expect("a stream");
+        let ask = |method| Request::builder().method(method).uri(format!("http://{addr}/")).body(()).expect("a request");
+        let before = Instant::now();
+        let (stalled, mut body) = sender.send_request(ask("POST"), false).expect("a stream");
+        body.send_data(Bytes::from_static(b"half of it"), false).expect("a window");
+        let error = tokio::time::timeout(Duration::from_secs(10), stalled).await.expect("an end").expect_err("half a request");
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL), "{error}");
+        assert!(before.elapsed() >= Duration::from_millis(300), "{:?}", before.elapsed());
+        let mut sender = sender.ready().await.expect("the connection lives on");
+        let (answered, _) = sender.send_request(ask("GET"), true).expect("a stream");
+        assert_eq!(answered.await.expect("an answer").status(), 200);
+    });
+}
+
+#[test]
+fn a_connection_of_http_2_without_streams_is_closed_in_order_after_a_while() {
+    let upstream = Upstream::always(answer("200 OK", "hello"));
+    let rig = Rig::with(upstream.address(), vec![], |settings| settings.downstream.silence = brownout::units::Micros::from_millis(300));
+    let (runtime, mut sender) = http2(rig.addr);
+    let answer = runtime.block_on(sender.send_request(attempt(rig.addr, "/", 1))).expect("an answer");
+    assert_eq!(answer.status(), 200);
+    drop(answer);
+    wait_until("the connection has ended", || {
+        runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+        sender.is_closed()
+    });
+}

@@ -4,9 +4,12 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
-use super::rig::{Broken, Client, Rig};
+use super::rig::{Broken, Client, Rig, identity, rule};
 use crate::support::program::curl;
 use crate::support::upstream::{Act, Upstream, answer};
+use brownout::fault::{Effect, Fault};
+use brownout::seed::Distribution;
+use brownout::units::Micros;
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
@@ -143,4 +146,45 @@ fn a_target_that_knows_no_expectations_is_sent_the_body_all_the_same() {
     let Some(ran) = curl(&["-H", "Expect: 100-continue", "--data-binary", &body[..100_000], &url]) else { return };
     assert_eq!((ran.out.as_str(), ran.code), ("ok", 0), "{}", ran.err);
     assert_eq!(upstream.requests()[0].body.len(), 100_000);
+}
+
+#[test]
+fn a_tunnel_through_which_nothing_passes_is_closed_and_one_that_is_used_is_not() {
+    let rig = Rig::with(echo(), vec![], |settings| settings.downstream.silence = Micros::from_millis(600));
+    let mut silent = tunnel(&rig);
+    let mut used = tunnel(&rig);
+    for _ in 0..15 {
+        std::thread::sleep(Duration::from_millis(100));
+        used.socket.write_all(b"x").expect("a tunnel");
+        assert_eq!(used.byte(), Ok(b'x'));
+    }
+    assert_eq!(silent.byte(), Err(Broken::Closed));
+}
+
+#[test]
+fn a_change_of_protocol_is_counted_and_can_be_late() {
+    let fault = Fault::DelayAfterUpstream(Distribution::Fixed(Micros::from_millis(300)));
+    let rig = Rig::new(echo(), vec![rule("late", Effect::Fault(fault))]);
+    let mut client = rig.connect();
+    let before = Instant::now();
+    let request = UPGRADE.replacen("Host: h\r\n", &format!("Host: h\r\n{}", identity(1, 1)), 1);
+    client.socket.write_all(request.as_bytes()).expect("a socket");
+    let answer = client.read(true);
+    assert!(before.elapsed() >= Duration::from_millis(300), "{:?}", before.elapsed());
+    assert_eq!((answer.status(), answer.header("x-brownout-injected")), (101, Some("late;attempt=1")));
+    assert_eq!((client.byte(), client.byte()), (Ok(b'h'), Ok(b'i')));
+    drop(client);
+    let tally = rig.stop();
+    assert_eq!((tally.rules[0].fired, tally.upstream_us.map(|times| times.len())), (1, Some(1)));
+}
+
+#[test]
+fn a_change_of_protocol_can_be_lost_after_the_target_has_agreed() {
+    let rig = Rig::new(echo(), vec![rule("lost", Effect::Fault(Fault::ResetAfterUpstream))]);
+    let mut client = rig.connect();
+    let request = UPGRADE.replacen("Host: h\r\n", &format!("Host: h\r\n{}", identity(1, 1)), 1);
+    client.socket.write_all(request.as_bytes()).expect("a socket");
+    assert_eq!(client.read(true).broken, Some(Broken::Reset));
+    let tally = rig.stop();
+    assert_eq!((tally.rules[0].fired, tally.rules[0].lost), (1, 1));
 }
