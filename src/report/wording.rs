@@ -5,7 +5,10 @@ use std::cmp::Reverse;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::{EndedBy, ProbeFacts, Report};
-use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, EstimateFacts, FindingFacts, GateFacts, LimiterFacts, Status};
+use crate::analysis::{
+    ContractFacts, CoverageFacts, DecisionFacts, EntryFacts, EntryState, EstimateFacts, FaultFacts, FindingFacts, GateFacts, LimiterFacts,
+    Status, UpstreamFacts,
+};
 use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
@@ -300,6 +303,33 @@ fn between(estimate: EstimateFacts) -> String {
     match (shown(estimate.low), shown(estimate.high)) {
         (low, high) if low == high => low,
         (low, high) => format!("{low} … {high}"),
+    }
+}
+
+/// Answers of the target that a fault kept from the client: the proof of duplicates to come.
+pub fn lost(fault: &FaultFacts, lost: UpstreamFacts) -> String {
+    let done = match lost.succeeded {
+        0 => "none of them a success".to_owned(),
+        n if n == lost.answered => "with success: who repeats them does it twice".to_owned(),
+        n => format!("{} with success: who repeats those does it twice", number::count(n)),
+    };
+    format!("{} of the target to {}, {done}", answers(lost.answered), line(&fault.name, 40))
+}
+
+/// The ways in which a fault made answers wrong that no check found, where there was a contract to check them by.
+pub fn not_found(fault: &FaultFacts, report: &Report) -> Vec<String> {
+    let missed = fault.mutations.iter().filter(|one| one.seen == 0 && !one.expects.is_empty());
+    let missed = missed.filter(|_| fault.fired > 0 && report.contract.is_some());
+    missed
+        .map(|one| format!("{} of {}: not found by {}", line(&one.name, 60), line(&fault.name, 40), line(&one.expects.join(" and "), 60)))
+        .collect()
+}
+
+/// How far the decisions of all faults would be the same again.
+pub fn repeats(decisions: &DecisionFacts) -> String {
+    match &decisions.reason {
+        None => format!("{}: the same plan and seed disturb the same attempts", line(&decisions.level, 24)),
+        Some(why) => format!("{}: {}", line(&decisions.level, 24), line(why, 300)),
     }
 }
 
