@@ -220,8 +220,7 @@ fn retries(report: &Report) -> String {
     text
 }
 
-/// What each fault did, and where that is not what was planned, why; what was lost of the target's answers; what of
-/// spoilt answers nobody found; and how far it would be the same again.
+/// What each fault did, what of spoilt answers nobody found, and how far it would be the same again.
 fn faults(report: &Report) -> Vec<(&'static str, String)> {
     const SHOWN: usize = 4;
     let mut words: Vec<String> = report.faults.iter().take(SHOWN).map(fault).collect();
@@ -230,32 +229,33 @@ fn faults(report: &Report) -> Vec<(&'static str, String)> {
     }
     let mut lines = vec![("faults", words.join(" · "))];
     let all = report.faults.iter();
-    let lost = all.clone().filter_map(|fault| Some((fault, fault.upstream.filter(|upstream| upstream.answered > 0)?)));
-    lines.extend(lost.take(2).map(|(fault, lost)| ("lost", wording::lost(fault, lost))));
     let missed: Vec<String> = all.flat_map(|fault| wording::not_found(fault, report)).collect();
     if let Some(first) = missed.first() {
         let more = if missed.len() > 1 { format!(" · {} more", missed.len() - 1) } else { String::new() };
         lines.push(("missed", format!("{first}{more}")));
     }
-    if let Some(decisions) = &report.decisions {
+    // A run that is not to be believed need not be repeated.
+    if let Some(decisions) = report.decisions.as_ref().filter(|_| report.verdict.invalid.is_empty()) {
         lines.push(("repeats", line(&wording::repeats(decisions), 240)));
     }
     lines
 }
 
-/// `slow 12 times`, `lost 3 of 5 times (2 not fired: the client left)`
+/// `slow 12 times`, `lost 3 of 5 times (2 not fired: the client left; 3 answers lost, 2 of them carried out by the target)`
 fn fault(fault: &FaultFacts) -> String {
     let fired = number::count(fault.fired);
     let times = if fault.fired == 1 && fault.planned == 1 { "time" } else { "times" };
     let of = if fault.planned == fault.fired { String::new() } else { format!(" of {}", number::count(fault.planned)) };
     let why = fault.unfired.first().map(|first| {
         let count: u64 = fault.unfired.iter().map(|unfired| unfired.count).fold(0, u64::saturating_add);
-        format!("{} not fired: {}", number::count(count), line(&first.why, 60))
+        let others = if fault.unfired.len() > 1 { ", mostly" } else { "" };
+        format!("{} not fired{others}: {}", number::count(count), line(&first.why, 60))
     });
+    let lost = fault.upstream.filter(|upstream| upstream.answered > 0).map(wording::lost);
     let counted = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", number::count(n)));
     let notes: Vec<String> =
-        [why, counted(fault.held_back, "held back"), counted(fault.unreached, "unreached")].into_iter().flatten().collect();
-    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
+        [why, counted(fault.held_back, "held back"), counted(fault.unreached, "unreached"), lost].into_iter().flatten().collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
     format!("{} {fired}{of} {times}{notes}", line(&fault.name, 40))
 }
 

@@ -306,14 +306,10 @@ fn between(estimate: EstimateFacts) -> String {
     }
 }
 
-/// Answers of the target that a fault kept from the client: the proof of duplicates to come.
-pub fn lost(fault: &FaultFacts, lost: UpstreamFacts) -> String {
-    let done = match lost.succeeded {
-        0 => "none of them a success".to_owned(),
-        n if n == lost.answered => "with success: who repeats them does it twice".to_owned(),
-        n => format!("{} with success: who repeats those does it twice", number::count(n)),
-    };
-    format!("{} of the target to {}, {done}", answers(lost.answered), line(&fault.name, 40))
+/// `12 answers lost, 11 of them carried out by the target`: answers that a fault kept from the client, and the proof of
+/// duplicates to come, where it repeats what was done.
+pub fn lost(lost: UpstreamFacts) -> String {
+    format!("{} lost, {} of them carried out by the target", answers(lost.answered), number::count(lost.succeeded))
 }
 
 /// The ways in which a fault made answers wrong that no check found, where there was a contract to check them by.

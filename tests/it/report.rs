@@ -154,8 +154,8 @@ fn the_terminal_says_of_each_fault_what_was_planned_and_did_not_happen() {
     let said = text::render(&sample::session(), false);
     for part in [
         "client    ended with code 3 · ",
-        "overload 99 of 102 times (3 not fired: the client left, or the run ended, before, 4 held back, 5 unreached)",
-        "lost      12 answers of the target to overload, 11 with success: who repeats those does it twice",
+        "overload 99 of 102 times (3 not fired, mostly: the client left, or the run ended, before; 4 held back; 5 unreached; \
+         12 answers lost, 11 of them carried out by the target)",
         "missed    no-request-id of quota: not found by E01",
         "repeats   ordinal: the fault `quota` meets requests of a client that is not ours",
     ] {

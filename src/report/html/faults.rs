@@ -77,8 +77,7 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
             html.tag("div").class("sub").text(&found(mutation));
         }
         if let Some(upstream) = &fault.upstream {
-            let (answered, succeeded) = (number::count(upstream.answered), number::count(upstream.succeeded));
-            html.tag("div").class("sub").text(&format!("lost answers of the target: {answered}, with success {succeeded}"));
+            html.tag("div").class("sub").text(&wording::lost(*upstream));
         }
         for unfired in fault.unfired.iter().take(8) {
             html.tag("div").class("sub").text(&format!("not fired: {} × {}", number::count(unfired.count), line(&unfired.why, 80)));
