@@ -44,7 +44,7 @@
 //! | [`report`] | numbers → documents |
 //! | [`clock`] | the run's one clock; the only reader of time |
 //! | [`client`] | send one attempt, stamp it, add nothing |
-//! | [`proxy`] | the fault-injecting reverse proxy |
+//! | [`proxy`] | the fault-injecting proxy, reverse or forward: carries out what `fault` decides, for any client |
 //! | [`target`] | the embedded reference server: a contract, served |
 //! | [`engine`] | carry out a plan: pacing, sessions, exchanges, drain |
 //! | [`cli`] | the shell: commands, progress, messages, exit codes |

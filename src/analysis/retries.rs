@@ -12,6 +12,8 @@ use crate::wire::RetryAfter;
 const MOST_ATTEMPTS: usize = 64;
 /// Waits are kept apart by retry number up to here.
 const MOST_RETRIES: usize = 16;
+/// What waits are told under that no policy of the plan rules.
+const THE_CLIENT: &str = "the client";
 
 /// What was heard of retries.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct RetryTally {
     by_attempts: Vec<u64>,
     /// By policy.
     policies: Vec<PolicyTally>,
+    /// Of exchanges without a policy: where they were repeated, a client of somebody else's did so of its own accord.
+    unruled: Waits,
 }
 
 /// Counts of one group of exchanges.
@@ -38,9 +42,12 @@ pub struct Group {
 #[derive(Clone, Debug, Default)]
 struct PolicyTally {
     group: Group,
-    /// By retry number: waits without a hint, and with one.
-    waits: Vec<(Latencies, Latencies)>,
+    waits: Waits,
 }
+
+/// By retry number: waits without a hint, and with one.
+#[derive(Clone, Debug, Default)]
+struct Waits(Vec<(Latencies, Latencies)>);
 
 /// What was done with one hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +73,14 @@ impl RetryTally {
         }
         self.by_attempts[index] += 1;
         self.all.add(exchange, unix_us_at_zero);
-        if let Some(policy) = exchange.policy.and_then(|ix| self.policies.get_mut(ix.at())) {
-            policy.group.add(exchange, unix_us_at_zero);
-            policy.waits(exchange.attempts);
+        match exchange.policy {
+            Some(ix) => {
+                if let Some(policy) = self.policies.get_mut(ix.at()) {
+                    policy.group.add(exchange, unix_us_at_zero);
+                    policy.waits.add(exchange.attempts);
+                }
+            }
+            None => self.unruled.add(exchange.attempts),
         }
     }
 
@@ -78,7 +90,11 @@ impl RetryTally {
             self.by_attempts.resize(other.by_attempts.len(), 0);
         }
         self.by_attempts.iter_mut().zip(&other.by_attempts).for_each(|(ours, theirs)| *ours += theirs);
-        self.policies.iter_mut().zip(&other.policies).for_each(|(ours, theirs)| ours.merge(theirs));
+        self.policies.iter_mut().zip(&other.policies).for_each(|(ours, theirs)| {
+            ours.group.merge(&theirs.group);
+            ours.waits.merge(&theirs.waits);
+        });
+        self.unruled.merge(&other.unruled);
     }
 
     pub fn attempts_per_exchange(&self) -> Vec<AttemptsCount> {
@@ -105,16 +121,8 @@ impl RetryTally {
     }
 
     pub fn backoff(&self, plan: &Plan) -> Vec<BackoffFacts> {
-        let all = plan.policies.iter().zip(&self.policies);
-        let facts = all.flat_map(|(policy, tally)| {
-            (1..).zip(&tally.waits).map(|(retry, (own, hinted))| BackoffFacts {
-                policy: policy.name.clone(),
-                retry,
-                waits_us: own.summary(),
-                hinted_us: hinted.summary(),
-            })
-        });
-        facts.collect()
+        let named = plan.policies.iter().map(|policy| policy.name.as_str()).zip(self.policies.iter().map(|tally| &tally.waits));
+        named.chain([(THE_CLIENT, &self.unruled)]).flat_map(|(name, waits)| waits.facts(name)).collect()
     }
 }
 
@@ -169,27 +177,35 @@ impl Group {
     }
 }
 
-impl PolicyTally {
-    fn waits(&mut self, attempts: &[Attempt]) {
+impl Waits {
+    fn add(&mut self, attempts: &[Attempt]) {
         for (index, pair) in attempts.windows(2).enumerate().take(MOST_RETRIES) {
-            if self.waits.len() <= index {
-                self.waits.resize_with(index + 1, Default::default);
+            if self.0.len() <= index {
+                self.0.resize_with(index + 1, Default::default);
             }
-            let (own, hinted) = &mut self.waits[index];
+            let (own, hinted) = &mut self.0[index];
             let gap = pair[1].stamps.started_at.since(pair[0].stamps.ended_at);
             if pair[0].asked_to_wait.is_some() { hinted } else { own }.record(gap, false);
         }
     }
 
-    fn merge(&mut self, other: &PolicyTally) {
-        self.group.merge(&other.group);
-        if self.waits.len() < other.waits.len() {
-            self.waits.resize_with(other.waits.len(), Default::default);
+    fn merge(&mut self, other: &Waits) {
+        if self.0.len() < other.0.len() {
+            self.0.resize_with(other.0.len(), Default::default);
         }
-        for (ours, theirs) in self.waits.iter_mut().zip(&other.waits) {
+        for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
             ours.0.merge(&theirs.0);
             ours.1.merge(&theirs.1);
         }
+    }
+
+    fn facts(&self, policy: &str) -> impl Iterator<Item = BackoffFacts> {
+        (1..).zip(&self.0).map(move |(retry, (own, hinted))| BackoffFacts {
+            policy: policy.to_owned(),
+            retry,
+            waits_us: own.summary(),
+            hinted_us: hinted.summary(),
+        })
     }
 }
 

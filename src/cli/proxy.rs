@@ -7,10 +7,12 @@ use serde_json::json;
 
 use crate::analysis::{RunFacts, Tally};
 use crate::clock::Clock;
+use crate::fault::Level;
 use crate::lineage::Confidence;
 use crate::plan::Plan;
 use crate::proxy::{NewRules, SessionRecorder, TOKEN_HEADER};
 use crate::record::{Observed, ProxyTally, SessionTally};
+use crate::report::session::{ClientFacts, ConfidenceFacts, RecognisedFacts, RouteFacts, SessionFacts};
 use crate::report::{self, EndedBy, escape};
 use crate::units::{Micros, Offset};
 use crate::wire::{Ending, RetryAfter};
@@ -75,7 +77,7 @@ pub fn proxy(args: &ProxyArgs) -> Exit {
     seen.outcome.analysis.data_quality.warnings.extend(warnings);
     let shared = as_run(args);
     let mut report = report_of(&plan, &id, &shared, clock, seen.outcome);
-    report.extra.insert("session".to_owned(), seen.facts);
+    report.set_session(&seen.facts);
     write(&mut report, &plan, &folder, &seen.attempts, args.quiet)
 }
 
@@ -103,7 +105,7 @@ struct Job<'j> {
 struct Seen {
     outcome: Outcome,
     /// `extra.session` of the report.
-    facts: serde_json::Value,
+    facts: SessionFacts,
     attempts: Vec<u8>,
 }
 
@@ -120,8 +122,10 @@ enum Client {
 
 impl Job<'_> {
     async fn carry_out(&self) -> Seen {
-        let nothing =
-            |outcome: Outcome, client: &str| Seen { outcome, facts: json!({ "client": { "ended": client } }), attempts: Vec::new() };
+        let nothing = |outcome: Outcome, ended: &str| {
+            let client = ClientFacts { ended: ended.to_owned(), ..ClientFacts::default() };
+            Seen { outcome, facts: SessionFacts { client, ..SessionFacts::default() }, attempts: Vec::new() }
+        };
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
             Err(error) => {
@@ -181,6 +185,7 @@ impl Job<'_> {
             ..RunFacts::default()
         };
         let mut analysis = tally.finish(&named, &run);
+        session::cut_at(&mut analysis, ended_at);
         analysis.data_quality.warnings.extend(warnings);
         let any_request = analysis.accounting.started > 0;
         let attempts = attempts(&sessions, &named);
@@ -229,10 +234,9 @@ impl Job<'_> {
         }
         let target = self.plan.secrets.mask(path.last().map_or("", String::as_str)).into_owned();
         terminal::say(&format!("fault proxy on {} → {}", gate.url, escape::line(&target, 120)));
-        let level = self.plan.proxy.as_ref().map_or("ordinal", |proxy| proxy.repeatable.word());
         let rules = self.plan.faults.rules.len();
         let rules = if rules == 1 { "1 fault rule".to_owned() } else { format!("{rules} fault rules") };
-        terminal::say(&format!("  {rules}, seed {}, repeatable by {level}", self.plan.seed.0));
+        terminal::say(&format!("  {rules}, seed {}, repeatable by {}", self.plan.seed.0, self.repeatable()));
         for (name, value) in variables.iter().filter(|(name, _)| name.chars().all(|c| !c.is_ascii_lowercase())) {
             terminal::say(&format!("  {name}={value}"));
         }
@@ -337,35 +341,56 @@ impl Job<'_> {
         said
     }
 
-    fn facts(&self, gate: &Gate, client: Client, session: &SessionTally) -> serde_json::Value {
+    fn facts(&self, gate: &Gate, client: Client, session: &SessionTally) -> SessionFacts {
         let mask = |text: &str| self.plan.secrets.mask(text).into_owned();
-        let command: Vec<String> = self.command.iter().map(|word| mask(word)).collect();
-        let (ended, code, signal) = match client {
+        let (ended, exit_code, signal) = match client {
             Client::NotOurs => ("not-ours", None, None),
             Client::NeverStarted => ("never-started", None, None),
-            Client::Left(Left::Exit(code)) => ("by-itself", Some(code), None),
-            Client::Left(Left::Signal(signal)) => ("by-itself", None, Some(signal)),
+            Client::Left(Left::Exit(code)) => ("by-itself", Some(i64::from(code)), None),
+            Client::Left(Left::Signal(signal)) => ("by-itself", None, Some(i64::from(signal))),
             Client::Ended(why) => (why, None, None),
         };
-        let level = self.plan.proxy.as_ref().map_or("ordinal", |proxy| proxy.repeatable.word());
         let of = |confidence: Confidence| session.confidence[confidence as usize];
+        let routes = session.routes.iter();
         let recognised = session.recognised.iter();
-        json!({
-            "listen": gate.url,
-            "forward": gate.forward,
-            "repeatable": level,
-            "client": { "command": command, "ended": ended, "exit_code": code, "signal": signal },
-            "connections": session.connections,
-            "client_left": session.client_left,
-            "routes": session.routes.iter().map(|(name, exchanges)| json!({ "route": mask(name), "exchanges": exchanges })).collect::<Vec<_>>(),
-            "recognised": recognised.map(|(basis, first, retries)| json!({ "basis": basis.word(), "first": first, "retries": retries })).collect::<Vec<_>>(),
-            "confidence": {
-                "low": of(Confidence::Low), "medium": of(Confidence::Medium), "high": of(Confidence::High), "exact": of(Confidence::Exact),
+        SessionFacts {
+            listen: gate.url.clone(),
+            forward: gate.forward,
+            repeatable: self.repeatable().to_owned(),
+            client: ClientFacts {
+                command: self.command_in_words().iter().map(|word| mask(word)).collect(),
+                ended: ended.to_owned(),
+                exit_code,
+                signal,
             },
-            "ambiguous": session.ambiguous,
-            "changed": session.changed,
-            "split": session.split,
-        })
+            connections: session.connections,
+            client_left: session.client_left,
+            routes: routes.map(|(name, exchanges)| RouteFacts { route: mask(name), exchanges: *exchanges }).collect(),
+            recognised: recognised
+                .map(|&(basis, first, retries)| RecognisedFacts { basis: basis.word().to_owned(), first, retries })
+                .collect(),
+            confidence: ConfidenceFacts {
+                exact: of(Confidence::Exact),
+                high: of(Confidence::High),
+                medium: of(Confidence::Medium),
+                low: of(Confidence::Low),
+            },
+            ambiguous: session.ambiguous,
+            changed: session.changed,
+            split: session.split,
+        }
+    }
+
+    /// The client, without its arguments: what stands in them is the client's business, credentials perhaps.
+    fn command_in_words(&self) -> Vec<String> {
+        let Some((program, arguments)) = self.command.split_first() else { return Vec::new() };
+        let more = (!arguments.is_empty()).then(|| format!("… ({} arguments)", arguments.len()));
+        std::iter::once(program.clone()).chain(more).collect()
+    }
+
+    /// What the plan says that draws depend on.
+    fn repeatable(&self) -> &'static str {
+        self.plan.proxy.as_ref().map_or(Level::Ordinal, |proxy| proxy.repeatable).word()
     }
 }
 
@@ -433,9 +458,6 @@ fn write(report: &mut report::Report, plan: &Plan, folder: &Folder, attempts: &[
     let text = if quiet { one_line(report) } else { report::text::render(report, terminal::colour_err()) };
     terminal::say(text.trim_end());
     let exit = Exit::from_code(report.run.exit_code);
-    if !quiet && let Some(client) = report.extra.get("session").and_then(client_in_words) {
-        terminal::say(&format!("  client    {client}"));
-    }
     if let Err(error) = written {
         terminal::error(&error.to_string());
         return exit.without_report();
@@ -445,20 +467,6 @@ fn write(report: &mut report::Report, plan: &Plan, folder: &Folder, attempts: &[
         terminal::say(&format!("  report    {}", folder.path().join(first).display()));
     }
     exit
-}
-
-/// `ended with code 7`
-fn client_in_words(session: &serde_json::Value) -> Option<String> {
-    let client = session.get("client")?;
-    let number = |key: &str| client.get(key).and_then(serde_json::Value::as_i64);
-    match (client.get("ended")?.as_str()?, number("exit_code"), number("signal")) {
-        (_, Some(code), _) => Some(format!("ended with code {code}")),
-        (_, _, Some(signal)) => Some(format!("was ended by signal {signal}")),
-        ("not-ours", ..) => None,
-        ("time-bound", ..) => Some("was ended when its time was over".to_owned()),
-        ("never-started", ..) => Some("could not be started".to_owned()),
-        (other, ..) => Some(other.to_owned()),
-    }
 }
 
 /// `5m`, for `--for`.

@@ -131,6 +131,7 @@ impl Rig {
         let mut settings = proxy_settings(plan, run_id, asked, connector, board, rig.clock);
         // Where rules can be added later, there is something to be logged then.
         settings.log = (!plan.faults.rules.is_empty() || asked.control.is_some()).then(|| fault_log(plan, folder));
+        settings.host = rig.authority.parse().ok();
         settings.session = Some(SessionSettings {
             identify: asked.identify.clone(),
             repeatable: asked.repeatable,
@@ -251,6 +252,7 @@ fn proxy_settings(
         downstream: proxy::Downstream::default(),
         forward: None,
         session: None,
+        host: None,
         log: None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
 
-use crate::analysis::Tally;
+use crate::analysis::{Analysis, Tally};
 use crate::fault::FaultRule;
 use crate::id::{ScenarioIx, StageIx};
 use crate::lineage::MOST_ROUTES;
@@ -44,6 +44,7 @@ pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>
     {
         stage.length = bound;
     }
+    plan.foreign = true;
     plan.policies.clear();
     plan.scenarios = (0..MOST_ROUTES).map(|_| route("")).collect();
     plan.proxy.get_or_insert_default();
@@ -162,6 +163,20 @@ impl NewRules for Rules {
 pub fn with_routes(plan: &Plan, session: &SessionTally) -> Plan {
     let scenarios = session.routes.iter().map(|(name, _)| route(name)).collect();
     Plan { scenarios, ..plan.clone() }
+}
+
+/// The same facts without what was open for longer than the session lasted: a client of somebody else's ends it.
+pub fn cut_at(analysis: &mut Analysis, end: Offset) {
+    let end_ms = end.as_millis().max(1);
+    for stage in &mut analysis.stages {
+        stage.end_ms = stage.end_ms.min(end_ms.max(stage.start_ms));
+    }
+    for window in analysis.faults.iter_mut().flat_map(|fault| &mut fault.windows) {
+        // A window that never opened stands as it was planned.
+        if window.start_ms < end_ms {
+            window.end_ms = window.end_ms.min(end_ms);
+        }
+    }
 }
 
 /// A route as a report knows operations.

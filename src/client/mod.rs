@@ -30,7 +30,7 @@ pub use direct::Direct;
 pub use raw::{RawBody, RawClient, RawHead, RawHeader, RawLimits, RawReply, RawRequest, RawTimeouts};
 pub use reqwest::Reqwest;
 pub use setup::SetupError;
-pub use stream::Stream;
+pub use stream::{MaybeTls, Stream};
 pub use tls::TlsSettings;
 
 use crate::units::{Micros, Offset, Size};

@@ -1,4 +1,4 @@
-//! How far the decisions of a rule are the same in every run.
+//! How far the decisions of a rule are the same in every run: what a plan promises, and what its rules come to.
 
 use super::{Effect, Fault, FaultRule, Per, Trigger, Window};
 use crate::units::Offset;

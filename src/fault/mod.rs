@@ -1,12 +1,17 @@
 //! Which request is disturbed, and how: the decision, pure and keyed, that the proxy carries out.
 //!
-//! A [`FaultRule`] matches requests inside its windows, draws from the seed, and names an effect. A decision is
-//! a function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run. A
-//! rule is known to the seed by its *name*, so that a rule added before it, or moved, changes no draw of it.
+//! A [`FaultRule`] matches requests inside its windows, draws from the seed, and names an effect. A draw is a
+//! function of (seed, rule, scenario, step, arrival, attempt) alone, never of the order in which tasks run. A rule is
+//! known to the seed by its *name*, so that a rule added before it, or moved, changes no draw of it. What a decision
+//! may depend on besides, the clock, the number of requests before it, what is spent of a limit, is kept in `active`
+//! and `limiter`; how far a rule's decisions repeat all the same is its [`Level`]. What was decided goes into a `log`,
+//! which another run can follow.
 //!
-//! What each trigger says yes to stands at the head of `trigger.rs`. An `exactly` is exact over the arrivals of one (scenario, step): over any first *n* of them the hits differ from the share of *n* by less than
-//! one block, and a window cuts at most one block at each of its ends. It is not exact for a later step that some
-//! sessions never reach, nor where `match` looks at something that differs between arrivals of one step.
+//! What each trigger says yes to stands at the head of `trigger.rs`. An `exactly` is exact over the arrivals of one
+//! (scenario, step): over any first *n* of them the hits differ from the share of *n* by less than one block, and a
+//! window cuts at most one block at each of its ends. It is not exact for a later step that some sessions never reach,
+//! nor where `match` looks at something that differs between arrivals of one step. In a session with somebody else's
+//! client a route takes the place of scenario and step, and the number of the exchange that of the arrival.
 
 mod active;
 mod effect;
@@ -231,9 +236,10 @@ impl FaultRules {
         None
     }
 
-    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open.
+    /// What a rule does to an attempt that asks for it by name, whatever the rule matches and whenever it is open; one
+    /// that was switched off has no window left, and does nothing.
     pub fn ordered(&self, ix: RuleIx, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'_>> {
-        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake())?;
+        let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake() && !rule.windows.is_empty())?;
         ledger.open(seen);
         ledger.eligible(ix);
         self.done(ix, rule, seen, 0.0, ledger)

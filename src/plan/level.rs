@@ -9,11 +9,10 @@ use crate::id::ScenarioIx;
 impl Plan {
     /// How far one rule's decisions repeat, and why no further; the reason goes on after the rule's name.
     pub fn level_of(&self, rule: &FaultRule) -> (Level, &'static str) {
-        let passive = self.scenarios.is_empty();
-        let best = self.proxy.as_ref().filter(|_| passive).map_or(Level::Exact, |proxy| proxy.repeatable);
+        let best = self.proxy.as_ref().filter(|_| self.foreign).map_or(Level::Exact, |proxy| proxy.repeatable);
         let closed = self.load.stages.iter().any(|stage| matches!(stage.shape, Shape::Closed { .. }));
         let end = self.schedule_end() + self.load.drain;
-        rule.level(&Course { best, end, unscheduled: passive || closed || self.meets_unscheduled(rule) })
+        rule.level(&Course { best, end, unscheduled: self.foreign || closed || self.meets_unscheduled(rule) })
     }
 
     /// Whether a rule meets retries or later steps.

@@ -62,6 +62,8 @@ pub struct Plan {
     pub client: Option<ClientProgram>,
     /// `[probe]`: how documented errors are provoked, where the plan says so.
     pub probe: Option<ProbeSettings>,
+    /// Whether the requests are those of clients that are not ours.
+    pub foreign: bool,
     pub policies: Vec<RetryPolicy>,
     pub gates: Vec<Gate>,
     pub validity: Validity,

@@ -18,8 +18,18 @@
 //! ([`ForwardProxy`]) it also serves clients that know it by `HTTP_PROXY`, and ends their tunnels itself, so that
 //! rules apply inside them.
 //!
-//! One thread, one runtime: nothing is locked or sent from one thread to another per attempt. Requests without
-//! our identity headers, or with another run's, are strangers: they are forwarded and counted, nothing more.
+//! Requests without our identity headers, or with another run's, are strangers. Beside a run of the plan's own
+//! generator they are forwarded and counted, nothing more. In a session ([`SessionSettings`], `brownout proxy`) they
+//! are the clients: a [`Lineage`](crate::lineage::Lineage) finds out which attempt of which exchange each of them is,
+//! rules apply to them, their answers are held to the contract, and a control API may change the rules meanwhile.
+//!
+//! The way of a request: `listen` accepts, `converse` finds out what is spoken, `socket` with `guard` and `frames`
+//! watches the bytes, `attempt` recognises the request (`identity`, `session`) and asks for a decision, `effect` carries
+//! it out or `forward`, `upload` and `relay` pass it on through `routes`, `passage` and `upstream`; `control` says how
+//! the connection ends.
+//!
+//! One thread, one runtime: no attempt is sent from one thread to another, and none waits for a lock that is held for
+//! longer than it takes to note a fact (the recorder of a session); a thread of its own writes the decision log.
 
 mod api;
 mod attempt;
@@ -79,6 +89,8 @@ pub struct ProxySettings {
     /// What injected errors are made from, and held to: strictly, whatever profile the terms name. Without it a
     /// rule that answers with a documented error never fires.
     pub contract: Option<(Arc<Contract>, Terms)>,
+    /// Written in `Host` in place of what a client says that takes the proxy for the target; `None`: left as it is.
+    pub host: Option<http::HeaderValue>,
     /// Do not tell the client what was injected.
     pub stealth: bool,
     /// Requests that name another run are strangers.

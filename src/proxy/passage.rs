@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
-use http::{Method, Request, Response, StatusCode, request, response};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, UPGRADE};
+use http::{Method, Request, Response, StatusCode, Version, request, response};
 
 use super::attempt::Proxy;
 use super::control::{Control, Ended, Ending, Next};
@@ -48,7 +48,13 @@ impl Passage {
             NoRoute::Forbidden => Astray::answered(said(StatusCode::FORBIDDEN, "this host is not among those that the plan allows\n")),
             NoRoute::Failed(failure) => Astray::Failed(failure),
         })?;
-        Ok(Passage { upstream, upgrade: forward::onward(head) })
+        let reverse = control.origin().is_none() && (head.version == Version::HTTP_2 || head.uri.authority().is_none());
+        let upgrade = forward::onward(head);
+        // A client that asks the proxy names the proxy; the target may have many names, and must hear its own.
+        if let Some(host) = proxy.settings.host.as_ref().filter(|_| reverse || proxy.routes.forward().is_none()) {
+            head.headers.insert(HOST, host.clone());
+        }
+        Ok(Passage { upstream, upgrade })
     }
 
     /// Sends the request and waits for the head of its answer.

@@ -15,6 +15,7 @@ pub mod number;
 mod palette;
 mod scale;
 mod series;
+pub mod session;
 mod svg;
 pub mod text;
 mod wording;

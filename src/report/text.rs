@@ -3,8 +3,9 @@
 use super::Report;
 use super::escape::line;
 use super::number::{self, NOTHING};
+use super::session::SessionFacts;
 use super::wording::{self, NAME, SENTENCE, Tone};
-use crate::analysis::{FindingFacts, GateFacts, LimiterFacts};
+use crate::analysis::{FaultFacts, FindingFacts, GateFacts, LimiterFacts};
 use crate::contract::replay::Outcome;
 use crate::gate::Decision;
 use crate::severity::Severity;
@@ -104,7 +105,9 @@ fn row(gate: &GateFacts) -> [String; 4] {
 /// What happened, a line for each subject.
 fn facts(report: &Report) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
-    if report.accounting.scheduled > 0 || report.probes.is_empty() {
+    if let Some(session) = report.session() {
+        facts.push(("client", client(report, &session)));
+    } else if report.accounting.scheduled > 0 || report.probes.is_empty() {
         facts.push(("load", load(report)));
     }
     if !report.probes.is_empty() {
@@ -117,7 +120,7 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
         facts.push(("retries", retries(report)));
     }
     if !report.faults.is_empty() {
-        facts.push(("faults", faults(report)));
+        facts.extend(faults(report));
     }
     if let Some(contract) = contract(report) {
         facts.push(("contract", contract));
@@ -171,16 +174,32 @@ fn alone(finding: &FindingFacts) -> Option<&'static str> {
     replay.map(|replay| wording::replayed(replay.outcome))
 }
 
+/// What somebody else's client did, and how it ended.
+fn client(report: &Report, session: &SessionFacts) -> String {
+    let ended = session.client.in_words().map(|ended| format!("{ended} · ")).unwrap_or_default();
+    let left = match session.client_left {
+        0 => String::new(),
+        n => format!(" · left {} before the answer", wording::counted(n, "attempt")),
+    };
+    format!("{ended}{}{left}", outcomes(report))
+}
+
 fn load(report: &Report) -> String {
-    let (account, latency) = (&report.accounting, &report.metrics.overall.response_us.ok);
-    let overall = &report.metrics.overall;
+    let account = &report.accounting;
     let started = format!("{} of {} arrivals started", number::count(account.started), number::count(account.scheduled));
+    format!("{started} · {}", outcomes(report))
+}
+
+/// `99.8 % of 1 381 judged exchanges ok · p50 11.4 ms · p99 1.16 s`
+fn outcomes(report: &Report) -> String {
+    let overall = &report.metrics.overall;
+    let latency = &overall.response_us.ok;
     let ok = match overall.exchanges {
         0 => "no judged exchange".to_owned(),
         n => format!("{} of {} ok", number::share_of(overall.ok, n), wording::counted(n, "judged exchange")),
     };
     let span = number::span_or_nothing;
-    format!("{started} · {ok} · p50 {} · p99 {}", span(latency.p50), span(latency.p99))
+    format!("{ok} · p50 {} · p99 {}", span(latency.p50), span(latency.p99))
 }
 
 fn failures(report: &Report) -> String {
@@ -201,13 +220,43 @@ fn retries(report: &Report) -> String {
     text
 }
 
-fn faults(report: &Report) -> String {
-    let shown = report.faults.iter().take(4);
-    let mut words: Vec<String> = shown.map(|fault| format!("{} {} times", line(&fault.name, 40), number::count(fault.fired))).collect();
-    if report.faults.len() > 4 {
-        words.push(format!("{} more", report.faults.len() - 4));
+/// What each fault did, what of spoilt answers nobody found, and how far it would be the same again.
+fn faults(report: &Report) -> Vec<(&'static str, String)> {
+    const SHOWN: usize = 4;
+    let mut words: Vec<String> = report.faults.iter().take(SHOWN).map(fault).collect();
+    if report.faults.len() > SHOWN {
+        words.push(format!("{} more", report.faults.len() - SHOWN));
     }
-    words.join(" · ")
+    let mut lines = vec![("faults", words.join(" · "))];
+    let all = report.faults.iter();
+    let missed: Vec<String> = all.flat_map(|fault| wording::not_found(fault, report)).collect();
+    if let Some(first) = missed.first() {
+        let more = if missed.len() > 1 { format!(" · {} more", missed.len() - 1) } else { String::new() };
+        lines.push(("missed", format!("{first}{more}")));
+    }
+    // A run that is not to be believed need not be repeated.
+    if let Some(decisions) = report.decisions.as_ref().filter(|_| report.verdict.invalid.is_empty()) {
+        lines.push(("repeats", line(&wording::repeats(decisions), 240)));
+    }
+    lines
+}
+
+/// `slow 12 times`, `lost 3 of 5 times (2 not fired: the client left; 3 answers lost, 2 of them carried out by the target)`
+fn fault(fault: &FaultFacts) -> String {
+    let fired = number::count(fault.fired);
+    let times = if fault.fired == 1 && fault.planned == 1 { "time" } else { "times" };
+    let of = if fault.planned == fault.fired { String::new() } else { format!(" of {}", number::count(fault.planned)) };
+    let why = fault.unfired.first().map(|first| {
+        let count: u64 = fault.unfired.iter().map(|unfired| unfired.count).fold(0, u64::saturating_add);
+        let others = if fault.unfired.len() > 1 { ", mostly" } else { "" };
+        format!("{} not fired{others}: {}", number::count(count), line(&first.why, 60))
+    });
+    let lost = fault.upstream.filter(|upstream| upstream.answered > 0).map(wording::lost);
+    let counted = |n: u64, what: &str| (n > 0).then(|| format!("{} {what}", number::count(n)));
+    let notes: Vec<String> =
+        [why, counted(fault.held_back, "held back"), counted(fault.unreached, "unreached"), lost].into_iter().flatten().collect();
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+    format!("{} {fired}{of} {times}{notes}", line(&fault.name, 40))
 }
 
 fn contract(report: &Report) -> Option<String> {

@@ -5,7 +5,10 @@ use std::cmp::Reverse;
 use super::escape::line;
 use super::number::{self, NOTHING};
 use super::{EndedBy, ProbeFacts, Report};
-use crate::analysis::{ContractFacts, CoverageFacts, EntryFacts, EntryState, EstimateFacts, FindingFacts, GateFacts, LimiterFacts, Status};
+use crate::analysis::{
+    ContractFacts, CoverageFacts, DecisionFacts, EntryFacts, EntryState, EstimateFacts, FaultFacts, FindingFacts, GateFacts, LimiterFacts,
+    Status, UpstreamFacts,
+};
 use crate::contract::replay::{Outcome, Replayed};
 use crate::gate::Decision;
 
@@ -300,6 +303,29 @@ fn between(estimate: EstimateFacts) -> String {
     match (shown(estimate.low), shown(estimate.high)) {
         (low, high) if low == high => low,
         (low, high) => format!("{low} … {high}"),
+    }
+}
+
+/// `12 answers lost, 11 of them carried out by the target`: answers that a fault kept from the client, and the proof of
+/// duplicates to come, where it repeats what was done.
+pub fn lost(lost: UpstreamFacts) -> String {
+    format!("{} lost, {} of them carried out by the target", answers(lost.answered), number::count(lost.succeeded))
+}
+
+/// The ways in which a fault made answers wrong that no check found, where there was a contract to check them by.
+pub fn not_found(fault: &FaultFacts, report: &Report) -> Vec<String> {
+    let missed = fault.mutations.iter().filter(|one| one.seen == 0 && !one.expects.is_empty());
+    let missed = missed.filter(|_| fault.fired > 0 && report.contract.is_some());
+    missed
+        .map(|one| format!("{} of {}: not found by {}", line(&one.name, 60), line(&fault.name, 40), line(&one.expects.join(" and "), 60)))
+        .collect()
+}
+
+/// How far the decisions of all faults would be the same again.
+pub fn repeats(decisions: &DecisionFacts) -> String {
+    match &decisions.reason {
+        None => format!("{}: the same plan and seed disturb the same attempts", line(&decisions.level, 24)),
+        Some(why) => format!("{}: {}", line(&decisions.level, 24), line(why, 300)),
     }
 }
 

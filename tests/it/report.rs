@@ -18,6 +18,7 @@ static ALL: LazyLock<Vec<(&'static str, Report)>> = LazyLock::new(|| {
         ("invalid", sample::invalid()),
         ("target-down", sample::target_down()),
         ("hostile", sample::hostile()),
+        ("session", sample::session()),
     ]
 });
 
@@ -132,6 +133,35 @@ fn anchors_are_unique_and_links_lead_to_them() {
         ids.sort_unstable();
         assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{name}: an id is used twice");
     }
+}
+
+#[test]
+fn a_session_shows_its_client_and_nothing_of_a_schedule() {
+    let session = html::render(&sample::session());
+    for said in ["python3 client.py", "ended with code 3", "The client left", "Of 108 retries 98 are sure.", "3 could belong to several"] {
+        assert!(session.contains(said), "{said}");
+    }
+    let run = html::render(&sample::realistic());
+    assert!(!run.contains("id=\"client\""));
+    for of_a_schedule in ["arrivals per second", "arrivals scheduled", "start after due (lag)", "own health", ">due<"] {
+        assert!(run.contains(of_a_schedule) && !session.contains(of_a_schedule), "{of_a_schedule}");
+    }
+    assert_eq!(session.matches("What was answered, by status and code").count(), 1, "once, beside the client");
+}
+
+#[test]
+fn the_terminal_says_of_each_fault_what_was_planned_and_did_not_happen() {
+    let said = text::render(&sample::session(), false);
+    for part in [
+        "client    ended with code 3 · ",
+        "overload 99 of 102 times (3 not fired, mostly: the client left, or the run ended, before; 4 held back; 5 unreached; \
+         12 answers lost, 11 of them carried out by the target)",
+        "missed    no-request-id of quota: not found by E01",
+        "repeats   ordinal: the fault `quota` meets requests of a client that is not ours",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    assert!(!said.contains("arrivals"), "{said}");
 }
 
 #[test]

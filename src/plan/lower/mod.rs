@@ -208,6 +208,7 @@ fn lower(document: &Document<'_>, source: &Arc<SourceText>, folder: &Path, optio
         proxy,
         client: stranger.client,
         probe,
+        foreign: passive,
         policies: policies.into_iter().map(|(_, policy)| policy).collect::<Option<_>>()?,
         gates: gates?,
         validity,

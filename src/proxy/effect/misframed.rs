@@ -4,7 +4,7 @@ use std::io::Write;
 
 use http::response;
 
-use super::raw::{RawAnswer, RawBody};
+use super::raw::{RawAnswer, RawBody, unframed};
 use crate::contract::draft::Framing;
 use crate::proxy::control::Ending;
 
@@ -13,14 +13,7 @@ const NO_SIZE: &[u8] = b"not-a-size\r\n";
 
 /// The answer with its framing broken; a connection that sent it is at its end.
 pub(in crate::proxy) fn answer(head: &response::Parts, body: &[u8], framing: Framing) -> RawAnswer {
-    let mut raw = Vec::with_capacity(512);
-    let reason = head.status.canonical_reason().unwrap_or_default();
-    let _ = write!(raw, "HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
-    for (name, value) in &head.headers {
-        let _ = write!(raw, "{name}: ");
-        raw.extend_from_slice(value.as_bytes());
-        raw.extend_from_slice(b"\r\n");
-    }
+    let mut raw = unframed(head);
     let _ = match framing {
         Framing::Unended | Framing::BadChunk => write!(raw, "transfer-encoding: chunked\r\n"),
         Framing::Sound | Framing::Content => write!(raw, "content-length: {}\r\n", body.len()),

@@ -86,8 +86,8 @@ pub(in crate::proxy) async fn write(answer: RawAnswer, mut client: LetGo, timer:
     }
 }
 
-/// A head as HTTP/1.1 writes it (RFC 9112 §2.1), with the framing that it claims.
-pub(in crate::proxy) fn head(head: &response::Parts, framing: Framing) -> Vec<u8> {
+/// The status line and the fields of a head as HTTP/1.1 writes them (RFC 9112 §2.1), up to where its framing is to follow.
+pub(in crate::proxy) fn unframed(head: &response::Parts) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     let reason = head.status.canonical_reason().unwrap_or_default();
     let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\n", head.status.as_u16());
@@ -96,6 +96,12 @@ pub(in crate::proxy) fn head(head: &response::Parts, framing: Framing) -> Vec<u8
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
+    bytes
+}
+
+/// The same with the framing that it claims.
+pub(in crate::proxy) fn head(head: &response::Parts, framing: Framing) -> Vec<u8> {
+    let mut bytes = unframed(head);
     let _ = match framing {
         Framing::Length(length) => write!(bytes, "content-length: {length}\r\n\r\n"),
         Framing::ChunksUpTo(_) => write!(bytes, "transfer-encoding: chunked\r\n\r\n"),

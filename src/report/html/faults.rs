@@ -45,10 +45,7 @@ pub fn render(html: &mut Html, report: &Report) {
 
 /// How far the decisions repeat, and where they stand, in sentences.
 fn decided(decisions: &DecisionFacts) -> String {
-    let mut text = match &decisions.reason {
-        None => format!("Level {}: the same plan and seed disturb the same attempts.", line(&decisions.level, 24)),
-        Some(why) => format!("Level {}: {}.", line(&decisions.level, 24), line(why, 300)),
-    };
+    let mut text = format!("Level {}.", wording::repeats(decisions));
     match &decisions.log {
         Some(LogLines { error: Some(error), .. }) => {
             text.push_str(&format!(" The log of decisions could not be written: {}.", line(error, 200)))
@@ -80,8 +77,7 @@ fn one(html: &mut Html, at: usize, fault: &FaultFacts) {
             html.tag("div").class("sub").text(&found(mutation));
         }
         if let Some(upstream) = &fault.upstream {
-            let (answered, succeeded) = (number::count(upstream.answered), number::count(upstream.succeeded));
-            html.tag("div").class("sub").text(&format!("lost answers of the target: {answered}, with success {succeeded}"));
+            html.tag("div").class("sub").text(&wording::lost(*upstream));
         }
         for unfired in fault.unfired.iter().take(8) {
             html.tag("div").class("sub").text(&format!("not fired: {} × {}", number::count(unfired.count), line(&unfired.why, 80)));

@@ -121,6 +121,7 @@ fn contents(html: &mut Html, report: &Report) {
     let (load, probes) = (!report.is_battery(), !report.probes.is_empty());
     let sections = [
         ("#gates", "Gates", true),
+        ("#client", "Client", report.session().is_some()),
         ("#timeline", "What happened", load),
         ("#contract", "Contract", true),
         ("#probes", "Probes", probes),

@@ -19,7 +19,10 @@ const ROWS: usize = 80;
 
 /// Writes the section.
 pub fn render(html: &mut Html, report: &Report) {
-    html.tag("p").text("Response runs from the moment a request was due to its final outcome, back-off included: what a user would have felt. Service is one attempt on the wire. Errors never count among successes.");
+    html.tag("p").text(match report.is_session() {
+        true => "At the proxy. Response runs from the head of the first attempt to the final outcome, the client's waits included; what lies before and after it is not seen. Service is one attempt. Errors never count among successes.",
+        false => "Response runs from the moment a request was due to its final outcome, back-off included: what a user would have felt. Service is one attempt on the wire. Errors never count among successes.",
+    });
     html.tag("div").class("two").with(|html| {
         by_kind(html, report);
         by_scope(html, report);
@@ -44,17 +47,21 @@ fn by_kind(html: &mut Html, report: &Report) {
         empty(html, "curves-kind", "Latency by percentile", "No judged exchange ended, so there are no samples.");
         return;
     }
-    let (lead, rest) = kind_findings(&report.metrics.overall);
+    let (lead, rest) = kind_findings(&report.metrics.overall, report.is_session());
     curves::render(html, "curves-kind", "Latency by percentile, judged stages", (&lead, &rest), &curves);
 }
 
-fn kind_findings(overall: &MetricSet) -> (String, String) {
+fn kind_findings(overall: &MetricSet, session: bool) -> (String, String) {
     let (response, service) = (&overall.response_us.ok, &overall.service_us.ok);
     let (Some(felt), Some(wire)) = (response.p99, service.p99) else {
         return ("No judged exchange succeeded.".to_owned(), "Drawn is how long the errors took.".to_owned());
     };
     let numbers = format!("p99 response is {}, one attempt {}.", number::span(felt), number::span(wire));
     match felt as f64 / wire.max(1) as f64 {
+        ratio if session => match ratio > 1.1 {
+            true => (numbers, "The difference is the client's waits and repeated attempts.".to_owned()),
+            false => (numbers, "They agree within 10 %: next to nothing was repeated.".to_owned()),
+        },
         ratio if ratio > 1.1 => {
             (numbers, "The difference is back-off and repeated attempts, a late start (lag) or a wait for a connection.".to_owned())
         }
@@ -144,10 +151,14 @@ fn all(html: &mut Html, report: &Report) {
             ("first byte", "first_byte_us", &metrics.overall.first_byte_us),
             ("start after due (lag)", "lag_us", &metrics.overall.lag_us),
         ];
-        for (name, key, latency) in overall {
+        // Nobody was late for what no schedule holds, and a session of one request is that request.
+        let session = report.is_session();
+        for (name, key, latency) in overall.into_iter().filter(|(_, key, _)| !session || *key != "lag_us") {
             both(html, name, &format!("/metrics/overall/{key}"), latency, key == "response_us");
         }
-        both(html, "whole session", "/metrics/session_us", &metrics.session_us, false);
+        if !session {
+            both(html, "whole session", "/metrics/session_us", &metrics.session_us, false);
+        }
         if let Some(upstream) = &metrics.upstream_us {
             one(html, "proxy to target, head", "all", "/metrics/upstream_us", upstream);
         }

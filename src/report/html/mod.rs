@@ -9,6 +9,7 @@ mod appendix;
 mod attempts;
 mod backoff;
 mod bars;
+mod client;
 mod coverage;
 mod curves;
 mod faults;
@@ -96,10 +97,17 @@ fn body(html: &mut Html, report: &Report, detail: Detail) {
         html.newline();
         section(html, "gates", "Gates", |html| gates::render(html, report));
         tiles::render(html, report);
+        let session = report.session();
+        if let Some(session) = &session {
+            section(html, "client", "Client", |html| client::render(html, report, session));
+        }
         if !report.is_battery() {
             section(html, "timeline", "What happened", |html| {
                 timeline::render(html, report);
-                statuses::render(html, report);
+                // With a client of somebody else's they stand beside it.
+                if session.is_none() {
+                    statuses::render(html, report);
+                }
             });
         }
         section(html, "contract", "Contract", |html| coverage::render(html, report));

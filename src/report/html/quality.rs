@@ -13,7 +13,18 @@ pub fn render(html: &mut Html, report: &Report) {
     html.tag("p").text(&intro(report));
     warnings(html, report);
     identity(html, report);
-    generator(html, report);
+    if report.is_session() {
+        html.tag("p").class("muted").text(&own_memory(report));
+    } else {
+        generator(html, report);
+    }
+}
+
+/// What there is to say of ourselves where the client is not ours.
+fn own_memory(report: &Report) -> String {
+    let peak = report.data_quality.generator.peak_rss_bytes;
+    let memory = peak.map(|bytes| format!(" The proxy's process took {} of memory at most.", number::bytes(bytes))).unwrap_or_default();
+    format!("No generator was at work, so there is no lag, no wait for a connection and no CPU of its own to tell of.{memory}")
 }
 
 fn intro(report: &Report) -> String {
@@ -21,6 +32,15 @@ fn intro(report: &Report) -> String {
         return "The run is invalid: the reasons stand at the top of the page.".to_owned();
     }
     let quality = &report.data_quality;
+    if report.is_session() {
+        let unchecked = match quality.skipped_validations {
+            0 => "Every complete answer",
+            _ => "Not every answer",
+        };
+        return format!(
+            "A session has no schedule, so no arrival can be late or dropped. {unchecked} was held to the contract, if there is one."
+        );
+    }
     let dropped = match quality.dropped {
         0 => "No arrival was dropped".to_owned(),
         dropped => format!("Dropped: {}", counted(dropped, "arrival")),
@@ -53,8 +73,10 @@ fn identity(html: &mut Html, report: &Report) {
     html.tag("h3").text("Where every request went");
     let a = &report.accounting;
     html.tag("ul").class("sum").with(|html| {
-        sum(html, "arrivals scheduled", a.scheduled, &[("started", a.started), ("dropped", a.dropped), ("unstarted", a.unstarted)]);
-        sum(html, "exchanges", a.exchanges, &[("started", a.started), ("later steps", a.later_steps)]);
+        if !report.is_session() {
+            sum(html, "arrivals scheduled", a.scheduled, &[("started", a.started), ("dropped", a.dropped), ("unstarted", a.unstarted)]);
+            sum(html, "exchanges", a.exchanges, &[("started", a.started), ("later steps", a.later_steps)]);
+        }
         sum(html, "exchanges", a.exchanges, &outcomes(a));
         sum(html, "attempts", a.attempts, &[("exchanges", a.exchanges), ("retries", a.retries)]);
         match a.seen_by_proxy {

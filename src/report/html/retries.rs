@@ -51,7 +51,10 @@ fn intro(report: &Report) -> String {
 fn policies(html: &mut Html, report: &Report) {
     let policies = &report.retries.by_policy;
     if policies.is_empty() {
-        html.tag("p").class("muted").text("The plan has no retry policy: every failure was final.");
+        html.tag("p").class("muted").text(match report.is_session() {
+            true => "Whether and when a failed attempt was repeated is the client's own doing.",
+            false => "The plan has no retry policy: every failure was final.",
+        });
         return;
     }
     let heads = [

@@ -2,7 +2,7 @@
 
 use super::figure::{Figure, empty, figure};
 use super::table::{cell, more, numbers, row, table};
-use crate::analysis::FaultFacts;
+use crate::analysis::{FaultFacts, WindowFacts};
 use crate::report::Report;
 use crate::report::escape::line;
 use crate::report::markup::Html;
@@ -11,6 +11,7 @@ use crate::report::palette::Ink;
 use crate::report::scale::Scale;
 use crate::report::series::{Series, peak, thinned};
 use crate::report::svg::{Anchor, Area, Label, Path, Stroke, Svg, fitted, text_width};
+use crate::report::wording;
 
 const WIDTH: f64 = 1056.0;
 const LEFT: f64 = 64.0;
@@ -28,7 +29,9 @@ const ROWS: usize = 240;
 
 /// Writes the timeline.
 pub fn render(html: &mut Html, report: &Report) {
-    html.tag("p").text("One clock for load, faults and latency. Shaded: faults that brownout injected.");
+    html.tag("p").text(
+        "One clock for load, faults and latency. Shaded: faults that brownout injected; one that was open all the time is named at the top.",
+    );
     let Some(series) = Series::of(report) else {
         empty(html, "timeline-figure", "There is nothing to draw.", why_empty(report));
         return;
@@ -42,6 +45,7 @@ pub fn render(html: &mut Html, report: &Report) {
 
 fn why_empty(report: &Report) -> &'static str {
     match report.accounting.scheduled {
+        0 if report.is_session() => "No request came from the client.",
         0 => "No request was due: the schedule held no arrivals.",
         _ => "The run ended before its first interval was complete.",
     }
@@ -95,6 +99,7 @@ fn findings(report: &Report, series: &Series<'_>) -> (String, String) {
     let account = &report.accounting;
     let started = format!("{} of {} arrivals started", number::count(account.started), number::count(account.scheduled));
     let lead = match account.scheduled {
+        n if report.is_session() => format!("The client began {}.", wording::counted(n, "exchange")),
         0 => "No arrival was due.".to_owned(),
         1 if account.started == 1 => "The schedule was kept: its one arrival started.".to_owned(),
         scheduled if account.started == scheduled => format!("The schedule was kept: all {} arrivals started.", number::count(scheduled)),
@@ -135,12 +140,20 @@ fn recoveries(report: &Report) -> Vec<String> {
 fn at_moment(report: &Report, steps: &[f64], at: usize) -> String {
     let start = steps[at].max(0.0);
     let middle = (start + steps[at + 1]) / 2.0;
-    let open = |fault: &&FaultFacts| fault.windows.iter().any(|window| (window.start_ms as f64..=window.end_ms as f64).contains(&middle));
+    let inside = |window: &WindowFacts| (window.start_ms as f64..=window.end_ms as f64).contains(&middle);
+    // That it was open says nothing where it always was.
+    let open = |fault: &&FaultFacts| fault.windows.iter().any(|window| inside(window) && !spans_all(report, window));
     let names: Vec<String> = report.faults.iter().filter(open).take(2).map(|fault| line(&fault.name, 40)).collect();
     match names.is_empty() {
         true => format!(" at {}", number::moment(start as u64)),
         false => format!(" at {}, while {} was open", number::moment(start as u64), names.join(" and ")),
     }
+}
+
+/// Whether a window was open from the first moment to the last.
+fn spans_all(report: &Report, window: &WindowFacts) -> bool {
+    let end = report.stages.iter().map(|stage| stage.end_ms).max().unwrap_or(report.run.duration_ms);
+    window.start_ms == 0 && window.end_ms >= end
 }
 
 fn sum(a: &[Option<f64>], b: &[Option<f64>]) -> Vec<Option<f64>> {
@@ -152,7 +165,7 @@ fn draw(svg: &mut Svg<'_>, report: &Report, series: &Series<'_>, lanes: &Lanes) 
     svg.hatch("tl-failed", Ink::Paper, 0.55, "rotate(-45)");
     stages(svg, report, lanes);
     bands(svg, report, lanes);
-    load(svg, series, lanes);
+    load(svg, series, lanes, !report.is_session());
     errors(svg, series, lanes);
     latency(svg, series, lanes);
     for (row, x, name) in &lanes.names {
@@ -176,7 +189,8 @@ fn stages(svg: &mut Svg<'_>, report: &Report, lanes: &Lanes) {
 }
 
 fn bands(svg: &mut Svg<'_>, report: &Report, lanes: &Lanes) {
-    for window in report.faults.iter().flat_map(|fault| &fault.windows).take(200) {
+    let windows = report.faults.iter().flat_map(|fault| &fault.windows);
+    for window in windows.filter(|window| !spans_all(report, window)).take(200) {
         let (from, to) = (lanes.x.place(window.start_ms as f64), lanes.x.place(window.end_ms as f64));
         let area = Area { x: from, y: NAMES - 4.0, width: (to - from).max(1.0), height: lanes.bottom - NAMES + 4.0 };
         svg.rect(area, Ink::Band, 0.06, 0.0);
@@ -201,16 +215,20 @@ fn end_label(svg: &mut Svg<'_>, y: f64, ink: Ink, text: &str) {
     svg.label((RIGHT + 6.0, y + 4.0), Label::small(ink), text);
 }
 
-fn load(svg: &mut Svg<'_>, series: &Series<'_>, lanes: &Lanes) {
+/// What was due and what was started; a client of somebody else's has no schedule.
+fn load(svg: &mut Svg<'_>, series: &Series<'_>, lanes: &Lanes, scheduled: bool) {
     let (offered, achieved) = (series.per_second("scheduled"), series.per_second("started"));
     let highest = peak(&offered).into_iter().chain(peak(&achieved)).map(|(_, most)| most).fold(0.0, f64::max);
     let y = Scale::from_zero(highest, (lanes.load + LANE, lanes.load));
-    grid(svg, lanes.load, "arrivals per second", &y, number_of);
+    grid(svg, lanes.load, if scheduled { "arrivals per second" } else { "exchanges begun per second" }, &y, number_of);
     let nothing = vec![Some(0.0); achieved.len()];
     let steps = series.rate_steps();
     let done = Curve::new(&steps, lanes, &achieved);
     svg.fill(&done.area(&y, &nothing, &achieved), Ink::Accent, 0.14);
     done.draw(svg, &y, &achieved, Stroke::data(Ink::Accent));
+    if !scheduled {
+        return;
+    }
     Curve::new(&steps, lanes, &offered).draw(svg, &y, &offered, Stroke { ink: Ink::Text, width: 1.2, dash: Some("4 3") });
     legend(svg, lanes.load, &[("offered", Ink::Text, Mark::Dashed), ("started", Ink::Accent, Mark::Line)]);
 }
@@ -388,10 +406,18 @@ fn numbers_behind(html: &mut Html, report: &Report) {
     html.tag("details").with(|html| {
         html.tag("summary").text("The numbers behind this figure");
         let length = number::span(series.interval_ms.saturating_mul(1000));
-        let explained = "counts are per row, in the figure per second; load is counted when it started, latency when it was due.";
+        let session = report.is_session();
+        let explained = match session {
+            true => "counts are per row, in the figure per second; latency is counted when the exchange began.",
+            false => "counts are per row, in the figure per second; load is counted when it started, latency when it was due.",
+        };
         html.tag("p").class("muted").text(&format!("One row is {length}; {explained}"));
         let place = |name: &str| series.columns.iter().position(|column| column == name);
-        let columns: Vec<_> = COLUMNS.iter().filter_map(|&(name, head)| Some((name, head, place(name)?))).collect();
+        let columns: Vec<_> = COLUMNS
+            .iter()
+            .filter(|(name, _)| !session || *name != "scheduled")
+            .filter_map(|&(name, head)| Some((name, head, place(name)?)))
+            .collect();
         let heads: Vec<_> = columns.iter().map(|&(_, head, _)| numbers(head)).collect();
         table(html, "The timeline in numbers", &heads, |html| {
             for values in series.data.iter().take(ROWS) {

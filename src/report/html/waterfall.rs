@@ -83,7 +83,7 @@ fn one(svg: &mut Svg<'_>, exchange: &Waterfall, x: &Scale, top: f64) {
     let look = Label { size: 12.0, ..Label::small(Ink::Text).anchored(Anchor::End) };
     let name = format!("{} {}", line(&exchange.operation, 40), line(&exchange.exchange, 16));
     svg.label((LEFT - 14.0, top + 20.0), look, &fitted(&name, 12.0, LEFT - 16.0).unwrap_or_default());
-    let chosen = format!("{} · due {}", line(&exchange.chosen, 30), number::moment(exchange.scheduled_ms));
+    let chosen = format!("{} · from {}", line(&exchange.chosen, 30), number::moment(exchange.scheduled_ms));
     svg.label(
         (LEFT - 14.0, top + 35.0),
         Label::small(Ink::Muted).anchored(Anchor::End),
@@ -132,7 +132,9 @@ fn ink_of(ending: &str) -> Ink {
 fn numbers_behind(html: &mut Html, shown: &[&Waterfall]) {
     html.tag("details").with(|html| {
         html.tag("summary").text("The numbers behind this figure");
-        html.tag("p").class("muted").text("Times are from the moment the exchange was due.");
+        html.tag("p")
+            .class("muted")
+            .text("Times are from the moment the exchange was due; that of a client of somebody else's is due when it comes.");
         let heads = [
             words("exchange"),
             numbers("attempt"),

@@ -40,6 +40,7 @@ impl Rig {
             faults: FaultRules::new(Seed(7), rules),
             log: None,
             contract: None,
+            host: None,
             stealth: false,
             session: None,
             run_id: RUN.to_owned(),

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use brownout::analysis::*;
 use brownout::contract::{Profile, Source};
 use brownout::gate::{Decision, Unit};
+use brownout::report::session::{ClientFacts, ConfidenceFacts, RecognisedFacts, RouteFacts, SessionFacts};
 use brownout::report::{Ci, EndedBy, Host, PlanFacts, Report, Run, Setting, TargetFacts, Tool};
 use brownout::seed::{Distribution, Seed};
 use brownout::severity::Severity;
@@ -1007,8 +1008,48 @@ pub const HOSTILE: [&str; 6] = [
 ];
 
 /// The realistic run with hostile text in every string, a megabyte of it in some.
+/// What `brownout proxy` makes: a client of somebody else's, and faults that did not do all that was planned.
+pub fn session() -> Report {
+    let mut report = realistic();
+    report.plan.name = "What does somebody else's client make of it?".to_owned();
+    let route = |operation: &NamedMetrics| RouteFacts { route: operation.name.clone(), exchanges: operation.metrics.exchanges };
+    let by = |basis: &str, first, retries| RecognisedFacts { basis: basis.to_owned(), first, retries };
+    report.set_session(&SessionFacts {
+        listen: "http://127.0.0.1:8400".to_owned(),
+        forward: false,
+        repeatable: "ordinal".to_owned(),
+        client: ClientFacts {
+            command: vec!["python3".to_owned(), "client.py".to_owned()],
+            ended: "by-itself".to_owned(),
+            exit_code: Some(3),
+            signal: None,
+        },
+        connections: 12,
+        client_left: 2,
+        routes: report.metrics.by_operation.iter().map(route).collect(),
+        recognised: vec![by("idempotency-key", 900, 90), by("fingerprint", 481, 18)],
+        confidence: ConfidenceFacts { exact: 90, high: 8, medium: 6, low: 4 },
+        ambiguous: 3,
+        changed: 1,
+        split: 0,
+    });
+    report.decisions = Some(DecisionFacts {
+        level: "ordinal".to_owned(),
+        reason: Some("the fault `quota` meets requests of a client that is not ours".to_owned()),
+        ..decisions()
+    });
+    let [quota, overload] = &mut report.faults[..] else { unreachable!("the sample has two faults") };
+    quota.mutations =
+        vec![MutationFacts { name: "no-request-id".to_owned(), expects: vec!["E01".to_owned()], seen: 0, others: BTreeMap::new() }];
+    (overload.planned, overload.held_back, overload.unreached) = (overload.fired + 3, 4, 5);
+    let unfired = |why: &str, count| UnfiredFacts { why: why.to_owned(), count };
+    overload.unfired = vec![unfired("the client left, or the run ended, before", 2), unfired("something else", 1)];
+    overload.upstream = Some(UpstreamFacts { answered: 12, succeeded: 11 });
+    report
+}
+
 pub fn hostile() -> Report {
-    let mut value = serde_json::to_value(realistic()).expect("a report is JSON");
+    let mut value = serde_json::to_value(session()).expect("a report is JSON");
     poison(&mut value, "", &mut 0);
     serde_json::from_value(value).expect("still a report")
 }
