@@ -71,6 +71,12 @@ fn curl_retries_are_counted_to_one_exchange_and_rules_are_accounted_for() {
     assert_eq!((report.accounting.exchanges, report.accounting.attempts, report.accounting.ok), (1, 3, 1), "{ended:?}");
     assert_eq!((report.faults[0].planned, report.faults[0].fired, report.faults[0].unreached), (2, 2, 0));
     assert_eq!(upstream.requests().len(), 1, "the target saw the last attempt alone");
+    assert_eq!(report.decisions.as_ref().map(|decisions| decisions.level.as_str()), Some("ordinal"), "the client is not ours");
+    let end_ms = report.run.duration_ms;
+    assert!(report.stages[0].end_ms <= end_ms && report.faults[0].windows[0].end_ms <= end_ms, "nothing outlasts the session");
+    let waits: Vec<(&str, u32, u64)> =
+        report.retries.backoff.iter().map(|wait| (wait.policy.as_str(), wait.retry, wait.waits_us.n)).collect();
+    assert_eq!(waits, [("the client", 1, 1), ("the client", 2, 1)]);
     let seen = attempts(&folder);
     let statuses: Vec<Option<u64>> = seen.iter().map(|attempt| attempt["status"].as_u64()).collect();
     assert_eq!(statuses, [Some(503), Some(503), Some(200)]);
