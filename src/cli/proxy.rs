@@ -172,7 +172,9 @@ impl Job<'_> {
         let sessions = proxy.as_ref().and_then(|proxy| proxy.session.clone()).unwrap_or_default();
         let named = Arc::new(session::with_routes(tally.plan(), &sessions));
         tally.replan(&named);
-        let any_answer = tally.any_answer();
+        // A target is not to be blamed for what was done to its answers, or for a client that did not wait for them.
+        let undone = proxy.as_ref().is_some_and(ProxyTally::disturbed) || sessions.client_left > 0;
+        let any_answer = tally.any_answer() || undone;
         let decisions_digest = proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest);
         let (warnings, facts) = (self.warnings(client, &sessions, proxy.as_ref()), self.facts(&gate, client, &sessions));
         let run = RunFacts {

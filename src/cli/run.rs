@@ -262,6 +262,8 @@ fn analyse(
         loose.record(rig.board.as_deref(), &mut tally);
     }
     let cpu = ran.workers.iter().filter_map(|used| Some(used.cpu?.as_secs_f64() / used.wall.max(Micros(1)).as_secs_f64())).reduce(f64::max);
+    // A target is not to be blamed for what was done to its answers.
+    let disturbed = proxy.as_ref().is_some_and(ProxyTally::disturbed);
     let facts = RunFacts {
         interrupted: ended_by != EndedBy::Schedule,
         aborted: ended_by == EndedBy::AbortGate,
@@ -276,7 +278,7 @@ fn analyse(
         battery_cut,
         broken: ran.broken,
     };
-    let any_answer = tally.any_answer();
+    let any_answer = tally.any_answer() || disturbed;
     (tally.finish(plan, &facts), any_answer)
 }
 

@@ -237,7 +237,10 @@ fn an_exchange_that_is_closed_with_attempts_under_way_is_over_with_the_last_of_t
     assert_ne!(next.exchange.number, first.exchange.number, "nothing joins it any more");
     assert_eq!(std::iter::from_fn(|| told.lineage.next_closed()).count(), 0);
     told.ended(hedge, Some(503));
-    assert_eq!(std::iter::from_fn(|| told.lineage.next_closed()).map(|exchange| exchange.number).collect::<Vec<_>>(), [first.exchange.number]);
+    assert_eq!(
+        std::iter::from_fn(|| told.lineage.next_closed()).map(|exchange| exchange.number).collect::<Vec<_>>(),
+        [first.exchange.number]
+    );
     told.ended(next, Some(200));
     assert_eq!((told.lineage.open(), told.lineage.latest.len(), told.lineage.busy), (0, 0, 0));
 }

@@ -357,6 +357,13 @@ pub struct ProxyTally {
     pub followed: Option<Followed>,
 }
 
+impl ProxyTally {
+    /// Whether a rule was done to any attempt: who is not answered then has not been failed by the target.
+    pub fn disturbed(&self) -> bool {
+        self.rules.iter().any(|rule| rule.fired > 0)
+    }
+}
+
 /// What became of the decision log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogFacts {
