@@ -442,7 +442,7 @@ fn a_connection_of_http_2_without_streams_is_closed_in_order_after_a_while() {
     assert_eq!(answer.status(), 200);
     drop(answer);
     wait_until("the connection has ended", || {
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
         sender.is_closed()
     });
 }
