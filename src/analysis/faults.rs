@@ -118,6 +118,19 @@ pub fn log_warnings(around: &Surroundings<'_>) -> Vec<String> {
     warnings
 }
 
+/// Limits that had too many keys to keep all of them apart, for a warning.
+pub fn crowded(around: &Surroundings<'_>) -> Vec<String> {
+    let rules = around.plan.faults.rules.iter().enumerate().map(|(ix, rule)| (rule, tally(around, ix).crowded));
+    let words = rules.filter(|(_, shared)| *shared > 0).map(|(rule, shared)| {
+        format!(
+            "{} requests had to share a limit of the fault `{}`, which has too many keys to keep all apart",
+            count_words(shared),
+            rule.name
+        )
+    });
+    words.collect()
+}
+
 /// Rules that should have fired, and did not: at least five hits were to be expected of what they saw.
 pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
     let Some(proxy) = around.proxy else { return Vec::new() };
@@ -126,7 +139,7 @@ pub fn never_fired(around: &Surroundings<'_>) -> Vec<String> {
         let tally = tally(around, ix);
         // A run that follows a log fires what the log says; a sequence that begins with `pass` waits for retries.
         let drawn = !followed && !matches!(&rule.effect, Effect::Sequence(elements) if matches!(elements.first(), Some(Element::Pass)));
-        let of_eligible = if drawn { tally.eligible as f64 * rate(rule) } else { 0.0 };
+        let of_eligible = if drawn { tally.eligible as f64 * of_attempts(rule) } else { 0.0 };
         let expected = of_eligible.max((tally.planned - tally.held_back.min(tally.planned)) as f64);
         (tally.fired == 0 && expected >= 5.0).then(|| {
             let why = unfired(&tally).first().map(|reason| format!(": {}", reason.why)).unwrap_or_default();
@@ -161,22 +174,11 @@ fn tally(around: &Surroundings<'_>, ix: usize) -> RuleTally {
     around.proxy.and_then(|proxy| proxy.rules.get(ix)).copied().unwrap_or_default()
 }
 
-/// The share of eligible attempts that a rule's trigger fires for; of `first_attempts` at least every second one
-/// of a retried exchange, so that a half errs to the side of silence.
-fn rate(rule: &FaultRule) -> f64 {
-    match rule.trigger {
-        Trigger::Always => 1.0,
-        Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
-        Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
-        Trigger::Every(n) => 1.0 / n.max(1) as f64,
-        Trigger::FirstAttempts(n) => {
-            if n == 0 {
-                0.0
-            } else {
-                0.5
-            }
-        }
-    }
+/// The share of eligible attempts that a rule is to disturb; of `first_attempts` at least every second one of a retried
+/// exchange, so that a half errs to the side of silence. Of a limiter none need be.
+fn of_attempts(rule: &FaultRule) -> f64 {
+    let share = rule.share().unwrap_or(0.0);
+    if let Trigger::FirstAttempts(_) = rule.trigger { share / 2.0 } else { share }
 }
 
 /// Why what was planned was not done, most frequent first.

@@ -302,6 +302,7 @@ impl Tally {
     fn warnings(&self, run: &RunFacts, around: &Surroundings<'_>, accounting: &Accounting) -> Vec<String> {
         let mut warnings = faults::unmet(around);
         warnings.extend(faults::log_warnings(around));
+        warnings.extend(faults::crowded(around));
         warnings.extend(faults::not_found(&self.touched, around));
         if let Some(proxy) = around.proxy {
             if proxy.strangers > 0 {

@@ -78,6 +78,8 @@ pub struct RuleCount {
     pub held_back: u64,
     /// Elements of sequences for which no request came.
     pub unreached: u64,
+    /// Requests that shared a limit with others for want of room for more keys.
+    pub crowded: u64,
 }
 
 impl Ledger {
@@ -155,7 +157,13 @@ impl Ledger {
         let length = if let Effect::Sequence(elements) = &rule.effect { elements.len() as u64 } else { 0 };
         let counted = self.hit.iter().filter(|((of, _), _)| *of == ix).map(|(_, hits)| length.saturating_sub(*hits));
         let unreached = u64::try_from(of.outstanding).unwrap_or(0) + counted.sum::<u64>();
-        RuleCount { eligible: of.eligible, planned: of.planned, held_back: of.held_back, unreached }
+        RuleCount {
+            eligible: of.eligible,
+            planned: of.planned,
+            held_back: of.held_back,
+            unreached,
+            crowded: of.limits.as_ref().map_or(0, Keyed::crowded),
+        }
     }
 
     /// What the first limiter that let the last attempt pass has to say on the answer to it; to be asked once.

@@ -56,7 +56,7 @@ pub struct FaultRules {
 pub struct FaultRule {
     pub name: String,
     pub matcher: Matcher,
-    /// Open stretches of the run, half-open `[start, end)`, resolved from stages; never empty.
+    /// Open stretches of the run, half-open `[start, end)`, resolved from stages; empty only where the rule was switched off.
     pub windows: Vec<Window>,
     pub trigger: Trigger,
     pub per: Per,
@@ -226,12 +226,14 @@ impl FaultRules {
             if !rule.says_yes(self.seed, seen, progress) {
                 continue;
             }
-            if let Effect::Limiter(limiter) = &rule.effect {
-                let Some(standing) = ledger.refuses(ix, limiter, seen) else { continue };
-                ledger.planned(ix, 0, None);
-                return Some(Decision { rule: ix, delay: None, delay_after: None, action: Action::Refuse(limiter, standing) });
+            match &rule.effect {
+                // Whoever it lets pass, other rules may disturb.
+                Effect::Limiter(limiter) => match limited(ix, limiter, seen, ledger) {
+                    Some(refused) => return Some(refused),
+                    None => continue,
+                },
+                _ => return self.done(ix, rule, seen, progress, ledger),
             }
-            return self.done(ix, rule, seen, progress, ledger);
         }
         None
     }
@@ -242,7 +244,10 @@ impl FaultRules {
         let rule = self.rules.get(ix.at()).filter(|rule| !rule.effect.is_of_handshake() && !rule.windows.is_empty())?;
         ledger.open(seen);
         ledger.eligible(ix);
-        self.done(ix, rule, seen, 0.0, ledger)
+        match &rule.effect {
+            Effect::Limiter(limiter) => limited(ix, limiter, seen, ledger),
+            _ => self.done(ix, rule, seen, 0.0, ledger),
+        }
     }
 
     fn done<'r>(
@@ -323,6 +328,13 @@ impl FaultRules {
         let what = who.with(u64::from(decision.rule.0)).with(kind).with(detail).with(delay);
         decision.delay_after.map_or(what, |delay| what.with(delay.0)).bits()
     }
+}
+
+/// What a limiter decides: `None` where it lets the request pass.
+fn limited<'r>(ix: RuleIx, limiter: &'r Limiter, seen: &Sighting<'_>, ledger: &mut Ledger) -> Option<Decision<'r>> {
+    let standing = ledger.refuses(ix, limiter, seen)?;
+    ledger.planned(ix, 0, None);
+    Some(Decision { rule: ix, delay: None, delay_after: None, action: Action::Refuse(limiter, standing) })
 }
 
 impl FaultRule {

@@ -42,6 +42,20 @@ impl FaultRule {
         }
     }
 
+    /// Of the exchanges that the rule matches inside a window, the share that it is to disturb; `None` where no draw decides
+    /// that: a limiter refuses whoever has spent it, and that may be nobody.
+    pub fn share(&self) -> Option<f64> {
+        if let Effect::Limiter(_) = self.effect {
+            return None;
+        }
+        Some(match self.trigger {
+            Trigger::Always | Trigger::FirstAttempts(_) => 1.0,
+            Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
+            Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
+            Trigger::Every(n) => 1.0 / n.max(1) as f64,
+        })
+    }
+
     /// The draw that decides how long this attempt is delayed.
     pub(super) fn delay_draw(&self, seed: Seed, seen: &Sighting<'_>) -> Draw {
         unit(self.draw(seed, "fault-delay"), Per::Attempt, seen)

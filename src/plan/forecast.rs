@@ -61,8 +61,10 @@ pub struct FaultForecast {
     pub spec: String,
     /// Exchanges that it looks at.
     pub eligible: f64,
-    /// Exchanges that it disturbs.
+    /// Exchanges that it disturbs; nothing where that is not drawn, but decided by what was spent of a limit.
     pub hits: f64,
+    /// Whether draws decide what it disturbs, so that this can be foreseen.
+    pub drawn: bool,
     /// Attempts more than without it, if every attempt of those fails.
     pub worst_retries: f64,
 }
@@ -205,12 +207,7 @@ impl Cells<'_> {
     }
 
     fn hits(&self, rule: &FaultRule, cell: Cell) -> f64 {
-        let share = match rule.trigger {
-            Trigger::Always | Trigger::FirstAttempts(_) => 1.0,
-            Trigger::Chance(share) | Trigger::Exactly(share) => share.get(),
-            Trigger::Ramp(from, to) => (from.get() + to.get()) / 2.0,
-            Trigger::Every(n) => 1.0 / n as f64,
-        };
+        let share = rule.share().unwrap_or(0.0);
         self.eligible(rule, cell) * share
     }
 
@@ -237,6 +234,7 @@ impl Cells<'_> {
             spec: rule.spec.clone(),
             eligible: self.all().map(|cell| self.eligible(rule, cell)).sum(),
             hits: self.all().map(|cell| self.hits(rule, cell)).sum(),
+            drawn: rule.share().is_some(),
             worst_retries: self.all().map(|cell| self.hits(rule, cell) * self.retries_at_most(rule, cell)).sum(),
         }
     }

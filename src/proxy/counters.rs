@@ -114,8 +114,8 @@ impl Counters {
     pub(super) fn finish(&mut self, faults: &FaultRules, cpu: Micros) -> ProxyTally {
         self.tally.cpu = cpu;
         for ((index, rule), of) in faults.rules.iter().enumerate().zip(&mut self.tally.rules) {
-            let RuleCount { eligible, planned, held_back, unreached } = self.ledger.count(RuleIx::from(index), rule);
-            *of = RuleTally { eligible, planned, held_back, unreached, ..*of };
+            let RuleCount { eligible, planned, held_back, unreached, crowded } = self.ledger.count(RuleIx::from(index), rule);
+            *of = RuleTally { eligible, planned, held_back, unreached, crowded, ..*of };
         }
         self.tally.log = self.journal.take().map(Journal::finish);
         self.tally.followed = faults.script.as_ref().map(|_| {

@@ -396,6 +396,8 @@ pub struct RuleTally {
     pub held_back: u64,
     /// Elements of sequences for which no request came.
     pub unreached: u64,
+    /// Requests that shared a limit with others for want of room for more keys.
+    pub crowded: u64,
     /// Planned and not fired, by reason. What is left between planned and fired is clients that left, or the run's
     /// end, before it could be done.
     pub unfired: [u64; Unfired::ALL.len()],

@@ -3,11 +3,12 @@
 use http::{HeaderMap, Method};
 
 use brownout::fault::{
-    Action, After, BodyMatcher, Decision, Effect, Element, Fault, FaultRule, FaultRules, Ledger, Per, Requests, Respond, Rest, RuleCount,
-    Sighting, Trigger, Window,
+    Action, After, BodyMatcher, Decision, Effect, Element, Fault, FaultRule, FaultRules, Ledger, Limiter, Per, Requests, Respond, Rest,
+    RuleCount, Sighting, Trigger, Window,
 };
 use brownout::id::{AttemptNumber, RuleIx, ScenarioIx, StepIx};
 use brownout::seed::{Distribution, Seed};
+use brownout::throttle::{Algorithm, Allowance};
 use brownout::units::{Micros, Offset, Ratio};
 use brownout::wire::PathPattern;
 
@@ -443,4 +444,41 @@ fn a_body_is_read_only_where_a_rule_that_may_fire_asks_for_it() {
         rules.decide(&seen, &mut rules.ledger()).is_some()
     };
     assert!(fires(Some(b"a hit".as_slice())) && !fires(Some(b"a miss".as_slice())) && !fires(None));
+}
+
+#[test]
+fn a_limiter_refuses_whoever_has_spent_it_in_turn_or_by_order() {
+    let limiter = Limiter {
+        algorithm: Algorithm::TokenBucket,
+        allowance: Allowance { limit: 2, window: Micros::from_secs(60) },
+        cost: 1,
+        key: Vec::new(),
+        dialect: None,
+        refusal: Respond::Literal { status: 429, headers: HeaderMap::new(), body: Vec::new() },
+    };
+    let headers = HeaderMap::new();
+    let limit = FaultRule::new("limit", Effect::Limiter(Box::new(limiter)));
+    let rules = of(vec![limit, rule("after", Trigger::Every(2))]);
+    let (mut ledger, seen) = (rules.ledger(), |k| seen(arrival(k), &Method::GET, &headers));
+    let mut decided = |ordered, k| {
+        let decision = match ordered {
+            true => rules.ordered(RuleIx(0), &seen(k), &mut ledger),
+            false => rules.decide(&seen(k), &mut ledger),
+        };
+        (decision.map(|decision| (decision.rule.0, matches!(decision.action, Action::Refuse(..)))), ledger.take_told().is_some())
+    };
+    assert_eq!(decided(false, 1), (Some((1, false)), true), "let pass, and hit by the rule after it");
+    assert_eq!(decided(true, 2), (None, true), "whoever asks for the limiter spends from it");
+    assert_eq!(decided(true, 4), (Some((0, true)), false), "and is refused when it is spent");
+    assert_eq!(decided(false, 6), (Some((0, true)), false), "as others are");
+    assert_eq!(counts(&rules, &ledger)[0].planned, 2);
+}
+
+#[test]
+fn a_rule_that_was_switched_off_does_nothing_by_order_either() {
+    let headers = HeaderMap::new();
+    let mut off = rule("off", Trigger::Always);
+    off.windows.clear();
+    let rules = of(vec![off]);
+    assert!(rules.ordered(RuleIx(0), &seen(arrival(1), &Method::GET, &headers), &mut rules.ledger()).is_none());
 }

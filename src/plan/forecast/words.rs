@@ -31,8 +31,9 @@ impl fmt::Display for Forecast {
             "faults",
             &["", "expected hits", "of", "retries at most", ""],
             self.faults.iter().map(|fault| {
-                let rare = if fault.hits < 5.0 { format!("{}; may not fire", fault.spec) } else { fault.spec.clone() };
-                vec![fault.name.clone(), count(fault.hits), count(fault.eligible), count(fault.worst_retries), rare]
+                let rare = if fault.drawn && fault.hits < 5.0 { format!("{}; may not fire", fault.spec) } else { fault.spec.clone() };
+                let foreseen = |number: f64| if fault.drawn { count(number) } else { "?".to_owned() };
+                vec![fault.name.clone(), foreseen(fault.hits), count(fault.eligible), foreseen(fault.worst_retries), rare]
             }),
         )?;
         match &self.repeats {

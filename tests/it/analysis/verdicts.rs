@@ -140,6 +140,18 @@ fn a_run_that_is_not_to_be_believed_decides_nothing() {
 }
 
 #[test]
+fn a_limit_that_nobody_spent_is_nothing_wrong() {
+    let limiter = "[[fault]]\nname = \"roomy\"\nlimiter = { gcra = { rate = \"90/s\", burst = 90 }, status = 429 }\n";
+    let run = healthy(limiter);
+    let analysis = finished(run, |facts| {
+        facts.proxy.as_mut().expect("a proxy").rules[0] = RuleTally { eligible: 1_200, crowded: 3, ..RuleTally::default() };
+    });
+    assert_eq!((analysis.verdict.status, analysis.verdict.invalid.len()), (Status::Pass, 0));
+    let shared = "3 requests had to share a limit of the fault `roomy`, which has too many keys to keep all apart";
+    assert_eq!(analysis.data_quality.warnings, [shared]);
+}
+
+#[test]
 fn a_rule_that_met_nothing_is_a_warning() {
     let run = healthy(FAULT);
     let analysis = finished(run, |facts| facts.proxy.as_mut().expect("a proxy").rules[0] = RuleTally::default());
