@@ -17,6 +17,7 @@ use super::effect::corrupt::{Asked, Corrupted};
 use super::effect::course::{Course, Whole};
 use super::effect::raw::{self, RawAnswer, RawBody, Relayed};
 use super::effect::respond::Made;
+use super::effect::throttle::Spent;
 use super::effect::turn::{Given, INTERNAL_ERROR, Turn, turn, unframe};
 use super::forward;
 use super::identity::{self, Identity};
@@ -62,15 +63,16 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
     let identity = identity::take(&mut head.headers, &proxy.settings.run_id);
     match (&proxy.session, identity) {
         (_, Some(identity)) => {
-            let (beginning, body) = match wants_body(&proxy, &control, &identity, &head) {
+            let rules = proxy.rules();
+            let seen = sighting(&proxy, &control, &identity, &head);
+            let (beginning, body) = match rules.wants_body(&seen) {
                 true => match Box::pin(peek(body, None)).await {
                     Ok((beginning, body)) => (Some(beginning), body),
                     Err(_) => return passage::without_body(&control),
                 },
                 false => (None, Upload::of(body)),
             };
-            let rules = proxy.rules();
-            let decision = decide(&proxy, &rules, &control, &identity, None, &head, beginning.as_deref());
+            let decision = decide(&proxy, &rules, None, &Sighting { body: beginning.as_deref(), ..seen });
             let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             answer(&proxy, &control, identity, decision, head, body).await
         }
@@ -85,7 +87,8 @@ pub(super) async fn serve(proxy: Rc<Proxy>, control: Rc<Control>, request: Reque
             let met = session.meet(&proxy, &control, &head, Begun { head_at, body: beginning.clone() });
             let identity = met.identity;
             let rules = proxy.rules();
-            let decision = decide(&proxy, &rules, &control, &identity, ordered, &head, Some(&beginning));
+            let seen = sighting(&proxy, &control, &identity, &head);
+            let decision = decide(&proxy, &rules, ordered, &Sighting { body: Some(&beginning), ..seen });
             let body = body.patient(&control, &proxy.timer, proxy.settings.head_timeout);
             let answer = answer(&proxy, &control, identity, decision, head, body).await;
             watch(answer, met, &control)
@@ -138,11 +141,12 @@ async fn carry_out(
     }
     let ending = match decision.action {
         Action::Fault(Fault::Respond(respond)) => {
-            let made = effect::respond::answer(proxy, &identity, mark.rule, respond, &head);
+            let made = effect::respond::answer(proxy, &identity, mark.rule, respond, None, &head);
             return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Refuse(limiter, standing) => {
-            let made = effect::throttle::refusal(proxy, &identity, mark.rule, limiter, &standing, &head);
+            let spent = Spent::new(limiter, standing, proxy.unix_us());
+            let made = effect::respond::answer(proxy, &identity, mark.rule, &limiter.refusal, Some(&spent), &head);
             return answer_ourselves(proxy, control, identity, mark, made, head, body).await;
         }
         Action::Fault(Fault::BlackHole) => return effect::black_hole::swallow(body, head.headers.contains_key(EXPECT), mark).await,
@@ -220,8 +224,8 @@ struct Touch<'r> {
     asked: Option<Asked>,
 }
 
-/// The attempt as rules see it.
-fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts, body: Option<&'a [u8]>) -> Sighting<'a> {
+/// The attempt as rules see it, before anything of its body was read.
+fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a request::Parts) -> Sighting<'a> {
     let Identity { exchange, attempt, overall } = *identity;
     let now = proxy.timer.clock().now();
     Sighting {
@@ -236,33 +240,20 @@ fn sighting<'a>(proxy: &Proxy, control: &Control, identity: &Identity, head: &'a
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
-        body,
+        body: None,
         key: key_of(&head.headers),
         address: control.address(),
         now,
     }
 }
 
-/// Whether what happens to the attempt depends on its body, so that it must be read first.
-fn wants_body(proxy: &Proxy, control: &Control, identity: &Identity, head: &request::Parts) -> bool {
-    proxy.rules().wants_body(&sighting(proxy, control, identity, head, None))
-}
-
-fn decide<'r>(
-    proxy: &Proxy,
-    faults: &'r FaultRules,
-    control: &Control,
-    identity: &Identity,
-    ordered: Option<RuleIx>,
-    head: &request::Parts,
-    body: Option<&[u8]>,
-) -> Option<Decision<'r>> {
-    let seen = sighting(proxy, control, identity, head, body);
+/// Decides about an attempt, by the rules or as the client orders, and remembers it.
+fn decide<'r>(proxy: &Proxy, faults: &'r FaultRules, ordered: Option<RuleIx>, seen: &Sighting<'_>) -> Option<Decision<'r>> {
     let mut counters = proxy.counters.borrow_mut();
     counters.seen();
     let decision = match ordered {
-        Some(rule) => faults.ordered(rule, &seen, &mut counters.ledger),
-        None => faults.decide(&seen, &mut counters.ledger),
+        Some(rule) => faults.ordered(rule, seen, &mut counters.ledger),
+        None => faults.decide(seen, &mut counters.ledger),
     };
     counters.write_down();
     // Who comes while connections are refused is seen or not as connections happen to be used again; whom a limiter
@@ -270,7 +261,7 @@ fn decide<'r>(
     let refused = |action| matches!(action, Action::Fault(Fault::Refuse) | Action::Refuse(..));
     let refused = decision.as_ref().is_some_and(|decision| refused(decision.action));
     if seen.attempt == AttemptNumber::FIRST && seen.step == StepIx(0) && !refused {
-        counters.decided(faults.fingerprint(&seen, decision.as_ref()));
+        counters.decided(faults.fingerprint(seen, decision.as_ref()));
     }
     decision
 }
@@ -517,6 +508,11 @@ impl Proxy {
     /// The moment of the run that a moment of the clock is.
     fn moment(&self, at: Offset) -> Offset {
         self.session.as_ref().map_or(at, |session| session.moment(at))
+    }
+
+    /// The wall clock, in microseconds since the Unix epoch.
+    pub(super) fn unix_us(&self) -> i64 {
+        self.settings.clock.unix_us(self.settings.clock.now())
     }
 
     /// Notes what is done to the attempt, before anything of it reaches the client, and what the target answered.

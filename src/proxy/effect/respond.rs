@@ -1,14 +1,13 @@
 //! An answer that the proxy makes itself; the target never sees the request.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, request, response};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 
 use super::misframed;
+use super::throttle::Spent;
 use crate::contract::draft::{Draft, Framing};
 use crate::contract::{Answer, Circumstances, Contract, Profile, Terms};
 use crate::fault::mutation::Mutation;
@@ -31,7 +30,7 @@ pub(in crate::proxy) struct Made {
     framing: Framing,
 }
 
-/// The answer that a rule gives.
+/// The answer that a rule gives; where a limit was spent, with what there is to say of it.
 ///
 /// # Errors
 /// Says why it cannot be made: for want of a contract or of a status, or since nothing in it can be wrong as it should.
@@ -40,15 +39,16 @@ pub(in crate::proxy) fn answer(
     identity: &Identity,
     rule: RuleIx,
     respond: &Respond,
+    spent: Option<&Spent<'_>>,
     head: &request::Parts,
 ) -> Result<Made, Unfired> {
     match respond {
         Respond::Wrong { answer, mutation } => {
-            let right = right(proxy, identity, rule, answer, head)?;
+            let right = right(proxy, identity, rule, answer, spent, head)?;
             let row = if let Respond::Error { row, .. } = **answer { Some(row) } else { None };
             mutated(proxy, mutation, right, row, &head.method, head.version == Version::HTTP_2)
         }
-        sound => Made::sound(right(proxy, identity, rule, sound, head)?),
+        sound => Made::of(right(proxy, identity, rule, sound, spent, head)?, Framing::Sound).ok_or(Unfired::NoContract),
     }
 }
 
@@ -65,7 +65,7 @@ pub(in crate::proxy) fn mutated(
         return Err(Unfired::OtherHttp);
     }
     let contract = proxy.settings.contract.as_ref().map(|(contract, _)| &**contract);
-    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    let now = proxy.unix_us();
     let mut draft = Draft::new(answer, contract, row, now);
     draft.to_head = Some(method == Method::HEAD);
     mutation.apply(&mut draft).ok_or(Unfired::Unfit)?;
@@ -74,21 +74,39 @@ pub(in crate::proxy) fn mutated(
 }
 
 /// The answer as it should be.
-fn right(proxy: &Proxy, identity: &Identity, rule: RuleIx, respond: &Respond, head: &request::Parts) -> Result<Answer, Unfired> {
+fn right(
+    proxy: &Proxy,
+    identity: &Identity,
+    rule: RuleIx,
+    respond: &Respond,
+    spent: Option<&Spent<'_>>,
+    head: &request::Parts,
+) -> Result<Answer, Unfired> {
     match respond {
-        Respond::Literal { status, headers, body } => Ok(Answer { status: *status, headers: headers.clone(), body: body.clone() }),
+        Respond::Literal { status, headers, body } => {
+            let mut answer = Answer { status: *status, headers: headers.clone(), body: body.clone() };
+            if let Some(spent) = spent {
+                spent.tell_from_scratch(&mut answer.headers);
+            }
+            Ok(answer)
+        }
         Respond::Error { row, retry_after, retry_after_form } => {
             let (contract, terms) = proxy.settings.contract.as_ref().ok_or(Unfired::NoContract)?;
-            let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
-            let answer = contract.compose(*row, &circumstances(proxy, identity, *row, now, *retry_after, *retry_after_form));
-            let mut answer = dated(answer, now);
+            let now = proxy.unix_us();
+            let usual = circumstances(proxy, identity, *row, now, *retry_after, *retry_after_form);
+            let circumstances = if let Some(spent) = spent { spent.among(usual) } else { usual };
+            let mut answer = contract.compose(*row, &circumstances);
+            if let Some(spent) = spent {
+                spent.tell_beside(&mut answer.headers);
+            }
             inspect(proxy, contract, terms, rule, head, &answer, now);
-            if let Some(wait) = retry_after.filter(|_| *retry_after_form == RetryAfterForm::Milliseconds) {
+            let wait = spent.map(Spent::wait).or(*retry_after);
+            if let Some(wait) = wait.filter(|_| *retry_after_form == RetryAfterForm::Milliseconds) {
                 in_milliseconds(&mut answer.headers, wait);
             }
             Ok(answer)
         }
-        Respond::Wrong { answer, .. } => right(proxy, identity, rule, answer, head),
+        Respond::Wrong { answer, .. } => right(proxy, identity, rule, answer, spent, head),
     }
 }
 
@@ -100,14 +118,6 @@ fn in_milliseconds(headers: &mut HeaderMap, wait: Micros) {
 }
 
 impl Made {
-    /// An answer in which nothing is wrong that the plan did not write there itself.
-    ///
-    /// # Errors
-    /// Where it has a status that no final answer has.
-    pub(super) fn sound(answer: Answer) -> Result<Made, Unfired> {
-        Made::of(answer, Framing::Sound).ok_or(Unfired::NoContract)
-    }
-
     /// `None` for a status that no final answer has. Framing is the connection's business.
     fn of(answer: Answer, framing: Framing) -> Option<Made> {
         let Answer { status, mut headers, body } = answer;
@@ -150,11 +160,11 @@ pub(in crate::proxy) async fn take_in(mut body: Upload) {
 /// The body of a documented error, as it may stand somewhere else than in an answer of its own.
 pub(in crate::proxy) fn body_of(proxy: &Proxy, identity: &Identity, row: RowIx) -> Option<Vec<u8>> {
     let (contract, _) = proxy.settings.contract.as_ref()?;
-    let now = proxy.settings.clock.unix_us(proxy.settings.clock.now());
+    let now = proxy.unix_us();
     Some(contract.compose(row, &circumstances(proxy, identity, row, now, None, RetryAfterForm::default())).body)
 }
 
-pub(super) fn circumstances(
+fn circumstances(
     proxy: &Proxy,
     identity: &Identity,
     row: RowIx,
@@ -175,20 +185,9 @@ pub(super) fn circumstances(
     }
 }
 
-/// An origin server with a clock sends a Date (RFC 9110 §6.6.1).
-pub(super) fn dated(mut answer: Answer, now_unix_us: i64) -> Answer {
-    let since = Duration::from_micros(u64::try_from(now_unix_us).unwrap_or(0));
-    if !answer.headers.contains_key(DATE)
-        && let Ok(date) = HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + since))
-    {
-        answer.headers.insert(DATE, date);
-    }
-    answer
-}
-
 /// Holds our own answer to the contract, strictly (X05), as the client will see it: without a body to HEAD. What is
 /// worth a remark only, such as a date where seconds are declared, the plan may have asked for.
-pub(super) fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
+fn inspect(proxy: &Proxy, contract: &Contract, terms: &Terms, rule: RuleIx, head: &request::Parts, answer: &Answer, now: i64) {
     let strict = Terms { profile: Profile::Strict, undocumented: terms.undocumented, secrets: std::sync::Arc::clone(&terms.secrets) };
     let request = RequestFacts { method: &head.method, path: head.uri.path(), query: head.uri.query(), headers: &head.headers, body: &[] };
     let body: &[u8] = if head.method == Method::HEAD { &[] } else { &answer.body };

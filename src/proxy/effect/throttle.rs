@@ -1,73 +1,58 @@
-//! A limit in front of the target: who has spent it is refused, and every answer says what is left.
+//! A limit in front of the target: what an answer says of it, to whoever was refused and to whoever was let pass.
 
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderValue, Version, request};
+use http::{HeaderMap, HeaderValue};
 
-use super::respond::{self, Made};
-use crate::contract::{Answer, Circumstances};
-use crate::fault::{Effect, Limiter, Respond, Told};
-use crate::id::RuleIx;
+use crate::contract::Circumstances;
+use crate::fault::{Effect, Limiter, Told};
 use crate::proxy::attempt::Proxy;
-use crate::proxy::identity::Identity;
-use crate::record::Unfired;
 use crate::throttle::{Standing, dialect};
+use crate::units::Micros;
 
-/// The answer to a request that the limit has no room for.
-///
-/// # Errors
-/// Says why it cannot be made, for want of a contract or of a status.
-///
-/// The Retry-After of a documented error names the same instant as its reset; it is up to a second longer than the wait
-/// that would do, never shorter. Its form is the plan's.
-pub(in crate::proxy) fn refusal(
-    proxy: &Proxy,
-    identity: &Identity,
-    rule: RuleIx,
-    limiter: &Limiter,
-    standing: &Standing,
-    head: &request::Parts,
-) -> Result<Made, Unfired> {
-    let now = now(proxy);
-    let wait_s = dialect::retry_after_s(standing, now);
-    let tell = |headers: &mut HeaderMap| {
-        let Some(dialect) = limiter.dialect else { return };
-        dialect.write(limiter.allowance, standing, now, headers);
-    };
-    let (right, mutation) = match &limiter.refusal {
-        Respond::Wrong { answer, mutation } => (&**answer, Some(*mutation)),
-        right => (right, None),
-    };
-    let (answer, row) = match right {
-        Respond::Error { row, retry_after_form, .. } => {
-            let (contract, terms) = proxy.settings.contract.as_ref().ok_or(Unfired::NoContract)?;
-            let circumstances = Circumstances {
-                limit: Some(u64::from(standing.limit)),
-                remaining: Some(0),
-                retry_after_s: Some(wait_s),
-                ..respond::circumstances(proxy, identity, *row, now, None, *retry_after_form)
-            };
-            let Answer { status, mut headers, body } = respond::dated(contract.compose(*row, &circumstances), now);
-            let composed = headers.get(RETRY_AFTER).cloned();
-            tell(&mut headers);
-            if let Some(composed) = composed {
-                headers.insert(RETRY_AFTER, composed);
-            }
-            let answer = Answer { status, headers, body };
-            respond::inspect(proxy, contract, terms, rule, head, &answer, now);
-            (answer, Some(*row))
+/// A limit that had no room for a request.
+pub(in crate::proxy) struct Spent<'l> {
+    limiter: &'l Limiter,
+    standing: Standing,
+    now_unix_us: i64,
+    /// The Retry-After that names the same instant as the reset: up to a second longer than the wait that would do, never
+    /// shorter.
+    wait_s: u64,
+}
+
+impl<'l> Spent<'l> {
+    pub(in crate::proxy) fn new(limiter: &'l Limiter, standing: Standing, now_unix_us: i64) -> Spent<'l> {
+        Spent { limiter, standing, now_unix_us, wait_s: dialect::retry_after_s(&standing, now_unix_us) }
+    }
+
+    /// Until the limit has room for such a request again.
+    pub(super) fn wait(&self) -> Micros {
+        self.standing.wait
+    }
+
+    /// The circumstances of a documented refusal: the limit's own numbers in place of what the plan or the document has.
+    pub(super) fn among<'c>(&self, usual: Circumstances<'c>) -> Circumstances<'c> {
+        Circumstances { limit: Some(u64::from(self.standing.limit)), remaining: Some(0), retry_after_s: Some(self.wait_s), ..usual }
+    }
+
+    /// Tells of the limit on an answer that has its Retry-After already.
+    pub(super) fn tell_beside(&self, headers: &mut HeaderMap) {
+        let composed = headers.get(RETRY_AFTER).cloned();
+        self.tell(headers);
+        if let Some(composed) = composed {
+            headers.insert(RETRY_AFTER, composed);
         }
-        Respond::Literal { status, headers, body } => {
-            let mut headers = headers.clone();
-            headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(wait_s));
-            tell(&mut headers);
-            (Answer { status: *status, headers, body: body.clone() }, None)
+    }
+
+    /// Tells of the limit on an answer that was written without knowing of it.
+    pub(super) fn tell_from_scratch(&self, headers: &mut HeaderMap) {
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from(self.wait_s));
+        self.tell(headers);
+    }
+
+    fn tell(&self, headers: &mut HeaderMap) {
+        if let Some(dialect) = self.limiter.dialect {
+            dialect.write(self.limiter.allowance, &self.standing, self.now_unix_us, headers);
         }
-        // One mutation is all that an answer can have.
-        Respond::Wrong { .. } => return Err(Unfired::Unfit),
-    };
-    match mutation {
-        Some(mutation) => respond::mutated(proxy, mutation, answer, row, &head.method, head.version == Version::HTTP_2),
-        None => Made::sound(answer),
     }
 }
 
@@ -76,10 +61,6 @@ pub(in crate::proxy) fn tell(proxy: &Proxy, told: &Told, headers: &mut HeaderMap
     let rules = proxy.rules();
     let Some(Effect::Limiter(limiter)) = rules.rules.get(told.rule.at()).map(|rule| &rule.effect) else { return };
     if let Some(dialect) = limiter.dialect {
-        dialect.write(limiter.allowance, &told.standing, now(proxy), headers);
+        dialect.write(limiter.allowance, &told.standing, proxy.unix_us(), headers);
     }
-}
-
-fn now(proxy: &Proxy) -> i64 {
-    proxy.settings.clock.unix_us(proxy.settings.clock.now())
 }
