@@ -1,6 +1,6 @@
 //! The command line: what may be asked of brownout.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -116,14 +116,6 @@ pub struct ProxyArgs {
     /// Put a label into the report: --label build=1234 (may be repeated)
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub label: Vec<(String, String)>,
-}
-
-impl RunArgs {
-    /// What is asked for where nothing but the plan is named.
-    pub fn of(plan: &Path) -> RunArgs {
-        let change = PlanArgs { set: Vec::new(), seed: None, target: None };
-        RunArgs { plan: plan.to_owned(), change, out: None, force: false, baseline: None, quiet: false, label: Vec::new(), faults: None }
-    }
 }
 
 /// `brownout check`

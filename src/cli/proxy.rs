@@ -1,6 +1,5 @@
 //! `brownout proxy`: the fault proxy alone, for a client that exists already.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,7 +8,7 @@ use crate::analysis::{RunFacts, Tally};
 use crate::clock::Clock;
 use crate::fault::Level;
 use crate::lineage::Confidence;
-use crate::plan::Plan;
+use crate::plan::{LONGEST, Plan};
 use crate::proxy::{NewRules, SessionRecorder, TOKEN_HEADER};
 use crate::record::{Observed, ProxyTally, SessionTally};
 use crate::report::session::{ClientFacts, ConfidenceFacts, RecognisedFacts, RouteFacts, SessionFacts};
@@ -17,12 +16,12 @@ use crate::report::{self, EndedBy, escape};
 use crate::units::{Micros, Offset};
 use crate::wire::{Ending, RetryAfter};
 
-use super::args::{ProxyArgs, RunArgs};
+use super::args::ProxyArgs;
 use super::child::{Left, Program};
 use super::folder::Folder;
 use super::live::Live;
 use super::rig::{Gate, Rig};
-use super::run::{Outcome, fault_log, in_report, never_began, one_line, refuse, report_of, run_id, unreachable_target};
+use super::run::{Outcome, fault_log, folder_of, in_report, never_began, one_line, refuse, report_of, run_id, unreachable_target};
 use super::session::{Home, Lent};
 use super::watch::Signals;
 use super::{Exit, load, panics, session, surroundings, terminal};
@@ -59,8 +58,7 @@ pub fn proxy(args: &ProxyArgs) -> Exit {
     let plan = Arc::new(plan);
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(plan.report.dir.replace("${run.id}", &id)));
-    let folder = match Folder::create(&path, args.force) {
+    let folder = match Folder::create(&folder_of(args.out.as_deref(), &plan, &id), args.force) {
         Ok(folder) => folder,
         Err(error) => return refuse(&error),
     };
@@ -75,21 +73,15 @@ pub fn proxy(args: &ProxyArgs) -> Exit {
     let mut seen = runtime.block_on(job.carry_out());
     runtime.shutdown_background();
     seen.outcome.analysis.data_quality.warnings.extend(warnings);
-    let shared = as_run(args);
-    let mut report = report_of(&plan, &id, &shared, clock, seen.outcome);
+    let mut report = report_of(&plan, &id, &args.label, clock, seen.outcome);
     report.set_session(&seen.facts);
     write(&mut report, &plan, &folder, &seen.attempts, args.quiet)
 }
 
 /// How long the session lasts at most; `None` until somebody ends it.
 fn bound(plan: &Plan, asked: Option<Micros>, started: bool) -> Option<Micros> {
-    let planned = (!plan.has_load()).then(|| plan.schedule_end().since(Offset::START)).filter(|length| *length < session::ENDLESS);
+    let planned = (!plan.has_load()).then(|| plan.schedule_end().since(Offset::START)).filter(|length| *length < LONGEST);
     asked.or(planned).or(started.then_some(LONGEST_CLIENT))
-}
-
-/// What reports of any job take from the command line.
-fn as_run(args: &ProxyArgs) -> RunArgs {
-    RunArgs { label: args.label.clone(), out: args.out.clone(), force: args.force, quiet: args.quiet, ..RunArgs::of(&args.plan) }
 }
 
 struct Job<'j> {
@@ -173,8 +165,8 @@ impl Job<'_> {
         let named = Arc::new(session::with_routes(tally.plan(), &sessions));
         tally.replan(&named);
         // A target is not to be blamed for what was done to its answers, or for a client that did not wait for them.
-        let undone = proxy.as_ref().is_some_and(ProxyTally::disturbed) || sessions.client_left > 0;
-        let any_answer = tally.any_answer() || undone;
+        let excused = proxy.as_ref().is_some_and(ProxyTally::disturbed) || sessions.client_left > 0;
+        let any_answer = tally.any_answer() || excused;
         let decisions_digest = proxy.as_ref().map_or(0, |proxy| proxy.decisions_digest);
         let (warnings, facts) = (self.warnings(client, &sessions, proxy.as_ref()), self.facts(&gate, client, &sessions));
         let run = RunFacts {
@@ -475,7 +467,7 @@ fn write(report: &mut report::Report, plan: &Plan, folder: &Folder, attempts: &[
 pub(super) fn length(text: &str) -> Result<Micros, String> {
     match text.parse::<Micros>()? {
         Micros::ZERO => Err("a session of no length".to_owned()),
-        length if length >= session::ENDLESS => Err("a session of more than a week".to_owned()),
+        length if length >= LONGEST => Err("a session of more than a week".to_owned()),
         length => Ok(length),
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
     }
     let clock = Clock::new();
     let id = run_id(clock.unix_us(Offset::START));
-    let folder = match Folder::create(&folder_of(args, &plan, &id), args.force) {
+    let folder = match Folder::create(&folder_of(args.out.as_deref(), &plan, &id), args.force) {
         Ok(folder) => folder,
         Err(error) => return refuse(&error),
     };
@@ -84,7 +84,7 @@ pub(super) fn perform(mut plan: Arc<Plan>, args: &RunArgs, job: Job) -> Exit {
             return Exit::Setup;
         }
     };
-    let mut report = report_of(&plan, &id, args, clock, outcome);
+    let mut report = report_of(&plan, &id, &args.label, clock, outcome);
     report.artifacts.extend(fault_log(&report, &folder));
     finish(&report, &plan, &folder, args)
 }
@@ -109,8 +109,9 @@ fn take_baseline(plan: &mut Plan, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn folder_of(args: &RunArgs, plan: &Plan, id: &str) -> PathBuf {
-    args.out.clone().unwrap_or_else(|| PathBuf::from(plan.report.dir.replace("${run.id}", id)))
+/// The folder of a run or session: the one asked for, else the plan's.
+pub(super) fn folder_of(asked: Option<&Path>, plan: &Plan, id: &str) -> PathBuf {
+    asked.map_or_else(|| PathBuf::from(plan.report.dir.replace("${run.id}", id)), Path::to_owned)
 }
 
 pub(super) fn refuse(error: &FolderError) -> Exit {
@@ -316,7 +317,7 @@ pub(super) fn unreachable_target(plan: &Arc<Plan>, error: &RigError) -> Outcome 
     never_began(plan, EndedBy::TargetLost, &why)
 }
 
-pub(super) fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, outcome: Outcome) -> Report {
+pub(super) fn report_of(plan: &Plan, id: &str, labels: &[(String, String)], clock: Clock, outcome: Outcome) -> Report {
     let exit = Exit::of_run(outcome.analysis.verdict.status, outcome.ended_by, outcome.any_answer, outcome.any_request);
     let finished_unix_us = clock.unix_us(clock.now());
     let mask = |text: &str| plan.secrets.mask(text).into_owned();
@@ -329,7 +330,7 @@ pub(super) fn report_of(plan: &Plan, id: &str, args: &RunArgs, clock: Clock, out
         complete: outcome.ended_by == EndedBy::Schedule,
         ended_by: outcome.ended_by,
         exit_code: exit as u8,
-        labels: args.label.iter().map(|(name, value)| (mask(name), mask(value))).collect::<BTreeMap<_, _>>(),
+        labels: labels.iter().map(|(name, value)| (mask(name), mask(value))).collect::<BTreeMap<_, _>>(),
         arrivals_digest: format!("{:016x}", outcome.arrivals_digest),
         decisions_digest: format!("{:016x}", outcome.decisions_digest),
         host: surroundings::host(),

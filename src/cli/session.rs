@@ -8,13 +8,10 @@ use crate::analysis::{Analysis, Tally};
 use crate::fault::FaultRule;
 use crate::id::{ScenarioIx, StageIx};
 use crate::lineage::MOST_ROUTES;
-use crate::plan::{Plan, Scenario, Shape, StatusRange, Step, Template};
+use crate::plan::{LONGEST, Plan, Scenario, Shape, StatusRange, Step, Template};
 use crate::proxy::{NewRules, SessionRecorder};
 use crate::record::{Answered, Exchange, Glance, Observed, Recorder, SessionTally};
 use crate::units::{Micros, Offset};
-
-/// As good as without end.
-pub const ENDLESS: Micros = Micros(7 * 24 * Micros::HOUR.0);
 
 /// The plan for clients that are not ours, and what of it cannot apply to them.
 pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>) {
@@ -40,7 +37,7 @@ pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>
         }
     }
     if let (Some(bound), [stage]) = (bound, &mut plan.load.stages[..])
-        && stage.length >= ENDLESS
+        && stage.length >= LONGEST
     {
         stage.length = bound;
     }
@@ -54,7 +51,7 @@ pub fn of_strangers(mut plan: Plan, bound: Option<Micros>) -> (Plan, Vec<String>
 /// A rule for the whole run, which ends there, is one for the whole session.
 fn last_as_long(rule: &mut FaultRule, end: Offset) {
     for window in rule.windows.iter_mut().filter(|window| window.start == Offset::START && window.end >= end) {
-        window.end = Offset::START + ENDLESS + ENDLESS;
+        window.end = Offset::START + LONGEST + LONGEST;
     }
 }
 

@@ -41,6 +41,9 @@ pub use probe::ProbeSettings;
 pub use problem::Problems;
 pub use proxy::{ClientProgram, ProxySettings, ProxyTls};
 
+/// What a run or a session may last at most: a week. One of which nobody has said how long it lasts is taken to last so long.
+pub const LONGEST: Micros = Micros(7 * 24 * Micros::HOUR.0);
+
 /// Everything a run does.
 #[derive(Clone, Debug)]
 pub struct Plan {

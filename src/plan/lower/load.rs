@@ -6,13 +6,11 @@ use crate::arrival::{Process, Segment};
 use crate::id::StageIx;
 use crate::plan::file::{Table, Value};
 use crate::plan::problem::Problem;
-use crate::plan::{AtLimit, Load, Shape, Stage};
+use crate::plan::{AtLimit, LONGEST, Load, Shape, Stage};
 use crate::units::{Micros, Offset, Rate, three_digits};
 
 /// Rates above this are slips of the pen.
 const FASTEST: f64 = 1_000_000.0;
-/// Runs longer than this are slips of the pen.
-const LONGEST: Micros = Micros(7 * 24 * Micros::HOUR.0);
 /// Levels of a stair at most.
 const MOST_LEVELS: f64 = 1_000.0;
 

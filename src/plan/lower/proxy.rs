@@ -11,11 +11,8 @@ use crate::lineage::Identify;
 use crate::plan::file::{Table, Value, View};
 use crate::plan::problem::Problem;
 use crate::plan::proxy::{ClientProgram, ProxySettings, ProxyTls};
-use crate::plan::{HttpVersion, Load, Shape, Stage};
+use crate::plan::{HttpVersion, LONGEST, Load, Shape, Stage};
 use crate::units::{Micros, Offset};
-
-/// A session without `[load]` may last so long.
-const LONGEST: Micros = Micros(7 * 24 * Micros::HOUR.0);
 
 /// What a plan without scenarios is about.
 pub struct Lowered {
