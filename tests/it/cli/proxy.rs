@@ -86,6 +86,27 @@ fn curl_retries_are_counted_to_one_exchange_and_rules_are_accounted_for() {
     ended.exits(0);
 }
 
+#[test]
+fn the_target_hears_its_own_name_and_the_report_no_arguments_of_the_client() {
+    let upstream = ok();
+    let folder = Folder::with_plan(&plan(&format!("url = \"http://localhost:{}\"", upstream.address().port()), "[proxy]\n"));
+    session(&folder, &[], &["curl", "-s", "-H", "Authorization: Bearer of-the-client", "{url}/x"]).exits(0);
+    let host = upstream.requests()[0].header("host").map(str::to_owned);
+    assert_eq!(host, Some(format!("localhost:{}", upstream.address().port())));
+    let report = folder.report();
+    assert_eq!(fact(&report, &["client", "command"]), &serde_json::json!(["curl", "… (4 arguments)"]));
+    assert!(!folder.text("run/report.json").contains("of-the-client"));
+}
+
+#[test]
+fn a_target_is_not_blamed_for_what_a_rule_did_to_every_attempt() {
+    let upstream = ok();
+    let folder = Folder::with_plan(&plan(&at(&upstream), "[proxy]\n[[fault]]\nname = \"lost\"\nreset = true\n"));
+    let ended = session(&folder, &[], &["curl", "-s", "{url}/x"]);
+    assert!(ended.stderr.contains("Nothing succeeded"), "{}", ended.stderr);
+    ended.exits(5);
+}
+
 /// No wait between attempts was shorter than a second; the attempt before it ends by our stamps when its last byte is given to
 /// the HTTP library, which is never later than when the client has it. It may be longer: the machine may be busy.
 fn assert_waits(seen: &[Value], what: &str) {
